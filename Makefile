@@ -1,0 +1,24 @@
+# Two targets: `make train` runs the main job, `make test` the tests. Both set up .venv on first use.
+#   make train ARGS="model.depth=10 seed=1"
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+VENV := .venv
+READY := $(VENV)/.installed
+
+.PHONY: train test
+
+train: $(READY)
+	$(VENV)/bin/python train.py $(if $(ARGS),$(ARGS),model=resnet feature=melspec)
+
+test: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy src
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/pytest
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -c constraints.txt -e ".[dev]"
+	touch $@

@@ -1,0 +1,7 @@
+"""Speech emotion recognition: labelled speech in, a trained recogniser and a trustworthy result out."""
+
+from ser import torchaudio_extension
+
+__version__ = "0.1.0"
+
+torchaudio_extension.make_optional()

@@ -1,0 +1,103 @@
+"""Training-time changes to features."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ser.config import check_range
+from ser.frames import frame_mask
+
+MIN_FRAMES = 4  # what a time warp leaves of a clip at least
+
+
+class Augment(nn.Module):
+    """No change but, if asked for, mixup.
+
+    Args:
+        mixup: alpha of the beta distribution that mixing weights are drawn from; 0: no mixup. (Zhang et al. 2018,
+            arXiv 1710.09412)
+        n_channels: pictures that a frame stacks (given by code).
+    """
+
+    def __init__(self, mixup: float = 0.0, n_channels: int = 1) -> None:
+        super().__init__()
+        check_range("augment.mixup", mixup, 0, 10)
+        self.mixup, self.n_channels = mixup, n_channels
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Change normalised features (batch, n_bands, frames), zero in the padding; their lengths (batch,) may change."""
+        return features, lengths
+
+    def mix(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
+        """Mix every clip of a batch with another one.
+
+        Returns:
+            mixed features and lengths, the (batch,) indices of the other clips, and the first clips' weight in [0, 1].
+        """
+        weight = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+        other = torch.randperm(len(features), device=features.device)
+        return torch.lerp(features[other], features, weight), torch.maximum(lengths, lengths[other]), other, weight
+
+
+class SpecAugment(Augment):
+    """Time warp, frequency masks and time masks. (Park et al. 2019, arXiv 1904.08779)
+
+    The warp stretches or shortens a whole batch, a change of speaking rate. Masks are drawn for each clip and set
+    to 0, the mean.
+
+    Args:
+        time_warp: largest relative change of length; 0.15 gives factors of 0.85 to 1.15.
+        n_frequency_masks, n_time_masks: masks a clip.
+        frequency_mask: largest height of a mask, as a part of the bands.
+        time_mask: largest width of a mask, as a part of the clip's frames.
+        mixup, n_channels: see `Augment`; masks cover the same bands in each channel.
+    """
+
+    def __init__(
+        self,
+        time_warp: float = 0.15,
+        n_frequency_masks: int = 2,
+        frequency_mask: float = 0.2,
+        n_time_masks: int = 2,
+        time_mask: float = 0.15,
+        mixup: float = 0.0,
+        n_channels: int = 1,
+    ) -> None:
+        super().__init__(mixup, n_channels)
+        check_range("augment.time_warp", time_warp, 0, 0.9)
+        check_range("augment.n_frequency_masks", n_frequency_masks, 0, 100)
+        check_range("augment.frequency_mask", frequency_mask, 0, 1)
+        check_range("augment.n_time_masks", n_time_masks, 0, 100)
+        check_range("augment.time_mask", time_mask, 0, 1)
+        self.time_warp = time_warp
+        self.n_frequency_masks, self.frequency_mask = n_frequency_masks, frequency_mask
+        self.n_time_masks, self.time_mask = n_time_masks, time_mask
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if self.time_warp:
+            features, lengths = self._warp(features, lengths)
+        n_rows, n_frames = features.shape[1] // self.n_channels, features.shape[2]
+        all_rows = torch.full_like(lengths, n_rows)
+        for _ in range(self.n_frequency_masks):
+            hidden = _random_spans(all_rows, self.frequency_mask, n_rows)  # (batch, n_rows)
+            features = features.masked_fill(hidden.repeat(1, self.n_channels)[:, :, None], 0.0)
+        for _ in range(self.n_time_masks):
+            hidden = _random_spans(lengths, self.time_mask, n_frames)  # (batch, frames)
+            features = features.masked_fill(hidden[:, None, :], 0.0)
+        return features, lengths
+
+    def _warp(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        factor = 1 + (2 * float(torch.rand(())) - 1) * self.time_warp
+        n_frames = max(MIN_FRAMES, round(features.shape[-1] * factor))
+        warped = F.interpolate(features, size=n_frames, mode="linear", align_corners=False)
+        lengths = (lengths * n_frames // features.shape[-1]).clamp(min=1)
+        return warped * frame_mask(lengths, n_frames)[:, None], lengths
+
+
+def _random_spans(extents: Tensor, part: float, size: int) -> Tensor:
+    """One random span within each row's first `extents` places, up to `part` of them wide: (batch, size) of bool."""
+    draws = torch.rand(2, len(extents), device=extents.device)
+    widths = (draws[0] * (extents * part + 1)).long()
+    starts = (draws[1] * (extents - widths + 1)).long()
+    places = torch.arange(size, device=extents.device)
+    return (places >= starts[:, None]) & (places < (starts + widths)[:, None])

@@ -1,0 +1,135 @@
+"""The configuration's schema, and building components from it."""
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from ser.errors import ConfigError, SerError
+
+
+@dataclass
+class Paths:
+    """Folders, relative to where the command is given."""
+
+    data: str = "data"
+    store: str = "data/store"
+    outputs: str = "outputs"
+
+
+@dataclass
+class Loss:
+    """What training minimises. `name`: cross_entropy, or nll (on the model's log-probabilities)."""
+
+    name: str = "cross_entropy"
+    label_smoothing: float = 0.0
+    class_weights: bool = False
+
+
+@dataclass
+class Trainer:
+    """How training runs. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32."""
+
+    accelerator: str = "auto"
+    precision: str = "auto"
+    gradient_clip: float = 5.0
+    patience: int | None = None
+
+
+@dataclass
+class Config:
+    """The top level of conf/train.yaml: an unknown key or a wrong type is refused with its name."""
+
+    corpus: Any = MISSING
+    split: Any = MISSING
+    feature: Any = MISSING
+    augment: Any = MISSING
+    model: Any = MISSING
+    optim: Any = MISSING
+    trainer: Trainer = field(default_factory=Trainer)
+    loss: Loss = field(default_factory=Loss)
+    paths: Paths = field(default_factory=Paths)
+    experiment: str | None = None
+    seed: int = 0
+    epochs: int = 40
+    batch_size: int = 32
+
+
+def register() -> None:
+    """Make the schema known to Hydra as `schema`, the first of conf/train.yaml's defaults."""
+    ConfigStore.instance().store(name="schema", node=Config)
+
+
+def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
+    """Make the component that `settings` describe (`_target_` and its arguments), adding the arguments `given` by code.
+
+    Raises:
+        ConfigError: a key that the component does not have, a value of the wrong type, or one that it refuses.
+    """
+    import hydra.utils
+    from hydra.errors import InstantiationException
+
+    arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
+    try:
+        target = hydra.utils.get_object(settings["_target_"])
+        _check_arguments(group, target, arguments)
+        return hydra.utils.instantiate(dict(settings), **given, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, SerError):
+            raise error.__cause__ from None
+        raise
+
+
+def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any]) -> None:
+    initialiser = target.__init__ if inspect.isclass(target) else target
+    hints = typing.get_type_hints(initialiser)
+    known = [name for name in inspect.signature(target).parameters]
+    for name, value in arguments.items():
+        if name not in known:
+            raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")
+        if name in hints and not _fits(value, hints[name]):
+            wanted = getattr(hints[name], "__name__", None) or str(hints[name])
+            raise ConfigError(f"{group}.{name} must be {wanted}; got {value!r}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from YAML can stand where a parameter of type `hint` is wanted; unknown hints accept all."""
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, option) for option in typing.get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (str, bool, type(None)):
+        return isinstance(value, hint)
+    return True
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside [low, high].
+
+    >>> check_range("model.dropout", 1.5, 0, 1)
+    Traceback (most recent call last):
+    ...
+    ser.errors.ConfigError: model.dropout must lie between 0 and 1; got 1.5
+    """
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must lie between {low:g} and {high:g}; got {value!r}")
+
+
+def check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:
+    """Refuse a value that is none of `choices`.
+
+    >>> check_choice("loss.name", "mse", ["cross_entropy", "nll"])
+    Traceback (most recent call last):
+    ...
+    ser.errors.ConfigError: loss.name must be one of cross_entropy, nll; got 'mse'
+    """
+    choices = list(choices)
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}; got {value!r}")

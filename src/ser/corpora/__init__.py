@@ -1,0 +1,1 @@
+"""Corpora: a folder on disk becomes a list of utterances. One file a corpus."""

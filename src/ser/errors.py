@@ -1,0 +1,25 @@
+"""What a user can mend. ``ser.train`` prints these as one message, without a traceback."""
+
+
+class SerError(Exception):
+    """Root of all errors that are a user's to mend: the message says what, where, what was found and the way out."""
+
+
+class ConfigError(SerError):
+    """A setting has a value that cannot be used."""
+
+
+class CorpusNotFound(SerError):
+    """The corpus folder is missing, or holds no clip of that corpus."""
+
+
+class AudioError(SerError):
+    """A clip cannot be used: unreadable, empty, too short, or silent."""
+
+
+class SplitError(SerError):
+    """The protocol cannot be applied to the utterances at hand."""
+
+
+class StoreError(SerError):
+    """The store on disk cannot be read or written."""

@@ -1,0 +1,1 @@
+"""Features: waveforms become frames. One file a feature."""

@@ -1,0 +1,71 @@
+"""What a feature is, and its normalisation."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from ser.frames import frame_mask
+
+
+class Feature(nn.Module, ABC):
+    """Waveforms in, frames out.
+
+    Attributes:
+        sample_rate: of the waveforms it takes, in Hz.
+        trim_db: how far below a clip's loudest part its beginning and end are cut off, in dB; None: not at all.
+        n_bands: size of a frame, over all channels.
+        n_channels: how many pictures of `n_bands / n_channels` rows a frame stacks.
+    """
+
+    sample_rate: int
+    trim_db: float | None
+    n_bands: int
+    n_channels: int = 1
+
+    @abstractmethod
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the frames of a padded batch; padding does not change the frames before it.
+
+        Args:
+            waveforms: (batch, samples) in [-1, 1], zero after each clip's end.
+            lengths: (batch,) numbers of samples.
+
+        Returns:
+            features (batch, n_bands, frames), and (batch,) numbers of frames.
+        """
+
+
+class Normalization(nn.Module):
+    """Shifts and scales each band to mean 0 and deviation 1 over the training part."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, n_bands: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_bands, 1))
+        self.register_buffer("deviation", torch.ones(n_bands, 1))
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Take mean and deviation from batches of features (batch, n_bands, frames) and their lengths (batch,)."""
+        n_frames = torch.zeros((), dtype=torch.double)
+        total = torch.zeros(self.mean.shape, dtype=torch.double)
+        squares = torch.zeros(self.mean.shape, dtype=torch.double)
+        for features, lengths in batches:
+            real = features.transpose(1, 2)[frame_mask(lengths, features.shape[-1])].double().cpu()  # (frames, n_bands)
+            n_frames += len(real)
+            total += real.sum(0)[:, None]
+            squares += real.square().sum(0)[:, None]
+        mean = total / n_frames
+        variance = (squares / n_frames - mean.square()).clamp(min=0)
+        self.mean.copy_(mean)
+        # A band that never changes tells nothing; it stays at 0 instead of being divided by nothing.
+        self.deviation.copy_(torch.where(variance > 1e-8, variance.sqrt(), 1.0))
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Normalise features (batch, n_bands, frames); padding becomes 0, the mean of every band."""
+        normalized = (features - self.mean) / self.deviation
+        return normalized * frame_mask(lengths, features.shape[-1])[:, None]

@@ -1,0 +1,28 @@
+"""What spectrograms in dB share."""
+
+from torch import Tensor
+
+from ser.config import check_range
+
+
+def stft_size(sample_rate: int, window_s: float, hop_s: float) -> tuple[int, int]:
+    """Window and hop in samples.
+
+    >>> stft_size(16000, 0.025, 0.01)
+    (400, 160)
+    """
+    check_range("feature.sample_rate", sample_rate, 1000, 192000)
+    check_range("feature.window_s", window_s, 0.002, 1.0)
+    check_range("feature.hop_s", hop_s, 0.001, window_s)
+    return round(window_s * sample_rate), round(hop_s * sample_rate)
+
+
+def limit_range(decibels: Tensor, mask: Tensor, range_db: float) -> Tensor:
+    """Raise what lies more than `range_db` below each clip's own maximum to that level.
+
+    Args:
+        decibels: (batch, bands, frames).
+        mask: (batch, frames), True where a frame is real: padding has no say in the maximum.
+    """
+    loudest = decibels.masked_fill(~mask[:, None], float("-inf")).amax(dim=(1, 2), keepdim=True)
+    return decibels.maximum(loudest - range_db)

@@ -1,0 +1,1 @@
+"""Models: frames become log-probabilities. One file a model."""

@@ -1,0 +1,131 @@
+"""ResNet over a spectrogram as over an image. (He et al. 2015, arXiv 1512.03385)
+
+Written out rather than taken from a library, because none lets padding be kept out: each convolution would smear
+the padded frames into the last real ones, and a clip's answer would depend on the clips beside it. Here the
+activations of padded frames are set back to zero before every convolution that sees them. On input without
+padding it equals `transformers.ResNetModel`, weight for weight.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ser.config import check_choice, check_range
+from ser.frames import frame_mask
+from ser.models.base import Model
+from ser.models.pooling import pooling
+
+# Blocks in each of the four stages, and whether they are bottlenecks.
+DEPTHS = {
+    10: ((1, 1, 1, 1), False),
+    18: ((2, 2, 2, 2), False),
+    34: ((3, 4, 6, 3), False),
+    50: ((3, 4, 6, 3), True),
+}
+BOTTLENECK = 4  # a bottleneck block's output is this many times wider than its 3 x 3 convolution
+
+
+class ResNet(Model):
+    """ResNet of depth 10, 18, 34 or 50 with pooling over real frames.
+
+    Args:
+        depth: number of weighted layers.
+        width: channels of the first stage; each further stage doubles them. 64 is the original.
+        dropout: before the output layer.
+        pool: average or attention, over time; frequency is averaged.
+        n_bands, n_channels, n_classes: see `Model`; `n_channels` pictures are the network's input channels.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_bands: int,
+        n_classes: int,
+        n_channels: int = 1,
+        depth: int = 18,
+        width: int = 32,
+        dropout: float = 0.2,
+        pool: str = "average",
+    ) -> None:
+        super().__init__()
+        check_choice("model.depth", depth, DEPTHS)
+        check_range("model.width", width, 1, 1024)
+        check_range("model.dropout", dropout, 0, 0.99)
+        check_choice("model.pool", pool, ("average", "attention"))
+        blocks, bottleneck = DEPTHS[depth]
+        expansion = BOTTLENECK if bottleneck else 1
+        widths = [width * 2**stage for stage in range(len(blocks))]
+
+        self.n_channels = n_channels
+        self.stem = ConvNorm(n_channels, width, kernel=7, stride=2)
+        layers: list[nn.Module] = []
+        for stage, ((n_in, n_out), n_blocks) in enumerate(zip(pairwise([width, *widths]), blocks, strict=True)):
+            n_in = n_in if stage == 0 else n_in * expansion
+            for block in range(n_blocks):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers.append(Block(n_in, n_out, stride=stride, bottleneck=bottleneck))
+                n_in = n_out * expansion
+        self.blocks = nn.ModuleList(layers)
+        self.pool = pooling(pool, widths[-1] * expansion)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(widths[-1] * expansion, n_classes)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        x = features.unflatten(1, (self.n_channels, -1))  # (batch, channels, bands, frames)
+        mask = frame_mask(lengths, x.shape[-1])
+        x = x.contiguous(memory_format=torch.channels_last)
+        x, mask = self.stem(x, mask)
+        x = F.max_pool2d(silence(F.relu(x), mask), kernel_size=3, stride=2, padding=1)
+        mask = mask[:, ::2]
+        for block in self.blocks:
+            x, mask = block(silence(x, mask), mask)
+        pooled = self.pool(x.mean(dim=2), mask)  # (batch, size)
+        return F.log_softmax(self.output(self.dropout(pooled)), dim=-1)
+
+
+class ConvNorm(nn.Module):
+    """Convolution and batch normalisation. A stride of 2 keeps frames 0, 2, 4, ... of the mask as of the picture."""
+
+    def __init__(self, n_in: int, n_out: int, *, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(n_out)
+        self.stride = stride
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.norm(self.convolution(x)), mask[:, :: self.stride]
+
+
+class Block(nn.Module):
+    """Residual block: two 3 x 3 convolutions, or the bottleneck 1 x 1, 3 x 3, 1 x 1 with the stride in the middle."""
+
+    def __init__(self, n_in: int, width: int, *, stride: int, bottleneck: bool) -> None:
+        super().__init__()
+        n_out = width * BOTTLENECK if bottleneck else width
+        if bottleneck:
+            convolutions = [
+                ConvNorm(n_in, width, kernel=1),
+                ConvNorm(width, width, kernel=3, stride=stride),
+                ConvNorm(width, n_out, kernel=1),
+            ]
+        else:
+            convolutions = [ConvNorm(n_in, width, kernel=3, stride=stride), ConvNorm(width, n_out, kernel=3)]
+        self.convolutions = nn.ModuleList(convolutions)
+        self.shortcut = ConvNorm(n_in, n_out, kernel=1, stride=stride) if n_in != n_out or stride != 1 else None
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        shortcut = x if self.shortcut is None else self.shortcut(x, mask)[0]
+        *first, last = self.convolutions
+        for convolution in first:
+            x, mask = convolution(x, mask)
+            x = silence(F.relu(x), mask)
+        x, mask = last(x, mask)
+        return F.relu(x + shortcut), mask
+
+
+def silence(x: Tensor, mask: Tensor) -> Tensor:
+    """Set the padded frames of (batch, channels, bands, frames) to zero, as if the clip ended there."""
+    return x * mask[:, None, None].to(x.dtype)

@@ -1,0 +1,128 @@
+"""Feature, model, loss and metrics as one LightningModule; also what a checkpoint holds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from ser import metrics
+from ser.augment import Augment
+from ser.config import build, check_choice, check_range
+from ser.data import Batch
+from ser.errors import ConfigError
+from ser.features.base import Feature, Normalization
+from ser.models.base import Model
+
+
+class EmotionRecognizer(pl.LightningModule):
+    """Waveform in, log-probabilities of the emotions out.
+
+    Takes plain settings, not objects, so that a checkpoint can be loaded by itself: `load_from_checkpoint(path)`
+    gives back the recogniser with its `labels`, `feature.sample_rate`, `feature.trim_db` and normalisation.
+
+    Args:
+        feature, model, augment, optim: settings of the components (`_target_` and arguments).
+        loss: `name` (cross_entropy or nll) and `label_smoothing`.
+        labels: the emotions, in class order.
+        class_weights: of the loss, in class order; None: all alike.
+    """
+
+    def __init__(
+        self,
+        *,
+        feature: Mapping[str, Any],
+        model: Mapping[str, Any],
+        augment: Mapping[str, Any],
+        optim: Mapping[str, Any],
+        loss: Mapping[str, Any],
+        labels: Sequence[str],
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        check_choice("loss.name", loss["name"], ("cross_entropy", "nll"))
+        check_range("loss.label_smoothing", loss["label_smoothing"], 0, 0.99)
+        if loss["name"] == "nll" and loss["label_smoothing"]:
+            raise ConfigError("loss.label_smoothing goes with loss.name=cross_entropy; nll takes hard targets")
+        self.labels = list(labels)
+        self.feature: Feature = build("feature", feature)
+        n_channels = self.feature.n_channels
+        self.normalization = Normalization(self.feature.n_bands)
+        self.augment: Augment = build("augment", augment, n_channels=n_channels)
+        self.model: Model = build(
+            "model", model, n_bands=self.feature.n_bands, n_channels=n_channels, n_classes=len(self.labels)
+        )
+        self.make_optimizer = build("optim", optim)
+        self.loss_name, self.label_smoothing = loss["name"], loss["label_smoothing"]
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        self.register_buffer("class_weights", weights)
+        self.confusion = MulticlassConfusionMatrix(len(self.labels))
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
+        """Log-probabilities (batch, n_classes) of padded waveforms (batch, samples) with their lengths (batch,)."""
+        log_probabilities: Tensor = self.model(*self._features(waveforms, lengths))
+        return log_probabilities
+
+    def on_fit_start(self) -> None:
+        """Take the normalisation from the training part."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        batches = (batch for batch in data.statistics_dataloader())
+        self.normalization.fit(
+            self._frames(batch.waveforms.to(self.device), batch.lengths.to(self.device)) for batch in batches
+        )
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        features, lengths = self.augment(*self._features(batch.waveforms, batch.lengths))
+        if self.augment.mixup:
+            features, lengths, other, weight = self.augment.mix(features, lengths)
+            log_probabilities = self.model(features, lengths)
+            loss = weight * self._loss(log_probabilities, batch.targets)
+            loss = loss + (1 - weight) * self._loss(log_probabilities, batch.targets[other])
+        else:
+            loss = self._loss(self.model(features, lengths), batch.targets)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        log_probabilities = self(batch.waveforms, batch.lengths)
+        self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
+        loss = self._loss(log_probabilities, batch.targets)
+        self.log("val/loss", loss, on_epoch=True, batch_size=len(batch.targets), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        confusion = self.confusion.compute().cpu().numpy()
+        self.confusion.reset()
+        self.log("val/uar", metrics.uar(confusion))
+        self.log("val/accuracy", metrics.accuracy(confusion))
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
+        """Places in the dataset (batch,), and probabilities (batch, n_classes)."""
+        return batch.indices.cpu(), self(batch.waveforms, batch.lengths).float().exp().cpu()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        n_steps = int(self.trainer.estimated_stepping_batches)
+        optimizer, schedule = self.make_optimizer(self.model, n_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @torch.no_grad()
+    def _frames(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        # Decibels need all 32 bits, whatever the model computes in.
+        with torch.autocast(waveforms.device.type, enabled=False):
+            frames: tuple[Tensor, Tensor] = self.feature(waveforms.float(), lengths)
+        return frames
+
+    def _features(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        frames, n_frames = self._frames(waveforms, lengths)
+        return self.normalization(frames, n_frames), n_frames
+
+    def _loss(self, log_probabilities: Tensor, targets: Tensor) -> Tensor:
+        weights = self.class_weights
+        if self.loss_name == "nll":
+            return F.nll_loss(log_probabilities, targets, weight=weights)
+        # The softmax of log-probabilities is the probabilities themselves: cross-entropy takes them as they are.
+        return F.cross_entropy(log_probabilities, targets, weight=weights, label_smoothing=self.label_smoothing)

@@ -1,0 +1,224 @@
+"""A run's report, from its saved predictions alone: metrics.json, report.txt and figures."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ser import metrics
+from ser.corpora.base import Utterance
+from ser.paths import replacing
+from ser.splits import Split
+
+SCORES = ("accuracy", "uar", "macro_f1", "weighted_f1")
+FIXED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What predictions.csv says: rows as they stand, the class order, and class numbers (n_test,)."""
+
+    rows: list[dict[str, str]]
+    labels: list[str]
+    truth: list[int]
+    predicted: list[int]
+
+    @property
+    def confusion(self) -> metrics.Counts:
+        return metrics.confusion_matrix(self.truth, self.predicted, len(self.labels))
+
+
+def write_split(folder: Path, split: Split) -> None:
+    """Write split.csv: which utterance is in which part."""
+    rows = [
+        {
+            "utterance": utterance.id,
+            "path": str(utterance.path),
+            "speaker": utterance.speaker or "",
+            "emotion": utterance.emotion,
+            "part": part,
+        }
+        for utterance, part in split.rows()
+    ]
+    _write_csv(folder / "split.csv", rows)
+
+
+def write_predictions(
+    folder: Path, utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
+) -> None:
+    """Write predictions.csv: one row a test utterance, with `probabilities` of shape (n_test, n_classes)."""
+    attributes = list(dict.fromkeys(name for utterance in utterances for name in utterance.attributes))
+    rows = []
+    for utterance, row in zip(utterances, probabilities, strict=True):
+        rows.append(
+            {
+                "utterance": utterance.id,
+                "path": str(utterance.path),
+                "speaker": utterance.speaker or "",
+                "emotion": utterance.emotion,
+                "predicted": labels[int(row.argmax())],
+                **{f"p_{label}": f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
+                **{name: utterance.attributes.get(name, "") for name in attributes},
+            }
+        )
+    _write_csv(folder / "predictions.csv", rows)
+
+
+def pool_predictions(folder: Path, folds: Mapping[int, Path]) -> None:
+    """Write predictions.csv of all folds into `folder`, with a column `fold`."""
+    rows = []
+    for fold, fold_folder in folds.items():
+        rows += [{**row, "fold": str(fold)} for row in _read_csv(fold_folder / "predictions.csv")]
+    _write_csv(folder / "predictions.csv", rows)
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """Read predictions.csv; the classes are its `p_` columns, in their order."""
+    rows = _read_csv(folder / "predictions.csv")
+    labels = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
+    number = {label: index for index, label in enumerate(labels)}
+    truth = [number[row["emotion"]] for row in rows]
+    predicted = [number[row["predicted"]] for row in rows]
+    return Predictions(rows, labels, truth, predicted)
+
+
+def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Path] | None = None) -> str:
+    """Write metrics.json, report.txt, confusion.png and (where there is a history.csv) curves.png into a run folder.
+
+    Args:
+        folder: holds predictions.csv.
+        facts: what the predictions do not say: protocol, audit, corpus, versions, times. Kept in metrics.json as
+            they are, so `write_report(folder, json.load(metrics.json))` makes the report again.
+        folds: the folders of the folds that were pooled into this one, by number.
+
+    Returns:
+        the text of report.txt.
+    """
+    from ser import figures
+
+    predictions = read_predictions(folder)
+    results = {**facts, **summarize(predictions)}
+    if folds:
+        results["folds"] = _spread([json.loads((path / "metrics.json").read_text()) for path in folds.values()])
+    with replacing(folder / "metrics.json") as beside:
+        beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    text = render(results)
+    with replacing(folder / "report.txt") as beside:
+        beside.write_text(text + "\n")
+    figures.confusion(folder / "confusion.png", predictions.confusion, predictions.labels, title=headline(results))
+    histories = {fold: path / "history.csv" for fold, path in (folds or {1: folder}).items()}
+    histories = {fold: path for fold, path in histories.items() if path.exists()}
+    if histories:
+        figures.curves(folder / "curves.png", {fold: _read_csv(path) for fold, path in histories.items()})
+    return text
+
+
+def summarize(predictions: Predictions) -> dict[str, Any]:
+    """All scores of some predictions, as plain values."""
+    confusion = predictions.confusion
+    classes = metrics.per_class(confusion)
+    return {
+        "accuracy": metrics.accuracy(confusion),
+        "uar": metrics.uar(confusion),
+        "macro_f1": metrics.macro_f1(confusion),
+        "weighted_f1": metrics.weighted_f1(confusion),
+        "n_test": int(confusion.sum()),
+        "per_class": {
+            label: {
+                "precision": float(classes["precision"][i]),
+                "recall": float(classes["recall"][i]),
+                "f1": float(classes["f1"][i]),
+                "support": int(classes["support"][i]),
+            }
+            for i, label in enumerate(predictions.labels)
+        },
+        "labels": predictions.labels,
+        "confusion": confusion.tolist(),
+    }
+
+
+def _spread(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each score's mean, standard deviation (of a sample) and values over the folds."""
+    spread = {}
+    for score in SCORES:
+        values = [float(result[score]) for result in results]
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        spread[score] = {"mean": float(np.mean(values)), "std": deviation, "values": values}
+    return spread
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """What was tested, in one line."""
+    fold = results["split"]["fold"]
+    which = f"all {results['split']['n_folds']} folds pooled" if fold == "all" else f"fold {fold} of {results['split']['n_folds']}"
+    return f"{results['corpus']['name']}, split={results['split']['name']}, {which}"
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """The report for a person."""
+    lines = [headline(results), ""]
+    if results["corpus"].get("notice"):
+        lines += [results["corpus"]["notice"], ""]
+    lines += [*_class_table(results), ""]
+    lines += [f"accuracy {results['accuracy']:.3f}   UAR {results['uar']:.3f}   macro-F1 {results['macro_f1']:.3f}"]
+    if "folds" in results:
+        parts = [f"{score} {s['mean']:.3f} ± {s['std']:.3f}" for score, s in results["folds"].items() if score in SCORES[:3]]
+        lines += [f"mean ± deviation over the folds: {'   '.join(parts)}".replace("uar", "UAR").replace("macro_f1", "macro-F1")]
+    lines += ["", *_verdict(results["audit"])]
+    broken = results["corpus"]["n_broken"]
+    if broken:
+        lines += [f"left out: {broken} clips that could not be used; broken.csv lists them"]
+    lines += [f"split hash {results['split']['hash']}, seed {results['seed']}, corpus {results['corpus']['fingerprint']}"]
+    return "\n".join(lines)
+
+
+def _verdict(audit: Mapping[str, Any]) -> list[str]:
+    """The audit in plain words, beside the score."""
+    shared, identical = audit["shared_speakers"], audit["identical"]
+    if shared is None:
+        speakers = "no (the corpus does not name its speakers)"
+    elif shared:
+        speakers = f"no ({len(shared)} speakers are in both training and test: expect less on new speakers)"
+    else:
+        speakers = "yes"
+    lines = [f"speaker_independent: {speakers}"]
+    lines += [f"identical recordings in training and test: {len(identical)}"]
+    lines += [f"  {train} = {test}" for train, test in identical[:5]]
+    return lines
+
+
+def _class_table(results: Mapping[str, Any]) -> list[str]:
+    """Per-class table in the form of scikit-learn's classification report."""
+    classes = results["per_class"]
+    width = max(len("weighted avg"), *map(len, classes))
+    lines = [f"{'':>{width}}  precision    recall  f1-score   support", ""]
+
+    def row(name: str, values: Sequence[float], support: int) -> str:
+        return f"{name:>{width}}  " + " ".join(f"{value:>9.2f}" for value in values) + f" {support:>9}"
+
+    for label, scores in classes.items():
+        lines.append(row(label, [scores["precision"], scores["recall"], scores["f1"]], scores["support"]))
+    n_test = results["n_test"]
+    lines += ["", f"{'accuracy':>{width}}  {'':>9} {'':>9} {results['accuracy']:>9.2f} {n_test:>9}"]
+    table = np.array([[s["precision"], s["recall"], s["f1"], s["support"]] for s in classes.values()])
+    seen = table[:, 3] > 0
+    lines.append(row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test))
+    lines.append(row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test))
+    return lines
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

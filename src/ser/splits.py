@@ -1,0 +1,331 @@
+"""Protocols: who trains, who validates, who is tested; and the audit that looks for leaks between them."""
+
+import hashlib
+import warnings
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+
+from ser.config import check_range
+from ser.corpora.base import Utterance
+from ser.errors import ConfigError, SplitError
+
+PARTS = ("train", "val", "test")
+ALL_FOLDS = "all"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One fold of a protocol.
+
+    Attributes:
+        name: the protocol.
+        fold, n_folds: which of how many, from 1.
+        by_speaker: whether the protocol promises that nobody is both in training and in test.
+        train, val, test: the utterances.
+    """
+
+    name: str
+    fold: int
+    n_folds: int
+    by_speaker: bool
+    train: list[Utterance]
+    val: list[Utterance]
+    test: list[Utterance]
+
+    def rows(self) -> list[tuple[Utterance, str]]:
+        """Every utterance with its part, sorted by utterance id."""
+        rows = [(utterance, part) for part in PARTS for utterance in getattr(self, part)]
+        return sorted(rows, key=lambda row: row[0].id)
+
+    @property
+    def hash(self) -> str:
+        """Of the exact assignment: equal hashes mean the same clips in the same parts."""
+        lines = "\n".join(f"{utterance.id}\t{part}" for utterance, part in self.rows())
+        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What test shares with training and validation.
+
+    Attributes:
+        shared_speakers: who is on both sides; None where the corpus does not name its speakers.
+        identical: pairs of utterance ids, one of each side, whose recordings are identical.
+    """
+
+    shared_speakers: list[str] | None
+    identical: list[tuple[str, str]]
+
+    @property
+    def speaker_independent(self) -> bool:
+        return self.shared_speakers == []
+
+
+def audit(split: Split, digests: Mapping[str, str]) -> Audit:
+    """Look for leaks: speakers and recordings (by hash of their samples) on both sides of the test."""
+    seen = split.train + split.val
+    speakers = [{utterance.speaker for utterance in side} for side in (seen, split.test)]
+    known = None not in speakers[0] | speakers[1]
+    shared = sorted(str(speaker) for speaker in speakers[0] & speakers[1]) if known else None
+    by_digest: dict[str, list[str]] = {}
+    for utterance in seen:
+        by_digest.setdefault(digests[utterance.id], []).append(utterance.id)
+    identical = [(other, test.id) for test in split.test for other in by_digest.get(digests[test.id], [])]
+    return Audit(shared, sorted(identical))
+
+
+class Protocol(ABC):
+    """A way to split a corpus into folds.
+
+    Validation is cut out of training in the same manner as test: `val_fraction` of the clips, or of the speakers
+    where the protocol is by speaker. Nothing is random but what `seed` decides.
+    """
+
+    by_speaker = False
+
+    def __init__(self, name: str, fold: int | str, seed: int, val_fraction: float) -> None:
+        check_range("split.val_fraction", val_fraction, 0.01, 0.5)
+        check_range("split.seed", seed, 0, 2**32 - 1)
+        self.name, self.fold, self.seed, self.val_fraction = name, fold, seed, val_fraction
+
+    @abstractmethod
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        """The ids of each fold's test utterances."""
+
+    def folds(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[Split]:
+        """The folds that were asked for: one, or every one for `split.fold=all`.
+
+        Args:
+            utterances: the corpus.
+            digests: hash of each utterance's recording, by id; identical recordings stay in one part.
+
+        Raises:
+            SplitError: the protocol cannot be applied to this corpus.
+            ConfigError: there is no such fold.
+        """
+        if self.by_speaker:
+            self._check_speakers(utterances)
+        tests = self.tests(utterances, digests)
+        numbers = range(1, len(tests) + 1)
+        if self.fold != ALL_FOLDS and self.fold not in numbers:
+            raise ConfigError(f"split.fold must be 1 to {len(tests)}, or {ALL_FOLDS}; got {self.fold!r}")
+        wanted = numbers if self.fold == ALL_FOLDS else [int(self.fold)]
+        return [self._assign(fold, tests, utterances, digests) for fold in wanted]
+
+    def _assign(
+        self, fold: int, tests: list[set[str]], utterances: Sequence[Utterance], digests: Mapping[str, str]
+    ) -> Split:
+        test = [utterance for utterance in utterances if utterance.id in tests[fold - 1]]
+        rest = [utterance for utterance in utterances if utterance.id not in tests[fold - 1]]
+        validation = self._validation(rest, digests)
+        train = [utterance for utterance in rest if utterance.id not in validation]
+        untrained = {utterance.emotion for utterance in utterances} - {utterance.emotion for utterance in train}
+        if untrained:
+            raise SplitError(
+                f"split={self.name}, fold {fold}: no clip of {', '.join(sorted(untrained))} is left for training;"
+                " add clips of it (by other speakers), or take the emotion out of the corpus"
+            )
+        val = [utterance for utterance in rest if utterance.id in validation]
+        return Split(self.name, fold, len(tests), self.by_speaker, train, val, test)
+
+    def _validation(self, rest: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
+        if self.by_speaker:
+            n_speakers = len({utterance.speaker for utterance in rest})
+            if n_speakers < 2:
+                raise SplitError(
+                    f"split={self.name}: only one speaker is left for training and validation, two are needed;"
+                    " use split=random or kfold"
+                )
+            return _speaker_folds(rest, min(round(1 / self.val_fraction), n_speakers), self.seed)[0]
+        kept = _distinct(rest, digests)
+        n_classes = len({utterance.emotion for utterance in kept})
+        n_val = max(round(self.val_fraction * len(kept)), n_classes)
+        return _shuffled_part(kept, n_val, self.seed, rest, digests)
+
+    def _check_speakers(self, utterances: Sequence[Utterance]) -> None:
+        nameless = sum(utterance.speaker is None for utterance in utterances)
+        if nameless:
+            raise SplitError(
+                f"split={self.name} keeps speakers apart, but {nameless} of {len(utterances)} clips do not say who"
+                " speaks; use split=random or kfold, or a corpus that names its speakers"
+            )
+
+
+class Random(Protocol):
+    """A stratified random part for test, speakers mixed: the assignments' protocol.
+
+    Args:
+        test_fraction: part of the clips for test.
+        name, fold, seed, val_fraction: see `Protocol`; there is one fold.
+    """
+
+    def __init__(
+        self,
+        name: str = "random",
+        fold: int | str = 1,
+        seed: int = 0,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.2,
+    ) -> None:
+        super().__init__(name, fold, seed, val_fraction)
+        check_range("split.test_fraction", test_fraction, 0.01, 0.9)
+        self.test_fraction = test_fraction
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        kept = _distinct(utterances, digests)
+        _check_class_sizes(self.name, kept, 3)
+        n_classes = len({utterance.emotion for utterance in kept})
+        n_test = max(round(self.test_fraction * len(kept)), n_classes)
+        return [_shuffled_part(kept, n_test, self.seed, utterances, digests)]
+
+
+class KFold(Protocol):
+    """Stratified k-fold cross-validation, speakers mixed; with k = 5 each test part is a random fifth."""
+
+    def __init__(
+        self, name: str = "kfold", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1, k: int = 5
+    ) -> None:
+        super().__init__(name, fold, seed, val_fraction)
+        check_range("split.k", k, 2, 1000)
+        self.k = k
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        kept = _distinct(utterances, digests)
+        _check_class_sizes(self.name, kept, max(self.k, 3))
+        folds = StratifiedKFold(self.k, shuffle=True, random_state=self.seed)
+        emotions = [utterance.emotion for utterance in kept]
+        return [_with_copies([kept[i] for i in test], utterances, digests) for _, test in folds.split(kept, emotions)]
+
+
+class SpeakerKFold(Protocol):
+    """Speaker-independent k-fold cross-validation, stratified by emotion, and by gender where the corpus names it."""
+
+    by_speaker = True
+
+    def __init__(
+        self, name: str = "speaker", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1, k: int = 5
+    ) -> None:
+        super().__init__(name, fold, seed, val_fraction)
+        check_range("split.k", k, 2, 1000)
+        self.k = k
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        n_speakers = len({utterance.speaker for utterance in utterances})
+        if self.k > n_speakers:
+            raise SplitError(
+                f"split.k={self.k}: more folds than speakers ({n_speakers}); set split.k to {n_speakers} at most"
+            )
+        return _speaker_folds(utterances, self.k, self.seed)
+
+
+class LeaveOneSpeakerOut(Protocol):
+    """One fold for each speaker, in the order of their names."""
+
+    by_speaker = True
+
+    def __init__(
+        self, name: str = "loso", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1
+    ) -> None:
+        super().__init__(name, fold, seed, val_fraction)
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        speakers = sorted({str(utterance.speaker) for utterance in utterances})
+        return [{utterance.id for utterance in utterances if utterance.speaker == who} for who in speakers]
+
+
+class PublishedFolds(Protocol):
+    """Speaker-independent folds as somebody published them, so that scores can be compared with theirs.
+
+    Args:
+        test_speakers: the test speakers of every fold; together all speakers of the corpus.
+        name, fold, seed, val_fraction: see `Protocol`.
+    """
+
+    by_speaker = True
+
+    def __init__(
+        self,
+        name: str,
+        test_speakers: list[list[str]],
+        fold: int | str = 1,
+        seed: int = 0,
+        val_fraction: float = 0.1,
+    ) -> None:
+        super().__init__(name, fold, seed, val_fraction)
+        self.test_speakers = test_speakers
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        published = {who for fold in self.test_speakers for who in fold}
+        found = {str(utterance.speaker) for utterance in utterances}
+        if found != published:
+            lines = [
+                f"{what}: {', '.join(sorted(speakers))}"
+                for what, speakers in (("missing", published - found), ("not among them", found - published))
+                if speakers
+            ]
+            raise SplitError(
+                f"split={self.name} is published for the speakers {', '.join(sorted(published))};"
+                f" in this corpus {'; '.join(lines)}; use split=speaker for other speakers"
+            )
+        return [{u.id for u in utterances if u.speaker in fold} for fold in self.test_speakers]
+
+
+def _check_class_sizes(name: str, distinct: Sequence[Utterance], least: int) -> None:
+    counts = Counter(utterance.emotion for utterance in distinct)
+    small = [f"{emotion} has {count}" for emotion, count in sorted(counts.items()) if count < least]
+    if small:
+        raise SplitError(
+            f"split={name} needs at least {least} distinct clips of every emotion; {', '.join(small)};"
+            " add clips, ask for fewer folds, or take the emotion out of the corpus"
+        )
+
+
+def _distinct(utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[Utterance]:
+    """One utterance for each recording: the first of those that are identical."""
+    first: dict[str, Utterance] = {}
+    for utterance in utterances:
+        first.setdefault(digests[utterance.id], utterance)
+    return list(first.values())
+
+
+def _with_copies(
+    part: Sequence[Utterance], utterances: Sequence[Utterance], digests: Mapping[str, str]
+) -> set[str]:
+    """The ids of a part and of all utterances whose recording is identical to one in it."""
+    inside = {digests[utterance.id] for utterance in part}
+    return {utterance.id for utterance in utterances if digests[utterance.id] in inside}
+
+
+def _shuffled_part(
+    distinct: Sequence[Utterance],
+    size: int,
+    seed: int,
+    utterances: Sequence[Utterance],
+    digests: Mapping[str, str],
+) -> set[str]:
+    emotions = [utterance.emotion for utterance in distinct]
+    try:
+        _, part = next(StratifiedShuffleSplit(1, test_size=size, random_state=seed).split(distinct, emotions))
+    except ValueError:
+        raise SplitError(
+            f"{len(distinct)} distinct clips of {len(set(emotions))} emotions are too few to set {size} of them apart;"
+            " add clips of the rarest emotions, or take those out of the corpus"
+        ) from None
+    return _with_copies([distinct[i] for i in part], utterances, digests)
+
+
+def _speaker_folds(utterances: Sequence[Utterance], k: int, seed: int) -> list[set[str]]:
+    """The ids of k parts that share no speaker."""
+    strata = [f"{utterance.emotion}/{utterance.attributes.get('gender', '')}" for utterance in utterances]
+    if max(Counter(strata).values()) < k:
+        strata = [""] * len(utterances)  # too few clips of anything to be balanced
+    speakers = [str(utterance.speaker) for utterance in utterances]
+    with warnings.catch_warnings():
+        # Speakers are kept apart first and balanced second; scikit-learn warns where balance is out of reach.
+        warnings.filterwarnings("ignore", message="The least populated class")
+        folds = list(StratifiedGroupKFold(k, shuffle=True, random_state=seed).split(utterances, strata, speakers))
+    return [{utterances[i].id for i in test} for _, test in folds]
