@@ -25,7 +25,7 @@ class Augment(nn.Module):
         self.mixup, self.n_channels = mixup, n_channels
 
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Change normalised features (batch, n_bands, frames), zero in the padding; their lengths (batch,) may change."""
+        """Change normalised features (batch, n_bands, frames) and, it may be, their lengths (batch,)."""
         return features, lengths
 
     def mix(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:

@@ -88,7 +88,7 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
 def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any]) -> None:
     initialiser = target.__init__ if inspect.isclass(target) else target
     hints = typing.get_type_hints(initialiser)
-    known = [name for name in inspect.signature(target).parameters]
+    known = list(inspect.signature(target).parameters)
     for name, value in arguments.items():
         if name not in known:
             raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")

@@ -18,13 +18,13 @@ class Batch(NamedTuple):
     """A padded batch.
 
     waveforms (batch, samples), zero after each clip's end; lengths (batch,) in samples; targets (batch,) class
-    numbers; indices (batch,) places in the dataset.
+    numbers; places (batch,) in the dataset.
     """
 
     waveforms: Tensor
     lengths: Tensor
     targets: Tensor
-    indices: Tensor
+    places: Tensor
 
 
 class Item(NamedTuple):
@@ -32,7 +32,7 @@ class Item(NamedTuple):
 
     waveform: Tensor
     target: int
-    index: int
+    place: int
 
 
 class WaveformDataset(Dataset[Item]):
@@ -61,7 +61,7 @@ def collate(items: Sequence[Item]) -> Batch:
     for row, item in zip(waveforms, items, strict=True):
         row[: len(item.waveform)] = item.waveform
     targets = torch.tensor([item.target for item in items])
-    return Batch(waveforms, lengths, targets, torch.tensor([item.index for item in items]))
+    return Batch(waveforms, lengths, targets, torch.tensor([item.place for item in items]))
 
 
 class LengthBatches(Sampler[list[int]]):

@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +134,7 @@ def _run_fold(settings: Settings, folder: Path, split: Split, material: _Materia
         "yes" if audit.speaker_independent else "no",
     )
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    parts = {
-        name: _part(getattr(split, name), material.recordings, material.labels) for name in splits.PARTS
-    }
+    parts = {name: _part(getattr(split, name), material.recordings, material.labels) for name in splits.PARTS}
     weighted = settings["loss"]["class_weights"]
     weights = _balanced_weights(parts["train"].targets, len(material.labels)) if weighted else None
     recognizer = _recognizer(settings, material.labels, weights)

@@ -38,7 +38,9 @@ def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]]) -> 
         color = f"C{number % 10}"
         name = "" if len(histories) == 1 else f"fold {fold} "
         losses.plot(epochs, [float(row["train_loss"]) for row in rows], color=color, label=f"{name}training")
-        losses.plot(epochs, [float(row["val_loss"]) for row in rows], color=color, linestyle="--", label=f"{name}validation")
+        losses.plot(
+            epochs, [float(row["val_loss"]) for row in rows], color=color, linestyle="--", label=f"{name}validation"
+        )
         scores.plot(epochs, uar, color=color, label=f"{name}validation")
         best = int(np.argmax(uar))
         scores.plot(epochs[best], uar[best], "o", color=color, label="epoch kept" if number == 0 else None)

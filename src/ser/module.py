@@ -32,6 +32,8 @@ class EmotionRecognizer(pl.LightningModule):
         class_weights: of the loss, in class order; None: all alike.
     """
 
+    class_weights: Tensor | None
+
     def __init__(
         self,
         *,
@@ -102,7 +104,7 @@ class EmotionRecognizer(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Places in the dataset (batch,), and probabilities (batch, n_classes)."""
-        return batch.indices.cpu(), self(batch.waveforms, batch.lengths).float().exp().cpu()
+        return batch.places.cpu(), self(batch.waveforms, batch.lengths).float().exp().cpu()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         n_steps = int(self.trainer.estimated_stepping_batches)

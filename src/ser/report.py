@@ -155,7 +155,11 @@ def _spread(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def headline(results: Mapping[str, Any]) -> str:
     """What was tested, in one line."""
     fold = results["split"]["fold"]
-    which = f"all {results['split']['n_folds']} folds pooled" if fold == "all" else f"fold {fold} of {results['split']['n_folds']}"
+    which = (
+        f"all {results['split']['n_folds']} folds pooled"
+        if fold == "all"
+        else f"fold {fold} of {results['split']['n_folds']}"
+    )
     return f"{results['corpus']['name']}, split={results['split']['name']}, {which}"
 
 
@@ -167,13 +171,21 @@ def render(results: Mapping[str, Any]) -> str:
     lines += [*_class_table(results), ""]
     lines += [f"accuracy {results['accuracy']:.3f}   UAR {results['uar']:.3f}   macro-F1 {results['macro_f1']:.3f}"]
     if "folds" in results:
-        parts = [f"{score} {s['mean']:.3f} ± {s['std']:.3f}" for score, s in results["folds"].items() if score in SCORES[:3]]
-        lines += [f"mean ± deviation over the folds: {'   '.join(parts)}".replace("uar", "UAR").replace("macro_f1", "macro-F1")]
+        parts = [
+            f"{score} {s['mean']:.3f} ± {s['std']:.3f}" for score, s in results["folds"].items() if score in SCORES[:3]
+        ]
+        lines += [
+            f"mean ± deviation over the folds: {'   '.join(parts)}".replace("uar", "UAR").replace(
+                "macro_f1", "macro-F1"
+            )
+        ]
     lines += ["", *_verdict(results["audit"])]
     broken = results["corpus"]["n_broken"]
     if broken:
         lines += [f"left out: {broken} clips that could not be used; broken.csv lists them"]
-    lines += [f"split hash {results['split']['hash']}, seed {results['seed']}, corpus {results['corpus']['fingerprint']}"]
+    lines += [
+        f"split hash {results['split']['hash']}, seed {results['seed']}, corpus {results['corpus']['fingerprint']}"
+    ]
     return "\n".join(lines)
 
 

@@ -227,9 +227,7 @@ class LeaveOneSpeakerOut(Protocol):
 
     by_speaker = True
 
-    def __init__(
-        self, name: str = "loso", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1
-    ) -> None:
+    def __init__(self, name: str = "loso", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1) -> None:
         super().__init__(name, fold, seed, val_fraction)
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
@@ -292,9 +290,7 @@ def _distinct(utterances: Sequence[Utterance], digests: Mapping[str, str]) -> li
     return list(first.values())
 
 
-def _with_copies(
-    part: Sequence[Utterance], utterances: Sequence[Utterance], digests: Mapping[str, str]
-) -> set[str]:
+def _with_copies(part: Sequence[Utterance], utterances: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
     """The ids of a part and of all utterances whose recording is identical to one in it."""
     inside = {digests[utterance.id] for utterance in part}
     return {utterance.id for utterance in utterances if digests[utterance.id] in inside}

@@ -36,7 +36,9 @@ class RunFolderGuard(Callback):
             sys.exit(f"hydra.{mode}.dir: {folder} holds a finished run, which would be lost; name another folder")
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            sys.exit(f"paths.outputs: cannot write to {existing}; set paths.outputs=<folder> or hydra.{mode}.dir=<folder>")
+            sys.exit(
+                f"paths.outputs: cannot write to {existing}; set paths.outputs=<folder> or hydra.{mode}.dir=<folder>"
+            )
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")

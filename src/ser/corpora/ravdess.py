@@ -50,9 +50,13 @@ class Ravdess(Corpus):
             )
         emotions = Counter(utterance.emotion for utterance in utterances)
         speakers = Counter(utterance.speaker for utterance in utterances)
-        expected_speakers = {actor: CLIPS_PER_ACTOR for actor in ACTORS}
+        expected_speakers = dict.fromkeys(ACTORS, CLIPS_PER_ACTOR)
         if (emotions, speakers) != (CLIPS_PER_EMOTION, expected_speakers):
-            missing = [f"{CLIPS_PER_EMOTION[e] - emotions[e]} {e}" for e in CLIPS_PER_EMOTION if emotions[e] < CLIPS_PER_EMOTION[e]]
+            missing = [
+                f"{CLIPS_PER_EMOTION[e] - emotions[e]} {e}"
+                for e in CLIPS_PER_EMOTION
+                if emotions[e] < CLIPS_PER_EMOTION[e]
+            ]
             actors = [actor for actor in ACTORS if speakers[actor] < CLIPS_PER_ACTOR]
             remarks.append(
                 f"{len(utterances)} clips found where the release has {sum(CLIPS_PER_EMOTION.values())};"

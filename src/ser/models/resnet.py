@@ -74,7 +74,7 @@ class ResNet(Model):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        x = features.unflatten(1, (self.n_channels, -1))  # (batch, channels, bands, frames)
+        x = features.reshape(len(features), self.n_channels, -1, features.shape[-1])  # (batch, channels, bands, frames)
         mask = frame_mask(lengths, x.shape[-1])
         x = x.contiguous(memory_format=torch.channels_last)
         x, mask = self.stem(x, mask)
