@@ -5,6 +5,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -77,7 +78,7 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
     try:
         target = hydra.utils.get_object(settings["_target_"])
-        _check_arguments(group, target, arguments)
+        _check_arguments(group, target, arguments, given)
         return hydra.utils.instantiate(dict(settings), **given, _convert_="all")
     except InstantiationException as error:
         if isinstance(error.__cause__, SerError):
@@ -85,16 +86,29 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
         raise
 
 
-def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any]) -> None:
+def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     initialiser = target.__init__ if inspect.isclass(target) else target
     hints = typing.get_type_hints(initialiser)
-    known = list(inspect.signature(target).parameters)
+    known = [name for name in inspect.signature(target).parameters if name not in given]
     for name, value in arguments.items():
         if name not in known:
             raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")
         if name in hints and not _fits(value, hints[name]):
-            wanted = getattr(hints[name], "__name__", None) or str(hints[name])
-            raise ConfigError(f"{group}.{name} must be {wanted}; got {value!r}")
+            raise ConfigError(f"{group}.{name} must be {_wanted(hints[name])}; got {value!r}")
+
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+    bool: "true or false",
+    type(None): "null",
+}
+
+
+def _wanted(hint: Any) -> str:
+    return " or ".join(_WORDS.get(option, str(option)) for option in typing.get_args(hint) or [hint])
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -105,8 +119,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (str, bool, type(None)):
+    if hint in (bool, type(None)):
         return isinstance(value, hint)
+    if hint in (str, Path):
+        return isinstance(value, str)
     return True
 
 

@@ -20,7 +20,7 @@ from ser.config import Trainer, build, check_range
 from ser.corpora.base import Corpus, Utterance
 from ser.data import Part, SpeechData
 from ser.errors import CorpusNotFound
-from ser.labels import label_order
+from ser.labels import EMOTIONS, label_order
 from ser.module import EmotionRecognizer
 from ser.paths import replacing
 from ser.splits import Audit, Protocol, Split
@@ -61,12 +61,13 @@ def run(cfg: DictConfig, folder: Path) -> str:
     check_trainer(Trainer(**settings["trainer"]))
     corpus: Corpus = build("corpus", settings["corpus"])
     protocol: Protocol = build("split", settings["split"])
+    # Built here only so that a wrong setting is refused before any work is done; each fold builds its own.
+    feature = _recognizer(settings, EMOTIONS).feature
     if corpus.notice:
         log.warning("%s", corpus.notice)
     started = time.monotonic()
     utterances = corpus.utterances()
-    # Built here only so that a wrong setting is refused before the corpus is read; each fold builds its own.
-    feature = _recognizer(settings, label_order(utterance.emotion for utterance in utterances)).feature
+    protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # likewise
     recordings = load_recordings(
         utterances, Path(cfg.paths.store).expanduser(), sample_rate=feature.sample_rate, top_db=feature.trim_db
     )

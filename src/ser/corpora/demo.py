@@ -43,16 +43,16 @@ CUES: dict[str, dict[str, float]] = {
     "sad": {"pitch": -0.5, "range": -0.5, "rate": -0.25, "level": -3.5, "tilt": -1.2, "breath": 0.2, "tremor": 0.2}
     | {"rise": -0.5, "gap": 0.02},
     "angry": {"pitch": 2.5, "range": 0.3, "rate": 0.1, "level": 5.0, "tilt": 0.9, "rasp": 0.3, "rise": -0.3},
-    "fearful": {"pitch": 4.5, "range": -0.1, "rate": 0.22, "level": 1.0, "tilt": 0.3, "breath": 0.15, "tremor": 0.4},
+    "fearful": {"pitch": 3.5, "range": -0.1, "rate": 0.22, "level": 0.0, "tilt": 0.0, "breath": 0.2, "tremor": 0.6},
     "disgust": {"pitch": -1.2, "range": 0.2, "rate": -0.2, "level": 0.5, "rasp": 0.3, "tract": -0.05, "gap": 0.02},
-    "surprised": {"pitch": 5.0, "range": 0.8, "rate": -0.05, "level": 2.0, "tilt": 0.2, "breath": 0.05, "rise": 1.0},
+    "surprised": {"pitch": 5.0, "range": 0.8, "rate": -0.08, "level": 2.0, "tilt": 0.2, "breath": 0.05, "rise": 1.5},
 }
 # Standard deviations in the same units: from take to take, and of a speaker's habits whatever the emotion.
 TAKE = {"pitch": 1.0, "range": 0.2, "rate": 0.08, "level": 1.5, "tilt": 0.4, "breath": 0.06, "rasp": 0.1} | {
     "tremor": 0.1, "tract": 0.015, "rise": 0.4, "gap": 0.01
 }  # fmt: skip
 HABIT = {"range": 0.15, "rate": 0.1, "level": 2.0, "tilt": 0.6, "breath": 0.05, "rasp": 0.06, "gap": 0.005}
-MANNER = 0.7  # a speaker's own way to do an emotion deviates by this part of what takes deviate
+MANNER = 0.5  # a speaker's own way to do an emotion deviates by this part of what takes deviate
 
 
 class Demo(Ravdess):
@@ -65,7 +65,7 @@ class Demo(Ravdess):
     )
 
     def __init__(self, root: str | Path) -> None:
-        super().__init__(Path(root) / f"v{RECIPE}")
+        super().__init__(Path(root).expanduser() / f"v{RECIPE}")
 
     def utterances(self) -> list[Utterance]:
         make_actors(ACTORS, self.root)

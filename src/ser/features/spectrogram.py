@@ -37,7 +37,7 @@ class SpectrogramPicture(Feature):
         trim_db: float | None = None,
         height: int = 128,
         window_s: float = 0.064,
-        hop_s: float = 0.016,
+        hop_s: float = 0.032,
         dynamic_range_db: float = 80.0,
         colormap: str = "viridis",
     ) -> None:
