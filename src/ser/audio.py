@@ -13,6 +13,7 @@ Waveform = npt.NDArray[np.float32]
 
 MIN_DURATION_S = 0.1  # shorter than any vowel: a truncated file, not speech
 SILENCE_PEAK = 1e-5  # -100 dBFS
+MAX_SAMPLE = 1e6  # float files may exceed full scale, even 16-bit numbers stored as they are; not this far
 
 
 def read(path: Path) -> tuple[Waveform, int]:
@@ -22,15 +23,15 @@ def read(path: Path) -> tuple[Waveform, int]:
         samples of shape (samples,), and the sample rate in Hz.
 
     Raises:
-        AudioError: the file cannot be read, or holds samples that are not finite numbers.
+        AudioError: the file cannot be read, or holds samples that are not finite or absurdly large.
     """
     try:
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(f"{path}: cannot be read as audio ({reason})") from None
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{path}: holds samples that are not finite numbers")
+    if not (np.abs(samples) < MAX_SAMPLE).all():  # false for what is not a number, too
+        raise AudioError(f"{path}: holds samples that are no sound (not finite, or far beyond full scale)")
     mono: Waveform = samples.mean(axis=1, dtype=np.float32)
     return mono, int(sample_rate)
 

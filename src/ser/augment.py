@@ -97,7 +97,7 @@ class SpecAugment(Augment):
 def _random_spans(extents: Tensor, part: float, size: int) -> Tensor:
     """One random span within each row's first `extents` places, up to `part` of them wide: (batch, size) of bool."""
     draws = torch.rand(2, len(extents), device=extents.device)
-    widths = (draws[0] * (extents * part + 1)).long()
+    widths = (draws[0] * ((extents * part).floor() + 1)).long()
     starts = (draws[1] * (extents - widths + 1)).long()
     places = torch.arange(size, device=extents.device)
     return (places >= starts[:, None]) & (places < (starts + widths)[:, None])

@@ -78,7 +78,12 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
     try:
         target = hydra.utils.get_object(settings["_target_"])
-        _check_arguments(group, target, arguments, given)
+    except (KeyError, ImportError, ValueError, InstantiationException):
+        raise ConfigError(
+            f"{group}._target_: no such class: {settings.get('_target_')!r}; name one as package.module.Class"
+        ) from None
+    _check_arguments(group, target, arguments, given)
+    try:
         return hydra.utils.instantiate(dict(settings), **given, _convert_="all")
     except InstantiationException as error:
         if isinstance(error.__cause__, SerError):
@@ -87,14 +92,17 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
 
 
 def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    initialiser = target.__init__ if inspect.isclass(target) else target
-    hints = typing.get_type_hints(initialiser)
-    known = [name for name in inspect.signature(target).parameters if name not in given]
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    parameters = inspect.signature(target).parameters
+    known = [name for name in parameters if name not in given]
     for name, value in arguments.items():
         if name not in known:
             raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")
         if name in hints and not _fits(value, hints[name]):
             raise ConfigError(f"{group}.{name} must be {_wanted(hints[name])}; got {value!r}")
+    for name in known:
+        if name not in arguments and parameters[name].default is inspect.Parameter.empty:
+            raise ConfigError(f"{group}.{name} is missing; set {group}.{name}=<{_wanted(hints[name])}>")
 
 
 _WORDS = {
@@ -108,13 +116,16 @@ _WORDS = {
 
 
 def _wanted(hint: Any) -> str:
-    return " or ".join(_WORDS.get(option, str(option)) for option in typing.get_args(hint) or [hint])
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else [hint]
+    return " or ".join(_WORDS.get(option, str(option)) for option in options)
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value from YAML can stand where a parameter of type `hint` is wanted; unknown hints accept all."""
     if isinstance(hint, types.UnionType):
         return any(_fits(value, option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

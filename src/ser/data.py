@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-POOL_BATCHES = 8  # how many batches' worth of clips are sorted by length together
+POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
+JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet the same ones every epoch
 
 
 class Batch(NamedTuple):
@@ -67,9 +68,10 @@ def collate(items: Sequence[Item]) -> Batch:
 class LengthBatches(Sampler[list[int]]):
     """Shuffled batches of clips of similar length, so that little is padding.
 
-    Clips are shuffled, sorted by length within pools of `POOL_BATCHES` batches, cut into batches, and the batches
-    are shuffled. Each pass is another epoch; the order depends on `seed` and the epoch's number alone. A last
-    batch of a single clip is left out of its epoch: batch normalisation cannot learn from one.
+    Clips are shuffled, sorted roughly by length within pools of `POOL_BATCHES` batches, cut into batches, and the
+    batches are shuffled. Each pass is another epoch; the order depends on `seed` and the epoch's number alone. Where a
+    single clip would be left for the last batch, one at random sits the epoch out: batch normalisation cannot learn
+    from one.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
@@ -78,19 +80,21 @@ class LengthBatches(Sampler[list[int]]):
 
     def __len__(self) -> int:
         n_batches, rest = divmod(len(self.lengths), self.batch_size)
-        return n_batches + (rest > 1 or self.batch_size == 1)
+        return n_batches + (rest > 1)
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
         self.epoch += 1
         order = random.permutation(len(self.lengths))
+        if self.batch_size > 1 and len(order) % self.batch_size == 1:
+            order = order[:-1]
         pool = self.batch_size * POOL_BATCHES
         batches: list[list[int]] = []
         for start in range(0, len(order), pool):
             members = order[start : start + pool]
-            members = members[np.argsort(self.lengths[members], kind="stable")]
+            similar = self.lengths[members] * random.uniform(1 - JITTER, 1 + JITTER, len(members))
+            members = members[np.argsort(similar)]
             batches += [members[i : i + self.batch_size].tolist() for i in range(0, len(members), self.batch_size)]
-        batches = [batch for batch in batches if len(batch) > 1 or self.batch_size == 1]
         random.shuffle(batches)
         return iter(batches)
 

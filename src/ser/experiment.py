@@ -72,10 +72,14 @@ def run(cfg: DictConfig, folder: Path) -> str:
         utterances, Path(cfg.paths.store).expanduser(), sample_rate=feature.sample_rate, top_db=feature.trim_db
     )
     usable = _leave_out_broken(utterances, recordings, folder)
+    labels = label_order(utterance.emotion for utterance in usable)
+    if len(labels) < 2:
+        raise CorpusNotFound(
+            f"corpus: all {len(usable)} usable clips are {labels[0]}; two emotions at least are needed"
+        )
     for remark in corpus.remarks(usable):
         log.warning("%s: %s", corpus.name, remark)
     speakers = {utterance.speaker for utterance in usable if utterance.speaker}
-    labels = label_order(utterance.emotion for utterance in usable)
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
     facts = {
         "seed": cfg.seed,

@@ -50,10 +50,15 @@ def per_class(confusion: Counts) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
+def seen(confusion: Counts) -> npt.NDArray[np.bool_]:
+    """Which classes (n_classes,) are present in the truth or among the predictions: those that macro means are over."""
+    present: npt.NDArray[np.bool_] = (confusion.sum(axis=1) + confusion.sum(axis=0)) > 0
+    return present
+
+
 def macro_f1(confusion: Counts) -> float:
     """Mean F1 over the classes that are present in the truth or among the predictions."""
-    seen = (confusion.sum(axis=1) + confusion.sum(axis=0)) > 0
-    return float(per_class(confusion)["f1"][seen].mean())
+    return float(per_class(confusion)["f1"][seen(confusion)].mean())
 
 
 def weighted_f1(confusion: Counts) -> float:

@@ -16,7 +16,7 @@ from ser.paths import replacing
 from ser.splits import Split
 
 SCORES = ("accuracy", "uar", "macro_f1", "weighted_f1")
-FIXED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted")
+RESERVED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted", "fold")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def write_predictions(
     folder: Path, utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
 ) -> None:
     """Write predictions.csv: one row a test utterance, with `probabilities` of shape (n_test, n_classes)."""
-    attributes = list(dict.fromkeys(name for utterance in utterances for name in utterance.attributes))
+    attributes = dict.fromkeys(name for utterance in utterances for name in utterance.attributes)
+    # An attribute must not pass for one of our own columns.
+    columns = {name: f"attribute_{name}" if _is_reserved(name) else name for name in attributes}
     rows = []
     for utterance, row in zip(utterances, probabilities, strict=True):
         rows.append(
@@ -63,7 +65,7 @@ def write_predictions(
                 "emotion": utterance.emotion,
                 "predicted": labels[int(row.argmax())],
                 **{f"p_{label}": f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
-                **{name: utterance.attributes.get(name, "") for name in attributes},
+                **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
             }
         )
     _write_csv(folder / "predictions.csv", rows)
@@ -102,14 +104,17 @@ def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Pat
     from ser import figures
 
     predictions = read_predictions(folder)
-    results = {**facts, **summarize(predictions)}
+    scores = summarize(predictions)
+    results = {**scores, **facts, **scores}  # scores first, and never old ones
     if folds:
-        results["folds"] = _spread([json.loads((path / "metrics.json").read_text()) for path in folds.values()])
+        results["folds"] = _spread(
+            [json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in folds.values()]
+        )
     with replacing(folder / "metrics.json") as beside:
-        beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = render(results)
     with replacing(folder / "report.txt") as beside:
-        beside.write_text(text + "\n")
+        beside.write_text(text + "\n", encoding="utf-8")
     figures.confusion(folder / "confusion.png", predictions.confusion, predictions.labels, title=headline(results))
     histories = {fold: path / "history.csv" for fold, path in (folds or {1: folder}).items()}
     histories = {fold: path for fold, path in histories.items() if path.exists()}
@@ -218,10 +223,14 @@ def _class_table(results: Mapping[str, Any]) -> list[str]:
     n_test = results["n_test"]
     lines += ["", f"{'accuracy':>{width}}  {'':>9} {'':>9} {results['accuracy']:>9.2f} {n_test:>9}"]
     table = np.array([[s["precision"], s["recall"], s["f1"], s["support"]] for s in classes.values()])
-    seen = table[:, 3] > 0
+    seen = metrics.seen(np.array(results["confusion"]))
     lines.append(row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test))
     lines.append(row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test))
     return lines
+
+
+def _is_reserved(name: str) -> bool:
+    return name in RESERVED_COLUMNS or name.startswith("p_")
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from ser.config import check_range
 from ser.corpora.base import Utterance
@@ -140,7 +140,9 @@ class Protocol(ABC):
                     f"split={self.name}: only one speaker is left for training and validation, two are needed;"
                     " use split=random or kfold"
                 )
-            return _speaker_folds(rest, min(round(1 / self.val_fraction), n_speakers), self.seed)[0]
+            tenths = _speaker_folds(rest, min(10, n_speakers), self.seed)
+            n_tenths = min(max(round(self.val_fraction * len(tenths)), 1), len(tenths) - 1)
+            return set().union(*tenths[:n_tenths])
         kept = _distinct(rest, digests)
         n_classes = len({utterance.emotion for utterance in kept})
         n_val = max(round(self.val_fraction * len(kept)), n_classes)
@@ -324,4 +326,6 @@ def _speaker_folds(utterances: Sequence[Utterance], k: int, seed: int) -> list[s
         # Speakers are kept apart first and balanced second; scikit-learn warns where balance is out of reach.
         warnings.filterwarnings("ignore", message="The least populated class")
         folds = list(StratifiedGroupKFold(k, shuffle=True, random_state=seed).split(utterances, strata, speakers))
+    if not all(len(test) for _, test in folds):  # speakers of very uneven size: balance them by size alone
+        folds = list(GroupKFold(k).split(utterances, groups=speakers))
     return [{utterances[i].id for i in test} for _, test in folds]

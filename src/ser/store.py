@@ -109,9 +109,10 @@ class Store:
             index = json.loads((self.folder / f"{name}.json").read_text())
             shard = np.load(self.folder / f"{name}.npy", mmap_mode="r")
             entries = {key: _Entry(name, e["offset"], tuple(e["shape"]), e["digest"]) for key, e in index.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            whole = shard.shape == (sum(int(np.prod(entry.shape)) for entry in entries.values()),)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
             return
-        if len(shard) == sum(int(np.prod(entry.shape)) for entry in entries.values()):
+        if whole:
             self._shards[name] = shard
             self._entries |= entries
 
@@ -169,13 +170,16 @@ def load_recordings(
         missing = {keys[u.id]: u for u in utterances if u.id in keys and keys[u.id] not in store}
         if missing:
             store.add(_read_clips(missing, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
+    paths = {utterance.id: utterance.path for utterance in utterances}
     for identity, key in keys.items():
         if key in store:
             recordings.waveforms[identity] = store[key]
             recordings.digests[identity] = store.digest(key)
         else:
             # A broken file may be there under several names; it was read, and failed, once.
-            recordings.broken.setdefault(identity, recordings.broken[missing[key].id])
+            read = missing[key]
+            problem = recordings.broken[read.id].replace(str(read.path), str(paths[identity]))
+            recordings.broken[identity] = problem
     return recordings
 
 

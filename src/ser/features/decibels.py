@@ -5,6 +5,13 @@ from torch import Tensor
 from ser.config import check_range
 
 
+def check_levels(trim_db: float | None, dynamic_range_db: float) -> None:
+    """Refuse a trimming level or a dynamic range, in dB, that would leave nothing of a clip."""
+    if trim_db is not None:
+        check_range("feature.trim_db", trim_db, 1, 200)
+    check_range("feature.dynamic_range_db", dynamic_range_db, 1, 200)
+
+
 def stft_size(sample_rate: int, window_s: float, hop_s: float) -> tuple[int, int]:
     """Window and hop in samples.
 

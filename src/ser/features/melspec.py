@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ser.config import check_range
 from ser.features.base import Feature
-from ser.features.decibels import limit_range, stft_size
+from ser.features.decibels import check_levels, limit_range, stft_size
 from ser.frames import frame_mask
 
 
@@ -38,7 +38,11 @@ class MelSpectrogram(Feature):
     ) -> None:
         super().__init__()
         check_range("feature.n_bands", n_bands, 8, 512)
+        check_levels(trim_db, dynamic_range_db)
         window, hop = stft_size(sample_rate, window_s, hop_s)
+        f_max_hz = sample_rate / 2 if f_max_hz is None else f_max_hz
+        check_range("feature.f_max_hz", f_max_hz, 100, sample_rate / 2)
+        check_range("feature.f_min_hz", f_min_hz, 0, f_max_hz - 50)
         self.sample_rate, self.trim_db, self.n_bands = sample_rate, trim_db, n_bands
         self.hop, self.dynamic_range_db = hop, dynamic_range_db
         self.mel = torchaudio.transforms.MelSpectrogram(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ser.config import check_choice, check_range
 from ser.features.base import Feature
-from ser.features.decibels import limit_range, stft_size
+from ser.features.decibels import check_levels, limit_range, stft_size
 from ser.frames import frame_mask
 
 
@@ -43,6 +43,7 @@ class SpectrogramPicture(Feature):
     ) -> None:
         super().__init__()
         check_choice("feature.colormap", colormap, matplotlib.colormaps)
+        check_levels(trim_db, dynamic_range_db)
         window, hop = stft_size(sample_rate, window_s, hop_s)
         n_fft = 1 << (window - 1).bit_length()
         check_range("feature.height", height, 8, n_fft // 2 + 1)

@@ -17,7 +17,7 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.score = nn.Conv1d(size, 1, 1)
+        self.score = nn.Conv1d(size, 1, 1, bias=False)
 
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
         scores: Tensor = self.score(frames).masked_fill(~mask[:, None], float("-inf"))

@@ -1,0 +1,101 @@
+import librosa
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from ser.features.melspec import MelSpectrogram
+
+
+def noise(*lengths: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(length, generator=generator) - 0.5 for length in lengths]
+
+
+def oracle(feature: MelSpectrogram, clip: Tensor, **settings: float | int | None) -> Tensor:
+    mel = librosa.feature.melspectrogram(
+        y=clip.numpy(),
+        sr=feature.sample_rate,
+        hop_length=feature.hop,
+        n_mels=feature.n_bands,
+        pad_mode="constant",
+        norm="slaney",
+        htk=False,
+        **settings,
+    )
+    return torch.from_numpy(librosa.power_to_db(mel, top_db=feature.dynamic_range_db))
+
+
+CASES = [
+    ({}, {"n_fft": 1024}),
+    ({"n_bands": 128, "hop_s": 0.016}, {"n_fft": 1024}),
+    ({"window_s": 0.025, "n_bands": 40, "sample_rate": 22_050}, {"n_fft": 1024, "win_length": 551}),
+    ({"f_min_hz": 50.0, "f_max_hz": 7000.0, "n_bands": 32}, {"n_fft": 1024, "fmin": 50.0, "fmax": 7000.0}),
+    ({"dynamic_range_db": 15.0}, {"n_fft": 1024}),
+]
+
+
+@pytest.mark.parametrize(("settings", "of_librosa"), CASES)
+@pytest.mark.parametrize("n_samples", [400, 8000, 12_345])
+def test_agrees_with_librosa(settings: dict[str, float], of_librosa: dict[str, float], n_samples: int) -> None:
+    feature = MelSpectrogram(**settings)  # type: ignore[arg-type]
+    [clip] = noise(n_samples)
+    clip = clip * torch.linspace(1, 1e-4, n_samples)
+    frames, lengths = feature(clip[None], torch.tensor([n_samples]))
+    expected = oracle(feature, clip, **of_librosa)
+    assert lengths.tolist() == [frames.shape[-1]]
+    assert frames.shape == (1, feature.n_bands, expected.shape[-1])
+    torch.testing.assert_close(frames[0], expected, atol=1e-3, rtol=0)
+
+
+def test_a_tone_lies_in_its_band() -> None:
+    feature = MelSpectrogram()
+    edges = librosa.mel_frequencies(feature.n_bands + 2, fmin=0, fmax=8000)
+    tone = torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 16_000)
+    frames, _ = feature(tone[None], torch.tensor([8000]))
+    band = int(frames[0].mean(dim=-1).argmax())
+    assert edges[band] < 1000 < edges[band + 2]
+
+
+def test_batch_equals_single_and_padding_changes_nothing() -> None:
+    feature = MelSpectrogram(n_bands=16)
+    clips = [clip * level for clip, level in zip(noise(4000, 2500, 1600, 5001), (1, 0.01, 0.3, 1e-4), strict=True)]
+    lengths = torch.tensor([len(clip) for clip in clips])
+    padded = pad_sequence([*clips, torch.zeros(9000)], batch_first=True)[:-1]
+    frames, n_frames = feature(padded, lengths)
+    for row, count, clip in zip(frames, n_frames, clips, strict=True):
+        alone, [alone_count] = feature(clip[None], torch.tensor([len(clip)]))
+        assert count == alone_count == alone.shape[-1]
+        torch.testing.assert_close(row[:, :count], alone[0], atol=1e-4, rtol=0)
+
+
+def test_the_range_is_each_clip_s_own() -> None:
+    """A loud transient as a clip's very last samples sets its range, in a batch too, and nobody else's."""
+    [quiet, other] = noise(4159, 6000)  # one sample more would be another frame, which the transient reaches
+    ending = quiet * 1e-4
+    ending[-8:] = 0.9
+    feature = MelSpectrogram(n_bands=16, hop_s=0.01, dynamic_range_db=40.0)
+    batch = pad_sequence([ending, quiet * 1e-4, other], batch_first=True)
+    frames, n_frames = feature(batch, torch.tensor([4159, 4159, 6000]))
+    real = [row[:, :count] for row, count in zip(frames, n_frames, strict=True)]
+    assert real[0].max() > real[0].min() + 39.9
+    assert (real[0][:, :10] == real[0].max() - 40).all()  # the quiet beginning is cut off at 40 dB below the end
+    assert real[1].max() < real[0].max() - 40
+    for row, clip in zip(real, (ending, quiet * 1e-4, other), strict=True):
+        torch.testing.assert_close(row, oracle(feature, clip, n_fft=1024), atol=1e-3, rtol=0)
+
+
+def test_gradients_flow_to_the_waveform() -> None:
+    [clip] = noise(4000)
+    clip.requires_grad_()
+    MelSpectrogram(n_bands=16)(clip[None], torch.tensor([4000]))[0].sum().backward()
+    assert clip.grad is not None
+    assert clip.grad.isfinite().all()
+    assert clip.grad.abs().sum() > 0
+
+
+def test_digital_silence_gives_finite_frames() -> None:
+    frames, _ = MelSpectrogram(n_bands=16)(torch.zeros(2, 2000), torch.tensor([2000, 500]))
+    assert frames.isfinite().all()
+    assert np.ptp(frames.numpy()) == 0

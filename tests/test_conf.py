@@ -1,0 +1,165 @@
+"""Every shipped configuration: found by looking, so that a new one is covered without being named."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import hydra.utils
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ser import config
+from ser.errors import ConfigError
+from ser.paths import conf_dir
+
+FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().rglob("*.yaml"))
+CHOICES = [(file.parts[0], "/".join(file.parts[1:])) for file in FILES if len(file.parts) > 1]
+IDS = ["=".join(choice) for choice in CHOICES]
+COMPONENTS = {"corpus", "split", "feature", "augment", "model", "optim"}
+GIVEN_BY_CODE = {"n_bands": 24, "n_channels": 3, "n_classes": 4}
+
+
+@pytest.fixture(autouse=True)
+def composing() -> Iterator[None]:
+    config.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        yield
+
+
+def composed(*overrides: str) -> DictConfig:
+    return compose("train", overrides=list(overrides))
+
+
+def chosen(group: str, name: str) -> DictConfig:
+    known = {field.name for field in fields(config.Config)}
+    return composed(f"{group}={name}" if group in known else f"+{group}={name}")
+
+
+def settings_of(group: str, name: str) -> dict[str, Any]:
+    settings: Any = OmegaConf.to_container(chosen(group, name)[group], resolve=True)
+    return settings
+
+
+def given_to(target: Any, settings: dict[str, Any]) -> dict[str, int]:
+    """What code gives to a component, of all it may give: a feature's `n_bands` may be a setting of its own."""
+    parameters = inspect.signature(target).parameters
+    return {key: value for key, value in GIVEN_BY_CODE.items() if key in parameters and key not in settings}
+
+
+def test_the_default_composes() -> None:
+    cfg = composed()
+    assert not OmegaConf.missing_keys(cfg)
+    assert {field.name for field in fields(config.Config)} == set(cfg)
+    OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES, ids=IDS)
+def test_every_choice_composes(group: str, name: str) -> None:
+    OmegaConf.to_container(chosen(group, name), resolve=True, throw_on_missing=True)
+
+
+def test_every_group_is_known() -> None:
+    assert {group for group, _ in CHOICES} >= COMPONENTS
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES, ids=IDS)
+def test_every_component_is_built_and_every_setting_of_it_is_in_its_file(group: str, name: str) -> None:
+    if group not in COMPONENTS:
+        pytest.skip("no component")
+    settings = settings_of(group, name)
+    target = hydra.utils.get_object(settings["_target_"])
+    parameters = inspect.signature(target).parameters
+    given = given_to(target, settings)
+    if group == "model":
+        assert given.keys() == GIVEN_BY_CODE.keys()
+    assert set(parameters) - given.keys() == set(settings) - {"_target_"}
+    made = config.build(group, settings, **given)
+    assert isinstance(made, target)
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES, ids=IDS)
+def test_every_component_refuses_an_unknown_key(group: str, name: str) -> None:
+    if group not in COMPONENTS:
+        pytest.skip("no component")
+    settings = settings_of(group, name)
+    target = hydra.utils.get_object(settings["_target_"])
+    with pytest.raises(ConfigError, match=rf"{group}\.nonsense"):
+        config.build(group, {**settings, "nonsense": 1}, **given_to(target, settings))
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "trainer"])
+def test_every_trainer_is_allowed(name: str) -> None:
+    from ser.trainer import check_trainer
+
+    settings = settings_of("trainer", name)
+    if settings["accelerator"] == "gpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu"):
+                check_trainer(config.Trainer(**settings))
+            return
+    check_trainer(config.Trainer(**settings))
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "split"])
+def test_a_split_is_called_what_its_file_is_called(name: str) -> None:
+    """The name on the command line is the name in the report."""
+    assert settings_of("split", name)["name"] == name
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "experiment"])
+def test_an_experiment_is_a_small_change_that_the_command_line_can_override(name: str) -> None:
+    text = (conf_dir() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# @package _global_")
+    assert len(text.splitlines()) < 25
+    cfg = composed(f"experiment={name}", "epochs=3", "seed=7", "split=random", "model.depth=34")
+    assert (cfg.epochs, cfg.seed, cfg.split.name, cfg.model.depth) == (3, 7, "random", 34)
+    assert composed(f"experiment={name}") != composed()
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["nonsense=1", "trainer.nonsense=1", "loss.nonsense=1", "paths.nonsense=1", "model.nonsense=1", "split.folds=2"],
+)
+def test_an_unknown_key_is_refused_by_name(override: str) -> None:
+    with pytest.raises(HydraException, match=override.split("=")[0].split(".")[-1]):
+        composed(override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "epochs=many",
+        "epochs=1.5",
+        "epochs=null",
+        "batch_size=[1]",
+        "seed=x",
+        "loss.label_smoothing=much",
+        "loss.class_weights=perhaps",
+        "trainer.patience=long",
+        "trainer.gradient_clip=null",
+    ],
+)
+def test_a_wrong_type_is_refused_by_name(override: str) -> None:
+    with pytest.raises((HydraException, OmegaConfBaseException)) as caught:
+        composed(override)
+    assert override.split("=")[0] in str(caught.value) + str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("override", ["model=absent", "feature=absent", "experiment=absent", "corpus=absent"])
+def test_an_unknown_choice_is_answered_with_the_known_ones(override: str) -> None:
+    group = override.split("=")[0]
+    names = [name for kind, name in CHOICES if kind == group]
+    with pytest.raises(HydraException) as caught:
+        composed(override)
+    assert all(name in str(caught.value) for name in names)
+
+
+def test_seed_0_is_a_seed() -> None:
+    assert composed("seed=0").seed == 0
+    assert composed().seed == 0

@@ -1,0 +1,180 @@
+"""Whole runs on a little generated speech: what they leave behind, and that it can be trusted."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from conftest import FAST, Command
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from ser import audio, report
+from ser.module import EmotionRecognizer
+
+FILES = {
+    *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),
+    *("confusion.png", "curves.png", "history.csv", "checkpoints"),
+}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+def test_a_run_leaves_what_the_contract_says(command: Command, folder: Path) -> None:
+    outcome = command("split=speaker", "split.k=2", f"hydra.run.dir={folder / 'speaker'}", *FAST)
+    assert outcome.code == 0, outcome.output
+    run = folder / "speaker"
+    assert {path.name for path in run.iterdir()} == FILES
+    assert (run / "checkpoints" / "best.ckpt").exists()
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    predictions, split = rows(run / "predictions.csv"), rows(run / "split.csv")
+
+    labels = metrics["labels"]
+    attributes = ["gender", "intensity", "statement", "repetition"]
+    columns = ["utterance", "path", "speaker", "emotion", "predicted", *(f"p_{name}" for name in labels), *attributes]
+    assert list(predictions[0]) == columns
+    assert list(split[0]) == ["utterance", "path", "speaker", "emotion", "part"]
+    assert len(split) == 240
+    test = {row["utterance"] for row in split if row["part"] == "test"}
+    assert {row["utterance"] for row in predictions} == test and len(predictions) == len(test) == metrics["n_test"]
+    speakers = {part: {row["speaker"] for row in split if row["part"] == part} for part in ("train", "val", "test")}
+    assert not speakers["test"] & (speakers["train"] | speakers["val"]) and not speakers["train"] & speakers["val"]
+    probabilities = np.array([[float(row[f"p_{name}"]) for name in labels] for row in predictions])
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-4)
+    assert [labels[i] for i in probabilities.argmax(axis=1)] == [row["predicted"] for row in predictions]
+
+    truth, predicted = [row["emotion"] for row in predictions], [row["predicted"] for row in predictions]
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(truth, predicted))
+    assert metrics["uar"] == pytest.approx(balanced_accuracy_score(truth, predicted))
+    assert metrics["weighted_f1"] == pytest.approx(f1_score(truth, predicted, average="weighted"))
+    assert metrics["split"]["name"] == "speaker" and metrics["split"]["speaker_independent"] is True
+    assert metrics["audit"] == {"shared_speakers": [], "identical": []}
+    assert {"git_commit", "versions", "device", "seconds", "seed", "corpus"} <= set(metrics)
+    text = (run / "report.txt").read_text(encoding="utf-8")
+    assert text.strip() in outcome.output, "the report is printed too"
+    assert "speaker_independent: yes" in text
+
+
+def test_the_report_can_be_made_again_from_the_folder_alone(folder: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(folder / "speaker", again)
+    facts = json.loads((again / "metrics.json").read_text(encoding="utf-8"))
+    for name in ("metrics.json", "report.txt", "confusion.png"):
+        (again / name).unlink()
+    report.write_report(again, facts)
+    for name in ("metrics.json", "report.txt"):
+        assert (again / name).read_bytes() == (folder / "speaker" / name).read_bytes()
+
+
+def test_a_checkpoint_gives_the_saved_predictions_for_the_files(folder: Path) -> None:
+    run = folder / "speaker"
+    recognizer = EmotionRecognizer.load_from_checkpoint(run / "checkpoints" / "best.ckpt", weights_only=True).eval()
+    feature = recognizer.feature
+    for row in rows(run / "predictions.csv")[:8]:
+        waveform = audio.load(Path(row["path"]), sample_rate=feature.sample_rate, top_db=feature.trim_db)
+        with torch.inference_mode():
+            log_probabilities = recognizer(torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]))
+        saved = [float(row[f"p_{label}"]) for label in recognizer.labels]
+        assert np.allclose(log_probabilities.exp()[0].numpy(), saved, atol=1e-4)
+
+
+def test_the_seed_decides_the_predictions(command: Command, folder: Path) -> None:
+    runs = {"again": 0, "other": 1}
+    for name, seed in runs.items():
+        where = f"hydra.run.dir={folder / name}"
+        assert command("split=speaker", "split.k=2", where, f"seed={seed}", *FAST).code == 0
+    first = (folder / "speaker" / "predictions.csv").read_text(encoding="utf-8")
+    assert (folder / "again" / "predictions.csv").read_text(encoding="utf-8") == first
+    assert (folder / "other" / "predictions.csv").read_text(encoding="utf-8") != first
+
+
+def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) -> None:
+    outcome = command("split=kfold", "split.k=2", "split.fold=all", f"hydra.run.dir={folder / 'all'}", *FAST)
+    assert outcome.code == 0, outcome.output
+    run = folder / "all"
+    pooled = rows(run / "predictions.csv")
+    assert len(pooled) == 240 and {row["fold"] for row in pooled} == {"1", "2"}
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    folds = [json.loads((run / f"fold-{n}" / "metrics.json").read_text(encoding="utf-8")) for n in (1, 2)]
+    for n in (1, 2):
+        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES
+    assert metrics["n_test"] == 240 and metrics["split"]["fold"] == "all"
+    assert metrics["folds"]["uar"]["values"] == [fold["uar"] for fold in folds]
+    assert metrics["folds"]["uar"]["mean"] == pytest.approx(np.mean([fold["uar"] for fold in folds]))
+    assert metrics["folds"]["uar"]["std"] == pytest.approx(np.std([fold["uar"] for fold in folds], ddof=1))
+    assert metrics["split"]["speaker_independent"] is False
+    assert "speaker_independent: no (4 speakers" in outcome.output
+
+
+def test_a_finished_run_is_never_overwritten(command: Command, folder: Path) -> None:
+    before = (folder / "speaker" / "predictions.csv").read_bytes()
+    outcome = command(f"hydra.run.dir={folder / 'speaker'}", *FAST)
+    assert outcome.code == 1 and "holds a finished run" in outcome.output
+    assert (folder / "speaker" / "predictions.csv").read_bytes() == before
+
+
+def test_broken_clips_among_good_ones_are_left_out_and_listed(command: Command, speech: Path, tmp_path: Path) -> None:
+    root = tmp_path / "corpus"
+    shutil.copytree(speech, root)
+    text, silent, short = sorted((root / "Actor_03").glob("*.wav"))[:3]
+    text.write_text("not audio")
+    soundfile.write(silent, np.zeros(16000), 16000)
+    soundfile.write(short, np.ones(1), 16000)
+    outcome = command(f"corpus.root={root}", "split=random", "hydra.run.dir=run", *FAST)
+    assert outcome.code == 0, outcome.output
+    assert "left out 3 of 240 clips" in outcome.output
+    problems = {row["utterance"]: row["problem"] for row in rows(tmp_path / "run" / "broken.csv")}
+    assert set(problems) == {f"Actor_03/{path.stem}" for path in (text, silent, short)}
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["corpus"]["n_broken"] == 3 and metrics["corpus"]["n_utterances"] == 237
+
+
+def test_it_learns(command: Command) -> None:
+    """A few epochs on 240 clips beat chance (1 in 8) by far."""
+    overrides = ["model.depth=10", "model.width=16", "augment=none", "split=random", "epochs=12", "batch_size=16"]
+    assert command(*overrides, "hydra.run.dir=learnt").code == 0
+    assert json.loads(Path("learnt/metrics.json").read_text(encoding="utf-8"))["uar"] > 0.3
+
+
+def test_the_picture_feature_and_other_settings_train(command: Command) -> None:
+    overrides = [
+        "feature=spectrogram",
+        "split=random",
+        "augment=specaugment",
+        "model.pool=attention",
+        "optim=cosine",
+        "loss.name=nll",
+    ]
+    overrides += ["loss.label_smoothing=0", "loss.class_weights=true", "trainer.patience=1", "trainer=cpu"]
+    outcome = command(*overrides, "model.depth=10", "model.width=8", "epochs=1", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
+
+
+def test_the_command_of_the_readme_in_a_process_of_its_own(speech: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", "split=random"]
+    environment = {**os.environ, "RAVDESS_ROOT": str(speech)}
+    done = subprocess.run(
+        [*command, "hydra.run.dir=run", *FAST],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    assert "Warning" not in done.stderr, done.stderr

@@ -1,0 +1,60 @@
+"""A user's mistakes: one message that names the thing and the way out, and no traceback."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import FAST, Command
+
+MISTAKES = {
+    "missing folder": (["corpus.root=nowhere"], ["corpus.root", "nowhere", "corpus=demo"]),
+    "empty folder": (["corpus.root=."], ["no speech clip", "corpus.root="]),
+    "misspelt group choice": (["model=resnett"], ["model=resnett", "choose from", "resnet"]),
+    "misspelt experiment": (["experiment=assignment"], ["experiment=assignment", "assignment1_improved"]),
+    "misspelt override": (["model.dept=18"], ["model.dept", "did you mean model.depth?"]),
+    "misspelt top-level key": (["sed=1"], ["sed", "did you mean seed?"]),
+    "added key": (["+model.colour=1"], ["model.colour", "no such setting", "depth"]),
+    "wrong type at the top": (["seed=abc"], ["seed", "abc"]),
+    "wrong type in a component": (["model.width=wide"], ["model.width must be a whole number", "wide"]),
+    "wrong choice": (["model.depth=19"], ["model.depth", "10, 18, 34, 50", "19"]),
+    "out of range": (["augment.mixup=-1"], ["augment.mixup", "between"]),
+    "no GPU": (["trainer=gpu"], ["trainer=auto"]),
+    "more folds than speakers": (["split=speaker", "split.k=9"], ["split.k", "speakers (4)"]),
+    "no such fold": (["split.fold=7"], ["split.fold must be 1 to", "7"]),
+    "published folds of other speakers": (["split=emobox"], ["emobox", "missing: 05", "split=speaker"]),
+    "output folder is a file": (["paths.outputs=file"], ["paths.outputs", "file"]),
+    "store is a file": (["paths.store=file", "paths.outputs=."], ["paths.store", "file"]),
+    "not an override": (["resnet"], ["resnet", "--help"]),
+    "smoothing with nll": (["loss.name=nll"], ["loss.label_smoothing", "cross_entropy"]),
+}
+
+
+@pytest.mark.parametrize(("overrides", "said"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_ends_in_one_message(overrides: list[str], said: list[str], command: Command) -> None:
+    Path("file").write_text("in the way")
+    if not any(override.startswith("paths.") for override in overrides):
+        overrides = [*overrides, "hydra.run.dir=run"]
+    outcome = command(*overrides)
+    assert outcome.code == 1
+    assert "Traceback" not in outcome.output and "Error executing" not in outcome.output
+    for words in said:
+        assert words in outcome.output
+
+
+def test_a_class_with_one_clip_is_named(command: Command, speech: Path, tmp_path: Path) -> None:
+    shutil.copytree(speech, tmp_path / "corpus")
+    for clip in sorted((tmp_path / "corpus").rglob("03-01-02-*.wav"))[1:]:
+        clip.unlink()
+    outcome = command("corpus.root=corpus", "split=random", "hydra.run.dir=run", *FAST)
+    assert outcome.code == 1 and "calm has 1" in outcome.output and "Traceback" not in outcome.output
+
+
+def test_a_corpus_of_broken_clips_only(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "corpus" / "Actor_01").mkdir(parents=True)
+    for emotion in range(1, 9):
+        for take in ("01", "02"):
+            name = f"03-01-{emotion:02d}-01-01-{take}-01.wav"
+            (tmp_path / "corpus" / "Actor_01" / name).write_text("not audio")
+    outcome = command("corpus.root=corpus", "split=kfold", "split.k=2", "hydra.run.dir=run", *FAST)
+    assert outcome.code == 1 and "Traceback" not in outcome.output
+    assert "cannot be read as audio" in outcome.output or "needs at least" in outcome.output

@@ -1,0 +1,76 @@
+"""The real corpus, where RAVDESS_ROOT says where it is."""
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import soundfile
+from conftest import Command
+
+from ser import audio
+from ser.corpora.base import Utterance
+from ser.corpora.ravdess import Ravdess
+from ser.splits import KFold, Random
+from ser.store import Recordings, load_recordings
+
+ROOT = os.environ.get("RAVDESS_ROOT")
+pytestmark = pytest.mark.skipif(not ROOT, reason="RAVDESS_ROOT does not say where the real corpus is")
+
+TWINS = ("03-01-03-01-02-01-07", "03-01-03-01-02-02-07")
+STEREO = {
+    *("03-01-02-01-01-02-01", "03-01-08-01-02-02-01", "03-01-02-01-02-02-05"),
+    *("03-01-03-01-02-01-20", "03-01-06-01-01-02-20"),
+}
+
+
+@pytest.fixture(scope="module")
+def utterances() -> list[Utterance]:
+    return Ravdess(str(ROOT)).utterances()
+
+
+@pytest.fixture(scope="module")
+def recordings(utterances: list[Utterance], tmp_path_factory: pytest.TempPathFactory) -> Recordings:
+    return load_recordings(utterances, tmp_path_factory.mktemp("store"), sample_rate=16000, top_db=20.0)
+
+
+def test_it_is_the_release(utterances: list[Utterance]) -> None:
+    assert Ravdess(str(ROOT)).remarks(utterances) == []
+    assert len(utterances) == 1440
+    assert set(Counter(utterance.speaker for utterance in utterances).values()) == {60}
+    emotions = Counter(utterance.emotion for utterance in utterances)
+    assert emotions.pop("neutral") == 96 and set(emotions.values()) == {192} and len(emotions) == 7
+
+
+def test_every_clip_can_be_used(recordings: Recordings) -> None:
+    assert not recordings.broken and len(recordings.waveforms) == 1440
+
+
+def test_stereo_clips_become_mono(utterances: list[Utterance]) -> None:
+    stereo = [utterance for utterance in utterances if soundfile.info(utterance.path).channels == 2]
+    if not stereo:
+        pytest.skip("this copy of the corpus was made mono before")
+    assert {utterance.path.stem for utterance in stereo} == STEREO
+    for utterance in stereo:
+        assert audio.load(utterance.path, sample_rate=16000).ndim == 1
+
+
+def test_the_identical_pair_is_found_and_kept_together(utterances: list[Utterance], recordings: Recordings) -> None:
+    ids = {utterance.path.stem: utterance.id for utterance in utterances}
+    first, second = (ids[name] for name in TWINS)
+    assert recordings.digests[first] == recordings.digests[second]
+    assert len(set(recordings.digests.values())) == 1439
+    for seed in range(5):
+        for split in KFold(fold="all", seed=seed).folds(utterances, recordings.digests) + Random(seed=seed).folds(
+            utterances, recordings.digests
+        ):
+            parts = {utterance.id: part for utterance, part in split.rows()}
+            assert parts[first] == parts[second]
+
+
+def test_a_short_training_beats_chance_by_far(command: Command) -> None:
+    overrides = ["corpus=ravdess", f"corpus.root={ROOT}", "split=random", "augment=none", "model.width=16", "epochs=8"]
+    outcome = command(*overrides, "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
+    assert json.loads(Path("run/metrics.json").read_text(encoding="utf-8"))["uar"] > 0.35
