@@ -2,20 +2,20 @@
 #   make train ARGS="model.depth=10 seed=1"
 
 PYTHON ?= python3
-PIP_FLAGS ?=
 VENV := .venv
 READY := $(VENV)/.installed
+ARGS ?= model=resnet feature=melspec
 
 .PHONY: train test
 
 train: $(READY)
-	$(VENV)/bin/python train.py $(if $(ARGS),$(ARGS),model=resnet feature=melspec)
+	$(VENV)/bin/python train.py $(ARGS)
 
 test: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy src
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/pytest
 
 $(READY): pyproject.toml constraints.txt

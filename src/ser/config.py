@@ -4,7 +4,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,27 @@ class Config:
     batch_size: int = 32
 
 
+_SECTIONS = {"trainer": Trainer, "loss": Loss, "paths": Paths}
+
+
 def register() -> None:
     """Make the schema known to Hydra as `schema`, the first of conf/train.yaml's defaults."""
     ConfigStore.instance().store(name="schema", node=Config)
+
+
+def check_keys(settings: Mapping[str, Any]) -> None:
+    """Refuse keys of the top level, or of its typed sections, that the schema does not have (Hydra's `+` lets them in).
+
+    Raises:
+        ConfigError: names the first one.
+    """
+    sections = {"": (Config, settings)}
+    sections |= {f"{name}.": (schema, settings[name]) for name, schema in _SECTIONS.items()}
+    for prefix, (schema, section) in sections.items():
+        known = [item.name for item in fields(schema)]
+        for key in section:
+            if key not in known:
+                raise ConfigError(f"{prefix}{key}: no such setting; there are {', '.join(prefix + k for k in known)}")
 
 
 def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:

@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ser import provenance, report, splits
-from ser.config import Trainer, build, check_range
+from ser.config import Trainer, build, check_keys, check_range
 from ser.corpora.base import Corpus, Utterance
 from ser.data import Part, SpeechData
 from ser.errors import CorpusNotFound
@@ -55,6 +55,7 @@ def run(cfg: DictConfig, folder: Path) -> str:
         SerError: something that the user can mend.
     """
     settings: Settings = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    check_keys(settings)
     check_range("batch_size", cfg.batch_size, 1, 100_000)
     check_range("seed", cfg.seed, 0, 2**32 - 1)
     check_range("epochs", cfg.epochs, 1, 1_000_000)
