@@ -75,7 +75,7 @@ def check_keys(settings: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: names the first one.
     """
-    sections = {"": (Config, settings)}
+    sections: dict[str, tuple[Any, Mapping[str, Any]]] = {"": (Config, settings)}
     sections |= {f"{name}.": (schema, settings[name]) for name, schema in _SECTIONS.items()}
     for prefix, (schema, section) in sections.items():
         known = [item.name for item in fields(schema)]
