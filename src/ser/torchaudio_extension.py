@@ -1,8 +1,8 @@
 """Lets torchaudio be imported beside a torch that its compiled extension does not fit.
 
-The torchaudio wheel on PyPI is linked against CUDA. Beside a CPU-only torch its extension cannot be
-loaded, and ``import torchaudio`` fails (and ``import transformers`` with it). torchaudio itself can
-do without the extension: only forced alignment and the RNN-T loss need it.
+The torchaudio wheel on PyPI is linked against CUDA. Beside a CPU-only torch, or one built for another CUDA, its
+extension cannot be loaded, and `import torchaudio` fails (and `import transformers` with it). torchaudio itself can do
+without the extension: only forced alignment and the RNN-T loss need it.
 """
 
 import importlib.abc
@@ -34,7 +34,7 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         try:
             self._real.exec_module(module)
-        except OSError:
+        except (OSError, ImportError, RuntimeError):
             module._IS_TORCHAUDIO_EXT_AVAILABLE = False  # type: ignore[attr-defined]
             module._IS_ALIGN_AVAILABLE = False  # type: ignore[attr-defined]
             module._check_cuda_version = lambda: None  # type: ignore[attr-defined]
