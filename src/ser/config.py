@@ -14,32 +14,35 @@ from omegaconf import MISSING
 from ser.errors import ConfigError, SerError
 
 
+# The schema has types only; the values stand in conf/.
+
+
 @dataclass
 class Paths:
     """Folders, relative to where the command is given."""
 
-    data: str = "data"
-    store: str = "data/store"
-    outputs: str = "outputs"
+    data: str = MISSING
+    store: str = MISSING
+    outputs: str = MISSING
 
 
 @dataclass
 class Loss:
     """What training minimises. `name`: cross_entropy, or nll (on the model's log-probabilities)."""
 
-    name: str = "cross_entropy"
-    label_smoothing: float = 0.0
-    class_weights: bool = False
+    name: str = MISSING
+    label_smoothing: float = MISSING
+    class_weights: bool = MISSING
 
 
 @dataclass
 class Trainer:
     """How training runs. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32."""
 
-    accelerator: str = "auto"
-    precision: str = "auto"
-    gradient_clip: float = 5.0
-    patience: int | None = None
+    accelerator: str = MISSING
+    precision: str = MISSING
+    gradient_clip: float = MISSING
+    patience: int | None = MISSING
 
 
 @dataclass
@@ -56,9 +59,9 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     paths: Paths = field(default_factory=Paths)
     experiment: str | None = None
-    seed: int = 0
-    epochs: int = 40
-    batch_size: int = 32
+    seed: int = MISSING
+    epochs: int = MISSING
+    batch_size: int = MISSING
 
 
 _SECTIONS = {"trainer": Trainer, "loss": Loss, "paths": Paths}
