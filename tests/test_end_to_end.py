@@ -120,11 +120,13 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     assert "speaker_independent: no (4 speakers" in outcome.output
 
 
-def test_a_finished_run_is_never_overwritten(command: Command, folder: Path) -> None:
+def test_an_earlier_run_is_never_overwritten(command: Command, folder: Path) -> None:
     before = (folder / "speaker" / "predictions.csv").read_bytes()
     outcome = command(f"hydra.run.dir={folder / 'speaker'}", *FAST)
-    assert outcome.code == 1 and "holds a finished run" in outcome.output
+    assert outcome.code == 1 and "holds an earlier run" in outcome.output
     assert (folder / "speaker" / "predictions.csv").read_bytes() == before
+    outcome = command("-m", f"hydra.sweep.dir={folder}", "hydra.sweep.subdir=speaker", *FAST)
+    assert outcome.code == 1 and "holds an earlier run" in outcome.output
 
 
 def test_broken_clips_among_good_ones_are_left_out_and_listed(command: Command, speech: Path, tmp_path: Path) -> None:
@@ -141,6 +143,24 @@ def test_broken_clips_among_good_ones_are_left_out_and_listed(command: Command, 
     assert set(problems) == {f"Actor_03/{path.stem}" for path in (text, silent, short)}
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["corpus"]["n_broken"] == 3 and metrics["corpus"]["n_utterances"] == 237
+
+
+def test_the_checkpoint_tested_is_the_one_just_trained(command: Command, tmp_path: Path, folder: Path) -> None:
+    """A leftover best.ckpt of another run in the folder is neither tested nor kept under that name."""
+    leftover = folder / "other" / "checkpoints" / "best.ckpt"
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    shutil.copy(leftover, tmp_path / "run" / "checkpoints")
+    assert command("split=speaker", "split.k=2", "hydra.run.dir=run", *FAST).code == 0
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["best.ckpt"]
+    predictions = (tmp_path / "run" / "predictions.csv").read_text(encoding="utf-8")
+    assert predictions == (folder / "speaker" / "predictions.csv").read_text(encoding="utf-8")
+
+
+def test_mixed_precision_trains_with_gradient_clipping(command: Command) -> None:
+    """As on a GPU, where it is the default."""
+    overrides = ["trainer.precision=bf16-mixed", "trainer.gradient_clip=1", "model.depth=10", "model.width=2"]
+    outcome = command(*overrides, "epochs=1", "feature.n_bands=16", "feature.hop_s=0.05", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
 
 
 def test_it_learns(command: Command) -> None:

@@ -27,6 +27,11 @@ MISTAKES = {
     "output folder is a file": (["paths.outputs=file"], ["paths.outputs", "file"]),
     "store is a file": (["paths.store=file", "paths.outputs=."], ["paths.store", "file"]),
     "not an override": (["resnet"], ["resnet", "--help"]),
+    "nothing chosen": (["model=null"], ["model"]),
+    "a group taken away": (["~model"], ["model"]),
+    "several values without -m": (["model.depth=10,18"], ["model.depth=10,18", "multirun"]),
+    "special characters": (["corpus.root=a(1)"], ["corpus.root=a(1)", "quote"]),
+    "half precision on a CPU": (["trainer=cpu", "trainer.precision=16-mixed"], ["trainer.precision", "GPU"]),
     "smoothing with nll": (["loss.name=nll"], ["loss.label_smoothing", "cross_entropy"]),
 }
 
@@ -59,4 +64,4 @@ def test_a_corpus_of_broken_clips_only(command: Command, tmp_path: Path) -> None
             (tmp_path / "corpus" / "Actor_01" / name).write_text("not audio")
     outcome = command("corpus.root=corpus", "split=kfold", "split.k=2", "hydra.run.dir=run", *FAST)
     assert outcome.code == 1 and "Traceback" not in outcome.output
-    assert "cannot be read as audio" in outcome.output or "needs at least" in outcome.output
+    assert "none of the 16 clips can be used" in outcome.output and "cannot be read as audio" in outcome.output

@@ -13,7 +13,6 @@ from omegaconf import MISSING
 
 from ser.errors import ConfigError, SerError
 
-
 # The schema has types only; the values stand in conf/.
 
 
@@ -96,6 +95,8 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
     import hydra.utils
     from hydra.errors import InstantiationException
 
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{group}: nothing is chosen; set {group}=<name>, --help lists the names")
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
     try:
         target = hydra.utils.get_object(settings["_target_"])

@@ -25,7 +25,7 @@ from ser.module import EmotionRecognizer
 from ser.paths import replacing
 from ser.splits import Audit, Protocol, Split
 from ser.store import Recordings, digest, load_recordings
-from ser.trainer import check_trainer, device_name, make_trainer
+from ser.trainer import best_checkpoint, check_trainer, device_name, make_trainer
 
 log = logging.getLogger("ser")
 
@@ -154,7 +154,7 @@ def _run_fold(settings: Settings, folder: Path, split: Split, material: _Materia
     started = time.monotonic()
     trainer.fit(recognizer, datamodule=data)
     trained = time.monotonic()
-    best = EmotionRecognizer.load_from_checkpoint(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    best = EmotionRecognizer.load_from_checkpoint(best_checkpoint(trainer), weights_only=True)
     outputs: Any = trainer.predict(best, datamodule=data)
     places, probabilities = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     report.write_predictions(folder, split.test, material.labels, probabilities[places.argsort()].numpy())
@@ -210,7 +210,7 @@ def _leave_out_broken(utterances: Sequence[Utterance], recordings: Recordings, f
 
 
 def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> dict[str, Any]:
-    content = "\n".join(sorted(f"{utterance.id}\t{recordings.digests[utterance.id]}" for utterance in usable))
+    content = "\n".join(sorted(f"{utterance.id}\t{recordings.files[utterance.id]}" for utterance in usable))
     return {
         "name": corpus.name,
         "notice": corpus.notice,

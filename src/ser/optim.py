@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
@@ -54,4 +53,4 @@ def _adamw(module: nn.Module, lr: float, weight_decay: float) -> AdamW:
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=lr, fused=torch.cuda.is_available())
+    return AdamW(groups, lr=lr)

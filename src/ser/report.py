@@ -110,8 +110,6 @@ def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Pat
         results["folds"] = _spread(
             [json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in folds.values()]
         )
-    with replacing(folder / "metrics.json") as beside:
-        beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = render(results)
     with replacing(folder / "report.txt") as beside:
         beside.write_text(text + "\n", encoding="utf-8")
@@ -120,6 +118,9 @@ def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Pat
     histories = {fold: path for fold, path in histories.items() if path.exists()}
     if histories:
         figures.curves(folder / "curves.png", {fold: _read_csv(path) for fold, path in histories.items()})
+    # Last: where it is, the report is complete.
+    with replacing(folder / "metrics.json") as beside:
+        beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return text
 
 

@@ -138,7 +138,7 @@ class Protocol(ABC):
             if n_speakers < 2:
                 raise SplitError(
                     f"split={self.name}: only one speaker is left for training and validation, two are needed;"
-                    " use split=random or kfold"
+                    " ask for more folds, or use split=random or kfold"
                 )
             tenths = _speaker_folds(rest, min(10, n_speakers), self.seed)
             n_tenths = min(max(round(self.val_fraction * len(tenths)), 1), len(tenths) - 1)
@@ -154,6 +154,12 @@ class Protocol(ABC):
             raise SplitError(
                 f"split={self.name} keeps speakers apart, but {nameless} of {len(utterances)} clips do not say who"
                 " speaks; use split=random or kfold, or a corpus that names its speakers"
+            )
+        n_speakers = len({utterance.speaker for utterance in utterances})
+        if n_speakers < 3:
+            raise SplitError(
+                f"split={self.name} needs three speakers at least, for training, validation and test; the corpus has"
+                f" {n_speakers}; use split=random or kfold"
             )
 
 

@@ -123,7 +123,7 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"paths.store: cannot write to {folder} ({error.strerror}); free space or set paths.store=<folder>"
+            f"paths.store: cannot write to {folder} ({error.strerror or error}); free space or set paths.store=<folder>"
         ) from None
 
 
@@ -134,11 +134,13 @@ class Recordings:
     Attributes:
         waveforms: mono samples (samples,), float32, memory-mapped.
         digests: hash of each waveform's samples; the same recording under two names has one digest.
+        files: hash of each file's content.
         broken: why a clip was left out, for those that could not be used.
     """
 
     waveforms: dict[str, Array] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
 
 
@@ -175,6 +177,7 @@ def load_recordings(
         if key in store:
             recordings.waveforms[identity] = store[key]
             recordings.digests[identity] = store.digest(key)
+            recordings.files[identity] = key
         else:
             # A broken file may be there under several names; it was read, and failed, once.
             read = missing[key]

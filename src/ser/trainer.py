@@ -29,6 +29,8 @@ def check_trainer(settings: Settings) -> None:
     check_range("trainer.gradient_clip", settings.gradient_clip, 0, 1e6)
     if settings.patience is not None:
         check_range("trainer.patience", settings.patience, 1, 1_000_000)
+    if settings.precision == "16-mixed" and (settings.accelerator == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("trainer.precision=16-mixed needs a GPU; use trainer.precision=auto or 32")
     if settings.accelerator == "gpu" and not torch.cuda.is_available():
         raise ConfigError(
             f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU here; use trainer=auto or cpu, or install"
@@ -40,7 +42,9 @@ def make_trainer(settings: Settings, folder: Path, *, n_epochs: int, title: str)
     """A Trainer that leaves checkpoints/best.ckpt (best validation UAR) and history.csv in `folder`."""
     on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
     callbacks: list[Callback] = [
-        ModelCheckpoint(folder / "checkpoints", filename="best", monitor=MONITOR, mode="max", save_top_k=1),
+        ModelCheckpoint(
+            folder / "checkpoints", filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
+        ),
         History(folder),
         ProgressBar(title, n_epochs),
     ]
@@ -61,6 +65,13 @@ def make_trainer(settings: Settings, folder: Path, *, n_epochs: int, title: str)
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def best_checkpoint(trainer: pl.Trainer) -> Path:
+    """The checkpoint that this very training kept."""
+    checkpoint = trainer.checkpoint_callback
+    assert isinstance(checkpoint, ModelCheckpoint)
+    return Path(checkpoint.best_model_path)
 
 
 def device_name(trainer: pl.Trainer) -> str:
@@ -84,4 +95,3 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated.*")
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")

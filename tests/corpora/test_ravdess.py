@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ser.corpora.ravdess import Ravdess
-from ser.errors import CorpusNotFound
+from ser.errors import ConfigError, CorpusNotFound
 
 
 def put(root: Path, *names: str) -> None:
@@ -43,7 +43,7 @@ def test_a_nested_copy_is_not_counted_twice(tmp_path: Path) -> None:
     corpus = Ravdess(tmp_path)
     utterances = corpus.utterances()
     assert [utterance.id for utterance in utterances] == [name.removesuffix(".wav") for name in names]
-    assert "3 further copies" in corpus.remarks(utterances)[0]
+    assert "3 further copies" in corpus.remarks(utterances)[0] and len(corpus.remarks(utterances)) == 1
 
 
 @pytest.mark.parametrize("ending", ["wav", "WAV", "flac"])
@@ -57,7 +57,28 @@ def test_a_difference_from_the_release_is_said_in_one_line(tmp_path: Path) -> No
     put(tmp_path, "Actor_01/03-01-01-01-01-01-01.wav")
     corpus = Ravdess(tmp_path)
     (remark,) = corpus.remarks(corpus.utterances())
-    assert "1 clips found where the release has 1440" in remark and "95 neutral" in remark and "\n" not in remark
+    assert "1 clips where the release has 1440" in remark and "95 neutral" in remark and "\n" not in remark
+
+
+def test_synthetic_clips_never_pass_for_ravdess(tmp_path: Path) -> None:
+    put(tmp_path, "demo/v1/SYNTHETIC.txt", "demo/v1/Actor_01/03-01-01-01-01-01-01.wav")
+    with pytest.raises(CorpusNotFound):
+        Ravdess(tmp_path).utterances()
+    put(tmp_path, "ravdess/x/Actor_01/03-01-01-01-01-01-01.wav")
+    assert [utterance.path.parts[-4] for utterance in Ravdess(tmp_path).utterances()] == ["ravdess"]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    put(tmp_path, "elsewhere/03-01-01-01-01-01-01.wav")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "Actor_01").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "root")
+    assert len(Ravdess(tmp_path / "root").utterances()) == 1
+
+
+def test_an_empty_root_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"corpus\.root is empty"):
+        Ravdess("")
 
 
 def test_a_missing_or_empty_folder_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import soundfile
 from ser import audio
 from ser.corpora import espeak
 from ser.corpora.base import Utterance
-from ser.corpora.ravdess import ACTORS, AUDIO_ONLY, INTENSITIES, SPEECH, Ravdess
+from ser.corpora.ravdess import ACTORS, AUDIO_ONLY, INTENSITIES, SPEECH, SYNTHETIC_MARKER, Ravdess
 from ser.errors import StoreError
 from ser.labels import RAVDESS_EMOTIONS
 
@@ -71,6 +71,9 @@ class Demo(Ravdess):
         make_actors(ACTORS, self.root)
         return super().utterances()
 
+    def _is_foreign(self, names: Sequence[str]) -> bool:
+        return False
+
 
 def clip_names(actor: str) -> list[str]:
     """The 60 file names of an actor ("01" to "24"), as in RAVDESS: neutral speech has no strong intensity."""
@@ -101,13 +104,14 @@ def make_actors(actors: Iterable[str], root: Path) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             root.mkdir(parents=True, exist_ok=True)
+            (root / SYNTHETIC_MARKER).write_text("Synthetic speech, spoken by eSpeak NG. Not RAVDESS.\n")
             made = [pool.submit(_make_apart, actor, root) for actor in missing]
             description = f"Making the demo corpus in {root}"
             for done in track(as_completed(made), description, len(made), console=Console(stderr=True)):
                 done.result()
         except OSError as error:
             raise StoreError(
-                f"corpus.root: the demo corpus cannot be written to {root} ({error.strerror});"
+                f"corpus.root: the demo corpus cannot be written to {root} ({error.strerror or error});"
                 " set corpus.root=<folder that can be written to>"
             ) from None
         finally:

@@ -4,13 +4,14 @@ Livingstone SR, Russo FA (2018). PLoS ONE 13(5): e0196391, doi 10.1371/journal.p
 Naming: modality-channel-emotion-intensity-statement-repetition-actor, each a two-digit code.
 """
 
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Utterance
-from ser.errors import CorpusNotFound
+from ser.errors import ConfigError, CorpusNotFound
 from ser.labels import RAVDESS_EMOTIONS
 
 AUDIO_ONLY = "03"
@@ -21,6 +22,8 @@ ACTORS = tuple(f"{actor:02d}" for actor in range(1, 25))
 CLIPS_PER_ACTOR = 60
 CLIPS_PER_EMOTION = {emotion: 96 if emotion == "neutral" else 192 for emotion in RAVDESS_EMOTIONS.values()}
 
+SYNTHETIC_MARKER = "SYNTHETIC.txt"  # lies in folders of made-up clips in this layout
+
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 _ENDINGS = {".wav", ".flac"}
 
@@ -28,13 +31,15 @@ _ENDINGS = {".wav", ".flac"}
 class Ravdess(Corpus):
     """The speech clips of RAVDESS in the released layout, `Actor_XX/*.wav` (or FLAC), anywhere below `root`.
 
-    Song and video files are passed over. A clip that is there more than once (the archive unpacked twice, or a
-    FLAC beside the WAV) counts once: the copy nearest to `root`.
+    Song and video files are passed over, and folders of synthetic clips. A clip that is there more than once (the
+    archive unpacked twice, or a FLAC beside the WAV) counts once: the copy nearest to `root`.
     """
 
     name = "ravdess"
 
     def __init__(self, root: str | Path) -> None:
+        if not str(root):
+            raise ConfigError("corpus.root is empty; set corpus.root=<folder>, or RAVDESS_ROOT to a folder")
         self.root = Path(root).expanduser()
         self._copies: list[Path] = []
 
@@ -43,26 +48,22 @@ class Ravdess(Corpus):
         return sorted(map(self._utterance, clips), key=lambda utterance: utterance.id)
 
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
-        remarks = []
-        if self._copies:
-            remarks.append(
-                f"{len(self._copies)} further copies of clips were not counted again, such as {self._copies[0]}"
-            )
+        differences = []
         emotions = Counter(utterance.emotion for utterance in utterances)
         speakers = Counter(utterance.speaker for utterance in utterances)
-        expected_speakers = dict.fromkeys(ACTORS, CLIPS_PER_ACTOR)
-        if (emotions, speakers) != (CLIPS_PER_EMOTION, expected_speakers):
+        if (emotions, speakers) != (CLIPS_PER_EMOTION, dict.fromkeys(ACTORS, CLIPS_PER_ACTOR)):
             missing = [
-                f"{CLIPS_PER_EMOTION[e] - emotions[e]} {e}"
-                for e in CLIPS_PER_EMOTION
-                if emotions[e] < CLIPS_PER_EMOTION[e]
+                f"{count - emotions[emotion]} {emotion}"
+                for emotion, count in CLIPS_PER_EMOTION.items()
+                if emotions[emotion] < count
             ]
             actors = [actor for actor in ACTORS if speakers[actor] < CLIPS_PER_ACTOR]
-            remarks.append(
-                f"{len(utterances)} clips found where the release has {sum(CLIPS_PER_EMOTION.values())};"
-                f" missing: {', '.join(missing)}; incomplete actors: {', '.join(actors)}"
-            )
-        return remarks
+            differences.append(f"{len(utterances)} clips where the release has {sum(CLIPS_PER_EMOTION.values())}")
+            differences += [f"missing {', '.join(missing)}"] if missing else []
+            differences += [f"incomplete actors {', '.join(actors)}"] if actors else []
+        if self._copies:
+            differences.append(f"{len(self._copies)} further copies not counted again, such as {self._copies[0]}")
+        return ["; ".join(differences)] if differences else []
 
     def _clips(self) -> list[Path]:
         if not self.root.is_dir():
@@ -71,7 +72,7 @@ class Ravdess(Corpus):
                 " environment variable RAVDESS_ROOT, or corpus=demo to run without data"
             )
         files = sorted(
-            (path for path in self.root.rglob("*") if path.suffix.lower() in _ENDINGS and _NAME.fullmatch(path.stem)),
+            (path for path in self._files() if path.suffix.lower() in _ENDINGS and _NAME.fullmatch(path.stem)),
             key=lambda path: (len(path.parts), path.suffix.lower() != ".wav", path),
         )
         clips: dict[str, Path] = {}
@@ -91,6 +92,20 @@ class Ravdess(Corpus):
                 " corpus.root=<folder with Actor_01 ... Actor_24>, or corpus=demo to run without data"
             )
         return list(clips.values())
+
+    def _files(self) -> Iterator[Path]:
+        """All files below the root, also behind links; none of a synthetic corpus, which would pass for the real one."""
+        seen: set[str] = set()
+        for folder, subfolders, names in os.walk(self.root, followlinks=True):
+            real = os.path.realpath(folder)
+            if real in seen or self._is_foreign(names):
+                subfolders.clear()
+                continue
+            seen.add(real)
+            yield from (Path(folder) / name for name in names)
+
+    def _is_foreign(self, names: Sequence[str]) -> bool:
+        return SYNTHETIC_MARKER in names
 
     def _utterance(self, path: Path) -> Utterance:
         _, _, emotion, intensity, statement, repetition, actor = path.stem.split("-")
