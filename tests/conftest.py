@@ -51,7 +51,9 @@ def command(
         root = [] if any(o.startswith("corpus.root=") for o in overrides) else [f"corpus.root={speech}"]
         split = [] if any(o.startswith(("split=", "experiment=")) for o in overrides) else ["split=random"]
         store = [f"paths.store={speech.parent / 'store'}"]
-        monkeypatch.setattr(sys, "argv", ["train.py", *corpus, *root, *split, *store, *overrides])
+        flags = [word for word in overrides if word.startswith("-")]
+        words = [word for word in overrides if word not in flags]
+        monkeypatch.setattr(sys, "argv", ["train.py", *flags, *corpus, *root, *split, *store, *words])
         capfd.readouterr()
         code = 0
         try:

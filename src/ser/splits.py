@@ -155,12 +155,6 @@ class Protocol(ABC):
                 f"split={self.name} keeps speakers apart, but {nameless} of {len(utterances)} clips do not say who"
                 " speaks; use split=random or kfold, or a corpus that names its speakers"
             )
-        n_speakers = len({utterance.speaker for utterance in utterances})
-        if n_speakers < 3:
-            raise SplitError(
-                f"split={self.name} needs three speakers at least, for training, validation and test; the corpus has"
-                f" {n_speakers}; use split=random or kfold"
-            )
 
 
 class Random(Protocol):
@@ -222,7 +216,7 @@ class SpeakerKFold(Protocol):
         self.k = k
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        n_speakers = len({utterance.speaker for utterance in utterances})
+        n_speakers = len(_speakers(self.name, utterances))
         if self.k > n_speakers:
             raise SplitError(
                 f"split.k={self.k}: more folds than speakers ({n_speakers}); set split.k to {n_speakers} at most"
@@ -239,7 +233,7 @@ class LeaveOneSpeakerOut(Protocol):
         super().__init__(name, fold, seed, val_fraction)
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        speakers = sorted({str(utterance.speaker) for utterance in utterances})
+        speakers = _speakers(self.name, utterances)
         return [{utterance.id for utterance in utterances if utterance.speaker == who} for who in speakers]
 
 
@@ -278,6 +272,17 @@ class PublishedFolds(Protocol):
                 f" in this corpus {'; '.join(lines)}; use split=speaker for other speakers"
             )
         return [{u.id for u in utterances if u.speaker in fold} for fold in self.test_speakers]
+
+
+def _speakers(name: str, utterances: Sequence[Utterance]) -> list[str]:
+    """The speakers in the order of their names; at least three."""
+    speakers = sorted({str(utterance.speaker) for utterance in utterances})
+    if len(speakers) < 3:
+        raise SplitError(
+            f"split={name} needs three speakers at least, for training, validation and test; the corpus has"
+            f" {len(speakers)}; use split=random or kfold"
+        )
+    return speakers
 
 
 def _check_class_sizes(name: str, distinct: Sequence[Utterance], least: int) -> None:

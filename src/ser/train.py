@@ -48,7 +48,7 @@ def main() -> None:
     except ValueError as error:
         if HydraConfig.initialized():
             raise
-        sys.exit(explain(error))  # Hydra could not compose, such as for model=null
+        sys.exit(f"{' '.join(sys.argv[1:])}: {explain(error)}")  # Hydra could not compose, such as for model=null
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -94,7 +94,7 @@ class Ravdess(Corpus):
         return list(clips.values())
 
     def _files(self) -> Iterator[Path]:
-        """All files below the root, also behind links; none of a synthetic corpus, which would pass for the real one."""
+        """All files below the root, also behind links; none of a synthetic corpus, which would pass for real."""
         seen: set[str] = set()
         for folder, subfolders, names in os.walk(self.root, followlinks=True):
             real = os.path.realpath(folder)
