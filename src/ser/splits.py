@@ -1,17 +1,23 @@
 """Protocols: who trains, who validates, who is tested; and the audit that looks for leaks between them."""
 
 import hashlib
-import warnings
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
+from sklearn.model_selection import StratifiedKFold
 
 from ser.config import check_range
 from ser.corpora.base import Utterance
 from ser.errors import ConfigError, SplitError
+from ser.partition import (
+    check_class_sizes,
+    distinct_recordings,
+    speaker_folds,
+    speaker_names,
+    stratified_part,
+    with_copies,
+)
 
 PARTS = ("train", "val", "test")
 ALL_FOLDS = "all"
@@ -140,13 +146,13 @@ class Protocol(ABC):
                     f"split={self.name}: only one speaker is left for training and validation, two are needed;"
                     " ask for more folds, or use split=random or kfold"
                 )
-            tenths = _speaker_folds(rest, min(10, n_speakers), self.seed)
+            tenths = speaker_folds(rest, min(10, n_speakers), self.seed)
             n_tenths = min(max(round(self.val_fraction * len(tenths)), 1), len(tenths) - 1)
             return set().union(*tenths[:n_tenths])
-        kept = _distinct(rest, digests)
+        kept = distinct_recordings(rest, digests)
         n_classes = len({utterance.emotion for utterance in kept})
         n_val = max(round(self.val_fraction * len(kept)), n_classes)
-        return _shuffled_part(kept, n_val, self.seed, rest, digests)
+        return stratified_part(rest, digests, n_val, self.seed)
 
     def _check_speakers(self, utterances: Sequence[Utterance]) -> None:
         nameless = sum(utterance.speaker is None for utterance in utterances)
@@ -178,11 +184,11 @@ class Random(Protocol):
         self.test_fraction = test_fraction
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        kept = _distinct(utterances, digests)
-        _check_class_sizes(self.name, kept, 3)
+        kept = distinct_recordings(utterances, digests)
+        check_class_sizes(self.name, kept, 3)
         n_classes = len({utterance.emotion for utterance in kept})
         n_test = max(round(self.test_fraction * len(kept)), n_classes)
-        return [_shuffled_part(kept, n_test, self.seed, utterances, digests)]
+        return [stratified_part(utterances, digests, n_test, self.seed)]
 
 
 class KFold(Protocol):
@@ -196,11 +202,11 @@ class KFold(Protocol):
         self.k = k
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        kept = _distinct(utterances, digests)
-        _check_class_sizes(self.name, kept, max(self.k, 3))
+        kept = distinct_recordings(utterances, digests)
+        check_class_sizes(self.name, kept, max(self.k, 3))
         folds = StratifiedKFold(self.k, shuffle=True, random_state=self.seed)
         emotions = [utterance.emotion for utterance in kept]
-        return [_with_copies([kept[i] for i in test], utterances, digests) for _, test in folds.split(kept, emotions)]
+        return [with_copies([kept[i] for i in test], utterances, digests) for _, test in folds.split(kept, emotions)]
 
 
 class SpeakerKFold(Protocol):
@@ -216,12 +222,12 @@ class SpeakerKFold(Protocol):
         self.k = k
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        n_speakers = len(_speakers(self.name, utterances))
+        n_speakers = len(speaker_names(self.name, utterances))
         if self.k > n_speakers:
             raise SplitError(
                 f"split.k={self.k}: more folds than speakers ({n_speakers}); set split.k to {n_speakers} at most"
             )
-        return _speaker_folds(utterances, self.k, self.seed)
+        return speaker_folds(utterances, self.k, self.seed)
 
 
 class LeaveOneSpeakerOut(Protocol):
@@ -233,7 +239,7 @@ class LeaveOneSpeakerOut(Protocol):
         super().__init__(name, fold, seed, val_fraction)
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        speakers = _speakers(self.name, utterances)
+        speakers = speaker_names(self.name, utterances)
         return [{utterance.id for utterance in utterances if utterance.speaker == who} for who in speakers]
 
 
@@ -272,71 +278,3 @@ class PublishedFolds(Protocol):
                 f" in this corpus {'; '.join(lines)}; use split=speaker for other speakers"
             )
         return [{u.id for u in utterances if u.speaker in fold} for fold in self.test_speakers]
-
-
-def _speakers(name: str, utterances: Sequence[Utterance]) -> list[str]:
-    """The speakers in the order of their names; at least three."""
-    speakers = sorted({str(utterance.speaker) for utterance in utterances})
-    if len(speakers) < 3:
-        raise SplitError(
-            f"split={name} needs three speakers at least, for training, validation and test; the corpus has"
-            f" {len(speakers)}; use split=random or kfold"
-        )
-    return speakers
-
-
-def _check_class_sizes(name: str, distinct: Sequence[Utterance], least: int) -> None:
-    counts = Counter(utterance.emotion for utterance in distinct)
-    small = [f"{emotion} has {count}" for emotion, count in sorted(counts.items()) if count < least]
-    if small:
-        raise SplitError(
-            f"split={name} needs at least {least} distinct clips of every emotion; {', '.join(small)};"
-            " add clips, ask for fewer folds, or take the emotion out of the corpus"
-        )
-
-
-def _distinct(utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[Utterance]:
-    """One utterance for each recording: the first of those that are identical."""
-    first: dict[str, Utterance] = {}
-    for utterance in utterances:
-        first.setdefault(digests[utterance.id], utterance)
-    return list(first.values())
-
-
-def _with_copies(part: Sequence[Utterance], utterances: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
-    """The ids of a part and of all utterances whose recording is identical to one in it."""
-    inside = {digests[utterance.id] for utterance in part}
-    return {utterance.id for utterance in utterances if digests[utterance.id] in inside}
-
-
-def _shuffled_part(
-    distinct: Sequence[Utterance],
-    size: int,
-    seed: int,
-    utterances: Sequence[Utterance],
-    digests: Mapping[str, str],
-) -> set[str]:
-    emotions = [utterance.emotion for utterance in distinct]
-    try:
-        _, part = next(StratifiedShuffleSplit(1, test_size=size, random_state=seed).split(distinct, emotions))
-    except ValueError:
-        raise SplitError(
-            f"{len(distinct)} distinct clips of {len(set(emotions))} emotions are too few to set {size} of them apart;"
-            " add clips of the rarest emotions, or take those out of the corpus"
-        ) from None
-    return _with_copies([distinct[i] for i in part], utterances, digests)
-
-
-def _speaker_folds(utterances: Sequence[Utterance], k: int, seed: int) -> list[set[str]]:
-    """The ids of k parts that share no speaker."""
-    strata = [f"{utterance.emotion}/{utterance.attributes.get('gender', '')}" for utterance in utterances]
-    if max(Counter(strata).values()) < k:
-        strata = [""] * len(utterances)  # too few clips of anything to be balanced
-    speakers = [str(utterance.speaker) for utterance in utterances]
-    with warnings.catch_warnings():
-        # Speakers are kept apart first and balanced second; scikit-learn warns where balance is out of reach.
-        warnings.filterwarnings("ignore", message="The least populated class")
-        folds = list(StratifiedGroupKFold(k, shuffle=True, random_state=seed).split(utterances, strata, speakers))
-    if not all(len(test) for _, test in folds):  # speakers of very uneven size: balance them by size alone
-        folds = list(GroupKFold(k).split(utterances, groups=speakers))
-    return [{utterances[i].id for i in test} for _, test in folds]
