@@ -120,6 +120,12 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     assert "speaker_independent: no (4 speakers" in outcome.output
 
 
+def test_a_fold_alone_gives_what_it_gives_among_all(command: Command, folder: Path) -> None:
+    assert command("split=kfold", "split.k=2", "split.fold=2", "hydra.run.dir=alone", *FAST).code == 0
+    alone = Path("alone/predictions.csv").read_text(encoding="utf-8")
+    assert alone == (folder / "all" / "fold-2" / "predictions.csv").read_text(encoding="utf-8")
+
+
 def test_an_earlier_run_is_never_overwritten(command: Command, folder: Path) -> None:
     before = (folder / "speaker" / "predictions.csv").read_bytes()
     outcome = command(f"hydra.run.dir={folder / 'speaker'}", *FAST)
