@@ -68,7 +68,7 @@ def run(cfg: DictConfig, folder: Path) -> str:
         log.warning("%s", corpus.notice)
     started = time.monotonic()
     utterances = corpus.utterances()
-    protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # likewise
+    protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # for the same reason
     recordings = load_recordings(
         utterances, Path(cfg.paths.store).expanduser(), sample_rate=feature.sample_rate, top_db=feature.trim_db
     )

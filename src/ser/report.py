@@ -188,7 +188,7 @@ def render(results: Mapping[str, Any]) -> str:
     lines += ["", *_verdict(results["audit"])]
     broken = results["corpus"]["n_broken"]
     if broken:
-        lines += [f"left out: {broken} clips that could not be used; broken.csv lists them"]
+        lines += [f"left out: {broken} clips that could not be used; broken.csv in the run folder lists them"]
     lines += [
         f"split hash {results['split']['hash']}, seed {results['seed']}, corpus {results['corpus']['fingerprint']}"
     ]
