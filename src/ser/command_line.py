@@ -1,39 +1,10 @@
-"""Between Hydra and the user: may the run folder be used, and what was wrong with the command?"""
+"""Between Hydra and the user: what was wrong with the command?"""
 
 import difflib
-import sys
-from pathlib import Path
-from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
-from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
-
-
-class RunFolderGuard(Callback):
-    """Before anything is written: can the run folder be made, and does it hold no earlier run?"""
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self._check(config, "run")
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self._check(config, "sweep")
-
-    def _check(self, config: DictConfig, mode: str) -> None:
-        HydraConfig.instance().set_config(config)  # the folder's name may speak of the choices made
-        folder = Path(config.hydra[mode].dir)
-        if any(folder.glob("split.csv")) or any(folder.glob("*/split.csv")):
-            sys.exit(f"hydra.{mode}.dir: {folder} holds an earlier run, which would be lost; name another folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / ".hydra").mkdir(exist_ok=True)
-        except OSError as error:
-            sys.exit(
-                f"paths.outputs: cannot write to {folder} ({error.strerror or error});"
-                f" set paths.outputs=<folder> or hydra.{mode}.dir=<folder>"
-            )
 
 
 def explain(error: Exception) -> str:

@@ -27,21 +27,29 @@ class Paths:
 
 @dataclass
 class Loss:
-    """What training minimises. `name`: cross_entropy, or nll (on the model's log-probabilities)."""
+    """What training minimises. `name`: cross_entropy, nll (on the model's log-probabilities), or focal."""
 
     name: str = MISSING
     label_smoothing: float = MISSING
+    focal_gamma: float = MISSING
     class_weights: bool = MISSING
 
 
 @dataclass
 class Trainer:
-    """How training runs. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32."""
+    """How training runs.
+
+    `devices`: GPUs (or CPU processes) that train together on each of `num_nodes` machines; null: all GPUs, or 2
+    processes on a CPU. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32.
+    """
 
     accelerator: str = MISSING
+    devices: int | None = MISSING
+    num_nodes: int = MISSING
     precision: str = MISSING
     gradient_clip: float = MISSING
     patience: int | None = MISSING
+    ema_decay: float | None = MISSING
 
 
 @dataclass
@@ -61,6 +69,9 @@ class Config:
     seed: int = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING
+    sampling: str = MISSING
+    tta: int = MISSING
+    ckpt_path: str | None = MISSING
 
 
 _SECTIONS = {"trainer": Trainer, "loss": Loss, "paths": Paths}

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ser.errors import ResumeError
+
 POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
 JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet the same ones every epoch
 
@@ -69,25 +71,48 @@ class LengthBatches(Sampler[list[int]]):
     """Shuffled batches of clips of similar length, so that little is padding.
 
     Clips are shuffled, sorted roughly by length within pools of `POOL_BATCHES` batches, cut into batches, and the
-    batches are shuffled. Each pass is another epoch; the order depends on `seed` and the epoch's number alone. Where a
-    single clip would be left for the last batch, one at random sits the epoch out: batch normalisation cannot learn
-    from one.
+    batches are shuffled. The order depends on `seed` and the epoch's number alone. Where a single clip would be left
+    for the last batch, one at random sits the epoch out: batch normalisation cannot learn from one.
+
+    Args:
+        lengths: of the clips.
+        batch_size: clips a batch, over all processes.
+        seed: of the order.
+        chances: how often each clip is to be drawn, in relation to the others; None: each once an epoch.
+        process, n_processes: which clips of each batch this process takes: every `n_processes`-th.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        *,
+        chances: npt.NDArray[np.float64] | None = None,
+        process: int = 0,
+        n_processes: int = 1,
+    ) -> None:
         self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
+        self.chances = None if chances is None else chances / chances.sum()
+        self.process, self.n_processes = process, n_processes
         self.epoch = 0
 
     def __len__(self) -> int:
         n_batches, rest = divmod(len(self.lengths), self.batch_size)
-        return n_batches + (rest > 1)
+        return n_batches + (rest >= self._smallest)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Name the epoch, from 0, that the next pass is."""
+        self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
-        self.epoch += 1
-        order = random.permutation(len(self.lengths))
-        if self.batch_size > 1 and len(order) % self.batch_size == 1:
-            order = order[:-1]
+        n_clips = len(self.lengths)
+        drawn = None if self.chances is None else random.choice(n_clips, n_clips, p=self.chances)
+        order = random.permutation(n_clips) if drawn is None else drawn
+        rest = n_clips % self.batch_size
+        if rest < self._smallest:
+            order = order[: n_clips - rest]
         pool = self.batch_size * POOL_BATCHES
         batches: list[list[int]] = []
         for start in range(0, len(order), pool):
@@ -96,7 +121,19 @@ class LengthBatches(Sampler[list[int]]):
             members = members[np.argsort(similar)]
             batches += [members[i : i + self.batch_size].tolist() for i in range(0, len(members), self.batch_size)]
         random.shuffle(batches)
-        return iter(batches)
+        return iter([batch[self.process :: self.n_processes] for batch in batches])
+
+    @property
+    def _smallest(self) -> int:
+        """A batch has two clips at least (unless all have one), and one at least for each process."""
+        return min(max(2, self.n_processes), self.batch_size)
+
+
+def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Chances (n_clips,) to draw each clip by, so that every class (class numbers `targets`) comes up equally often."""
+    counts = np.bincount(targets)
+    chances: npt.NDArray[np.float64] = 1.0 / counts[np.asarray(targets)]
+    return chances
 
 
 @dataclass(frozen=True)
@@ -108,29 +145,70 @@ class Part:
 
 
 class SpeechData(pl.LightningDataModule):
-    """Train, val and test as padded batches: shuffled by `seed` for training, in order of length for the others."""
+    """Train, val and test as padded batches: shuffled by `seed` for training, in order of length for the others.
 
-    def __init__(self, parts: Mapping[str, Part], *, batch_size: int, seed: int) -> None:
+    Several processes take turns within each batch: together they see what one would.
+
+    Args:
+        parts: train, val and test.
+        batch_size: over all processes.
+        seed: of the order in training.
+        sampling: natural, or balanced (every class equally often in training).
+        content: hash of the recordings; a checkpoint remembers it.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Part],
+        *,
+        batch_size: int,
+        seed: int,
+        sampling: str = "natural",
+        content: str = "",
+    ) -> None:
         super().__init__()
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.sampling, self.content = batch_size, seed, sampling, content
         self.datasets = {name: WaveformDataset(part.waveforms, part.targets) for name, part in parts.items()}
 
     def train_dataloader(self) -> DataLoader[Item]:
         dataset = self.datasets["train"]
-        batches = LengthBatches(dataset.lengths, self.batch_size, self.seed)
+        process, n_processes = self._place
+        batches = LengthBatches(
+            dataset.lengths,
+            self.batch_size,
+            self.seed,
+            chances=balanced_chances(dataset.targets) if self.sampling == "balanced" else None,
+            process=process,
+            n_processes=n_processes,
+        )
         return DataLoader(dataset, batch_sampler=batches, collate_fn=collate, pin_memory=torch.cuda.is_available())
 
     def val_dataloader(self) -> DataLoader[Item]:
-        return self._in_order("val")
+        return self._in_order("val", *self._place)
 
     def predict_dataloader(self) -> DataLoader[Item]:
-        return self._in_order("test")
+        return self._in_order("test", *self._place)
 
     def statistics_dataloader(self) -> DataLoader[Item]:
-        """The training part once, for normalisation."""
-        return self._in_order("train")
+        """The training part once, for normalisation: all of it for every process."""
+        return self._in_order("train", 0, 1)
 
-    def _in_order(self, part: str) -> DataLoader[Item]:
+    def state_dict(self) -> dict[str, str]:
+        return {"content": self.content}
+
+    def load_state_dict(self, state_dict: dict[str, str]) -> None:
+        if state_dict["content"] != self.content:
+            raise ResumeError(
+                "ckpt_path=last: the corpus has changed since this run began (another recording under an old name);"
+                " restore it, or begin a new run"
+            )
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _in_order(self, part: str, process: int, n_processes: int) -> DataLoader[Item]:
         dataset = self.datasets[part]
-        order = np.argsort(dataset.lengths, kind="stable").tolist()
-        return DataLoader(dataset, batch_size=self.batch_size, sampler=order, collate_fn=collate)
+        order = np.argsort(dataset.lengths, kind="stable").tolist()[process::n_processes]
+        size = max(self.batch_size // n_processes, 1)
+        return DataLoader(dataset, batch_size=size, sampler=order, collate_fn=collate)

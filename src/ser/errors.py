@@ -23,3 +23,11 @@ class SplitError(SerError):
 
 class StoreError(SerError):
     """The store on disk cannot be read or written."""
+
+
+class ProcessError(SerError):
+    """A process that trained along has died."""
+
+
+class ResumeError(SerError):
+    """A run cannot go on where it was."""

@@ -8,15 +8,18 @@ import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from ser import metrics
+from ser import losses, metrics
 from ser.augment import Augment
 from ser.config import build, check_choice, check_range
 from ser.data import Batch
 from ser.errors import ConfigError
 from ser.features.base import Feature, Normalization
 from ser.models.base import Model
+
+VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
 
 
 class EmotionRecognizer(pl.LightningModule):
@@ -27,12 +30,14 @@ class EmotionRecognizer(pl.LightningModule):
 
     Args:
         feature, model, augment, optim: settings of the components (`_target_` and arguments).
-        loss: `name` (cross_entropy or nll) and `label_smoothing`.
+        loss: `name` (cross_entropy, nll or focal), `label_smoothing`, and `focal_gamma`.
         labels: the emotions, in class order.
         class_weights: of the loss, in class order; None: all alike.
     """
 
     class_weights: Tensor | None
+    n_views = 0
+    """Views of each clip whose mean `predict_step` returns too, at evenly spaced speeds; 0: none."""
 
     def __init__(
         self,
@@ -47,10 +52,13 @@ class EmotionRecognizer(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        check_choice("loss.name", loss["name"], ("cross_entropy", "nll"))
+        check_choice("loss.name", loss["name"], losses.LOSSES)
         check_range("loss.label_smoothing", loss["label_smoothing"], 0, 0.99)
+        check_range("loss.focal_gamma", loss["focal_gamma"], 0, 10)
         if loss["name"] == "nll" and loss["label_smoothing"]:
-            raise ConfigError("loss.label_smoothing goes with loss.name=cross_entropy; nll takes hard targets")
+            raise ConfigError(
+                "loss.label_smoothing goes with loss.name=cross_entropy or focal; nll takes hard targets: set it to 0"
+            )
         self.labels = list(labels)
         self.feature: Feature = build("feature", feature)
         n_channels = self.feature.n_channels
@@ -60,10 +68,13 @@ class EmotionRecognizer(pl.LightningModule):
             "model", model, n_bands=self.feature.n_bands, n_channels=n_channels, n_classes=len(self.labels)
         )
         self.make_optimizer = build("optim", optim)
-        self.loss_name, self.label_smoothing = loss["name"], loss["label_smoothing"]
+        self.loss_name, self.label_smoothing, self.focal_gamma = (
+            loss[key] for key in ("name", "label_smoothing", "focal_gamma")
+        )
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights)
         self.confusion = MulticlassConfusionMatrix(len(self.labels))
+        self.val_loss = MeanMetric()
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         """Log-probabilities (batch, n_classes) of padded waveforms (batch, samples) with their lengths (batch,)."""
@@ -78,6 +89,10 @@ class EmotionRecognizer(pl.LightningModule):
             self._frames(batch.waveforms.to(self.device), batch.lengths.to(self.device)) for batch in batches
         )
 
+    def on_train_epoch_start(self) -> None:
+        # Lightning names the epoch to samplers by itself, but not to batch samplers.
+        self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         features, lengths = self.augment(*self._features(batch.waveforms, batch.lengths))
         if self.augment.mixup:
@@ -87,24 +102,40 @@ class EmotionRecognizer(pl.LightningModule):
             loss = loss + (1 - weight) * self._loss(log_probabilities, batch.targets[other])
         else:
             loss = self._loss(self.model(features, lengths), batch.targets)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets))
-        return loss
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets), sync_dist=True)
+        return loss * self._share(batch.targets)
+
+    def _share(self, targets: Tensor) -> Tensor | float:
+        """How much this process's clips count, so that the mean over the processes is the mean over the batch."""
+        if self.trainer.world_size == 1:
+            return 1.0
+        weight = losses.weight_of(targets, self.class_weights)
+        return weight / self.trainer.strategy.reduce(weight.clone(), reduce_op="mean")
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_probabilities = self(batch.waveforms, batch.lengths)
         self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
-        loss = self._loss(log_probabilities, batch.targets)
-        self.log("val/loss", loss, on_epoch=True, batch_size=len(batch.targets), sync_dist=True)
+        self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=len(batch.targets))
 
     def on_validation_epoch_end(self) -> None:
         confusion = self.confusion.compute().cpu().numpy()
         self.confusion.reset()
         self.log("val/uar", metrics.uar(confusion))
         self.log("val/accuracy", metrics.accuracy(confusion))
+        self.log("val/loss", self.val_loss.compute())
+        self.val_loss.reset()
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
-        """Places in the dataset (batch,), and probabilities (batch, n_classes)."""
-        return batch.places.cpu(), self(batch.waveforms, batch.lengths).float().exp().cpu()
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Places in the dataset (batch,), probabilities (batch, n_classes), and their mean over `n_views` views."""
+        plain = self(batch.waveforms, batch.lengths).float().exp()
+        views = [
+            self(*effects.speed(batch.waveforms, batch.lengths, torch.full_like(batch.waveforms[:, 0], factor)))
+            .float()
+            .exp()
+            for factor in torch.linspace(*VIEW_SPEEDS, self.n_views).tolist()
+        ]
+        mean = torch.stack(views).mean(dim=0) if views else plain
+        return batch.places.cpu(), plain.cpu(), mean.cpu()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         n_steps = int(self.trainer.estimated_stepping_batches)
@@ -126,5 +157,8 @@ class EmotionRecognizer(pl.LightningModule):
         weights = self.class_weights
         if self.loss_name == "nll":
             return F.nll_loss(log_probabilities, targets, weight=weights)
+        if self.loss_name == "focal":
+            gamma, smoothing = self.focal_gamma, self.label_smoothing
+            return losses.focal(log_probabilities, targets, gamma=gamma, weights=weights, smoothing=smoothing)
         # The softmax of log-probabilities is the probabilities themselves: cross-entropy takes them as they are.
         return F.cross_entropy(log_probabilities, targets, weight=weights, label_smoothing=self.label_smoothing)

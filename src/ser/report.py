@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from ser import metrics
 from ser.corpora.base import Utterance
+from ser.errors import ResumeError
 from ser.paths import replacing
 from ser.splits import Split
 
+PREDICTIONS, TTA_PREDICTIONS = "predictions.csv", "predictions_tta.csv"
 SCORES = ("accuracy", "uar", "macro_f1", "weighted_f1")
 RESERVED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted", "fold")
 
@@ -33,6 +35,36 @@ class Predictions:
         return metrics.confusion_matrix(self.truth, self.predicted, len(self.labels))
 
 
+def read_results(folder: Path) -> dict[str, Any]:
+    """What metrics.json of a run folder says."""
+    results: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return results
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run, or a fold, came to its end; one that was interrupted did not."""
+    return (folder / "metrics.json").exists() and "interrupted" not in read_results(folder)
+
+
+def check_split(folder: Path, split: Split) -> None:
+    """Refuse to go on with a run whose split.csv says otherwise.
+
+    Raises:
+        ResumeError: clips were added to the corpus, removed, or moved since.
+    """
+    path = folder / "split.csv"
+    if not path.exists():
+        return
+    before = {row["utterance"]: row["part"] for row in _read_csv(path)}
+    now = {utterance.id: part for utterance, part in split.rows()}
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    if changed:
+        raise ResumeError(
+            f"ckpt_path=last: the corpus has changed since the run in {folder} began ({len(changed)} clips, such as"
+            f" {changed[0]}); restore it, or begin a new run"
+        )
+
+
 def write_split(folder: Path, split: Split) -> None:
     """Write split.csv: which utterance is in which part."""
     rows = [
@@ -49,9 +81,9 @@ def write_split(folder: Path, split: Split) -> None:
 
 
 def write_predictions(
-    folder: Path, utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
+    path: Path, utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
 ) -> None:
-    """Write predictions.csv: one row a test utterance, with `probabilities` of shape (n_test, n_classes)."""
+    """Write predictions: one row a test utterance, with `probabilities` of shape (n_test, n_classes)."""
     attributes = dict.fromkeys(name for utterance in utterances for name in utterance.attributes)
     # An attribute must not pass for one of our own columns.
     columns = {name: f"attribute_{name}" if _is_reserved(name) else name for name in attributes}
@@ -68,20 +100,23 @@ def write_predictions(
                 **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
             }
         )
-    _write_csv(folder / "predictions.csv", rows)
+    _write_csv(path, rows)
 
 
 def pool_predictions(folder: Path, folds: Mapping[int, Path]) -> None:
-    """Write predictions.csv of all folds into `folder`, with a column `fold`."""
-    rows = []
-    for fold, fold_folder in folds.items():
-        rows += [{**row, "fold": str(fold)} for row in _read_csv(fold_folder / "predictions.csv")]
-    _write_csv(folder / "predictions.csv", rows)
+    """Write the predictions of all folds into `folder`, with a column `fold`."""
+    for name in (PREDICTIONS, TTA_PREDICTIONS):
+        rows: list[dict[str, str]] = []
+        for fold, fold_folder in folds.items():
+            if (fold_folder / name).exists():
+                rows += [{**row, "fold": str(fold)} for row in _read_csv(fold_folder / name)]
+        if rows:
+            _write_csv(folder / name, rows)
 
 
-def read_predictions(folder: Path) -> Predictions:
-    """Read predictions.csv; the classes are its `p_` columns, in their order."""
-    rows = _read_csv(folder / "predictions.csv")
+def read_predictions(path: Path) -> Predictions:
+    """Read predictions; the classes are the `p_` columns, in their order."""
+    rows = _read_csv(path)
     labels = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
     number = {label: index for index, label in enumerate(labels)}
     truth = [number[row["emotion"]] for row in rows]
@@ -103,13 +138,14 @@ def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Pat
     """
     from ser import figures
 
-    predictions = read_predictions(folder)
+    predictions = read_predictions(folder / PREDICTIONS)
     scores = summarize(predictions)
     results = {**scores, **facts, **scores}  # scores first, and never old ones
+    if (folder / TTA_PREDICTIONS).exists():
+        views = summarize(read_predictions(folder / TTA_PREDICTIONS))
+        results["tta"] = {score: views[score] for score in SCORES}
     if folds:
-        results["folds"] = _spread(
-            [json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in folds.values()]
-        )
+        results["folds"] = _spread([read_results(path) for path in folds.values()])
     text = render(results)
     with replacing(folder / "report.txt") as beside:
         beside.write_text(text + "\n", encoding="utf-8")
@@ -160,12 +196,11 @@ def _spread(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def headline(results: Mapping[str, Any]) -> str:
     """What was tested, in one line."""
-    fold = results["split"]["fold"]
-    which = (
-        f"all {results['split']['n_folds']} folds pooled"
-        if fold == "all"
-        else f"fold {fold} of {results['split']['n_folds']}"
-    )
+    fold, n_folds = results["split"]["fold"], results["split"]["n_folds"]
+    which = f"fold {fold} of {n_folds}"
+    if fold == "all":
+        n_tested = len(results["folds"]["uar"]["values"])
+        which = f"all {n_folds} folds pooled" if n_tested == n_folds else f"{n_tested} of {n_folds} folds pooled"
     return f"{results['corpus']['name']}, split={results['split']['name']}, {which}"
 
 
@@ -174,6 +209,8 @@ def render(results: Mapping[str, Any]) -> str:
     lines = [headline(results), ""]
     if results["corpus"].get("notice"):
         lines += [results["corpus"]["notice"], ""]
+    if "interrupted" in results:
+        lines += [_stopped(results["interrupted"]), ""]
     lines += [*_class_table(results), ""]
     lines += [f"accuracy {results['accuracy']:.3f}   UAR {results['uar']:.3f}   macro-F1 {results['macro_f1']:.3f}"]
     if "folds" in results:
@@ -185,6 +222,12 @@ def render(results: Mapping[str, Any]) -> str:
                 "macro_f1", "macro-F1"
             )
         ]
+    if "tta" in results:
+        views = results["tta"]
+        lines += [
+            f"test-time augmentation, mean of {results['tta_views']} views, apart from the above: accuracy"
+            f" {views['accuracy']:.3f}   UAR {views['uar']:.3f}   macro-F1 {views['macro_f1']:.3f}"
+        ]
     lines += ["", *_verdict(results["audit"])]
     broken = results["corpus"]["n_broken"]
     if broken:
@@ -193,6 +236,13 @@ def render(results: Mapping[str, Any]) -> str:
         f"split hash {results['split']['hash']}, seed {results['seed']}, corpus {results['corpus']['fingerprint']}"
     ]
     return "\n".join(lines)
+
+
+def _stopped(interrupted: Mapping[str, Any]) -> str:
+    where = f"epoch {interrupted['epoch']} of {interrupted['n_epochs']}"
+    if "fold" in interrupted:
+        where += f" in fold {interrupted['fold']} of {interrupted['n_folds']}"
+    return f"INTERRUPTED in {where}: this is no finished result; go on with ckpt_path=last"
 
 
 def _verdict(audit: Mapping[str, Any]) -> list[str]:

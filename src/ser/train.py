@@ -28,11 +28,13 @@ def _run(cfg: DictConfig) -> None:
     try:
         from ser.experiment import run  # slow to import: not for --help
 
-        text = run(cfg, folder)
+        outcome = run(cfg, folder)
     except SerError as error:
         log.error("%s", error)
         sys.exit(1)
-    log.info("\n%s\n\nrun folder %s", text, folder)
+    log.info("\n%s\n\nrun folder %s", outcome.report, folder)
+    if outcome.interrupted:
+        sys.exit(130)
 
 
 def main() -> None:

@@ -1,24 +1,29 @@
-"""Lightning's Trainer as a run wants it: device, precision, best checkpoint, early stopping."""
+"""Lightning's Trainer as a run wants it: devices, precision, checkpoints, averaging, early stopping."""
 
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning.callbacks import Callback, EarlyStopping, WeightAveraging
+from torch import Tensor
 
+from ser import processes
+from ser.checkpoints import MONITOR, AtomicCheckpoints, checkpoint_callbacks
 from ser.config import Trainer as Settings
 from ser.config import check_choice, check_range
 from ser.errors import ConfigError
+from ser.interruption import StopOnInterrupt
 from ser.progress import History, ProgressBar
 
 PRECISIONS = ("auto", "32", "bf16-mixed", "16-mixed")
-MONITOR = "val/uar"
 
 
-def check_trainer(settings: Settings) -> None:
+def check_trainer(settings: Settings, batch_size: int) -> None:
     """Refuse settings that cannot be used here.
 
     Raises:
@@ -27,8 +32,13 @@ def check_trainer(settings: Settings) -> None:
     check_choice("trainer.accelerator", settings.accelerator, ("auto", "cpu", "gpu"))
     check_choice("trainer.precision", settings.precision, PRECISIONS)
     check_range("trainer.gradient_clip", settings.gradient_clip, 0, 1e6)
+    check_range("trainer.num_nodes", settings.num_nodes, 1, 10_000)
     if settings.patience is not None:
         check_range("trainer.patience", settings.patience, 1, 1_000_000)
+    if settings.ema_decay is not None:
+        check_range("trainer.ema_decay", settings.ema_decay, 0, 0.999999)
+    if settings.devices is not None:
+        check_range("trainer.devices", settings.devices, 1, 10_000)
     if settings.precision == "16-mixed" and (settings.accelerator == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("trainer.precision=16-mixed needs a GPU; use trainer.precision=auto or 32")
     if settings.accelerator == "gpu" and not torch.cuda.is_available():
@@ -36,48 +46,93 @@ def check_trainer(settings: Settings) -> None:
             f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU here; use trainer=auto or cpu, or install"
             " a torch build for your GPU"
         )
+    if _on_gpu(settings) and (settings.devices or 1) > torch.cuda.device_count():
+        raise ConfigError(
+            f"trainer.devices={settings.devices}: there are {torch.cuda.device_count()} GPUs here; ask for as many at"
+            " most, or trainer.accelerator=cpu"
+        )
+    n_processes = processes.n_devices(settings) * settings.num_nodes
+    if batch_size < n_processes:
+        raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
 
 
 def make_trainer(settings: Settings, folder: Path, *, n_epochs: int, title: str) -> pl.Trainer:
-    """A Trainer that leaves checkpoints/best.ckpt (best validation UAR) and history.csv in `folder`."""
-    on_gpu = settings.accelerator != "cpu" and torch.cuda.is_available()
+    """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`."""
     callbacks: list[Callback] = [
-        ModelCheckpoint(
-            folder / "checkpoints", filename="best", monitor=MONITOR, mode="max", enable_version_counter=False
-        ),
+        *checkpoint_callbacks(folder),
+        StopOnInterrupt(folder),
         History(folder),
         ProgressBar(title, n_epochs),
     ]
+    if settings.ema_decay is not None:
+        callbacks.append(WeightAveraging(avg_fn=_moving_average(settings.ema_decay)))
     if settings.patience is not None:
-        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=settings.patience))
-    _quieten()
-    return pl.Trainer(
-        accelerator="gpu" if on_gpu else "cpu",
-        devices=1,
-        precision=_precision(settings.precision, on_gpu),
+        callbacks.append(_Patience(MONITOR, mode="max", patience=settings.patience))
+    return bare_trainer(
+        settings,
+        folder,
         max_epochs=n_epochs,
         gradient_clip_val=settings.gradient_clip or None,
-        deterministic="warn",
         callbacks=callbacks,
+    )
+
+
+def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Trainer:
+    """A Trainer with devices and precision as `settings` say, and nothing that writes unasked."""
+    _quieten()
+    on_gpu = _on_gpu(settings)
+    distributed = processes.is_distributed(settings)
+    plugins: list[Any] = [AtomicCheckpoints()]
+    if distributed and not processes.are_external():
+        plugins.append(LightningEnvironment())  # ours, even within somebody's SLURM session
+    return pl.Trainer(
+        accelerator="gpu" if on_gpu else "cpu",
+        devices=processes.n_devices(settings) if distributed else 1,
+        num_nodes=settings.num_nodes,
+        strategy="ddp" if distributed else "auto",
+        sync_batchnorm=on_gpu and distributed,
+        use_distributed_sampler=False,
+        precision=_precision(settings.precision, on_gpu),
+        deterministic="warn",
+        plugins=plugins,
         logger=False,
         default_root_dir=folder,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
+        enable_checkpointing="callbacks" in arguments,
+        **arguments,
     )
 
 
-def best_checkpoint(trainer: pl.Trainer) -> Path:
-    """The checkpoint that this very training kept."""
-    checkpoint = trainer.checkpoint_callback
-    assert isinstance(checkpoint, ModelCheckpoint)
-    return Path(checkpoint.best_model_path)
+class _Patience(EarlyStopping):
+    """Early stopping that, resumed after it had stopped, stays stopped."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average whose decay begins low, so that a short training is averaged over its own length."""
+
+    def average(averaged: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
+        n = int(n_averaged)
+        now = min(decay, (1 + n) / (10 + n))
+        return averaged * now + current * (1 - now)
+
+    return average
 
 
 def device_name(trainer: pl.Trainer) -> str:
-    """The device for a report: the GPU's name, or cpu."""
+    """The device for a report: the GPU's name, or cpu; and how many."""
     device = trainer.strategy.root_device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return name if trainer.world_size == 1 else f"{trainer.world_size} x {name}"
+
+
+def _on_gpu(settings: Settings) -> bool:
+    return settings.accelerator != "cpu" and torch.cuda.is_available()
 
 
 def _precision(wanted: str, on_gpu: bool) -> Any:
@@ -91,6 +146,7 @@ def _precision(wanted: str, on_gpu: bool) -> Any:
 def _quieten() -> None:
     """Keep back what Lightning and torch say that no user can act on."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     # Clips come from a memory map: loading needs no worker processes on a CPU.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ser.config import check_choice, check_range
 from ser.frames import frame_mask
 from ser.models.base import Model
+from ser.models.norm import BatchNorm2d
 from ser.models.pooling import pooling
 
 # Blocks in each of the four stages, and whether they are bottlenecks.
@@ -95,7 +96,7 @@ class ConvNorm(nn.Module):
         # backward pass on a CPU (channels last, fewer than 16 channels).
         self.pick = stride if kernel == 1 else 1
         self.convolution = nn.Conv2d(n_in, n_out, kernel, stride // self.pick, padding=kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(n_out)
+        self.norm = BatchNorm2d(n_out)
         self.stride = stride
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

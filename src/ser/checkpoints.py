@@ -1,0 +1,73 @@
+"""Checkpoints: the best on validation, and the last, from which a killed training goes on as if never stopped."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from ser import processes
+from ser.paths import replacing
+
+MONITOR = "val/uar"
+BEST, LAST = "best", "last"
+
+
+def checkpoint_path(folder: Path, name: str) -> Path:
+    """Where the checkpoint `BEST` or `LAST` of a run folder lies."""
+    return folder / "checkpoints" / f"{name}.ckpt"
+
+
+def best_path(trainer: pl.Trainer) -> Path | None:
+    """The checkpoint that this very training kept as its best; None before an epoch is finished."""
+    checkpoint = trainer.checkpoint_callback
+    assert isinstance(checkpoint, ModelCheckpoint)
+    return Path(checkpoint.best_model_path) if checkpoint.best_model_path else None
+
+
+def checkpoint_callbacks(folder: Path) -> list[Callback]:
+    """Keep best.ckpt, best on validation, and last.ckpt, the state after the last whole epoch."""
+
+    def keep(name: str, **what: Any) -> ModelCheckpoint:
+        where = folder / "checkpoints"
+        return ModelCheckpoint(where, name, enable_version_counter=False, save_on_train_epoch_end=True, **what)
+
+    # The last one after the best: it remembers which epoch was best.
+    return [RandomState(), keep(BEST, monitor=MONITOR, mode="max"), keep(LAST)]
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes beside and renames, so that a kill or a full disk never leaves half a checkpoint."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as beside, beside.open("wb") as file:
+            torch.save(checkpoint, file)
+
+
+class RandomState(Callback):
+    """Keeps the state of torch's random numbers of every process: all randomness of training comes from there."""
+
+    def __init__(self) -> None:
+        self._restored: list[dict[str, Any]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        own = {"cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            own["cuda"] = torch.cuda.get_rng_state()
+        return {"processes": processes.gather([own])}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._restored = state_dict["processes"]
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Not before: setting up draws random numbers too, which a run that was never stopped does not draw again.
+        if trainer.global_rank < len(self._restored):
+            own = self._restored[trainer.global_rank]
+            torch.set_rng_state(own["cpu"].cpu())
+            if "cuda" in own and torch.cuda.is_available():
+                torch.cuda.set_rng_state(own["cuda"].cpu())
+        self._restored = []

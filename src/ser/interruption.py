@@ -1,0 +1,61 @@
+"""Ctrl-C: training stops after the step at work, and the run ends whole with what it has learnt."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+
+from ser.checkpoints import BEST, best_path, checkpoint_path
+
+log = logging.getLogger("ser")
+
+
+class Interrupted(Exception):
+    """Training was stopped by Ctrl-C before it had finished `epoch` (from 1)."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"interrupted in epoch {epoch}")
+        self.epoch = epoch
+
+
+class StopOnInterrupt(pl.Callback):
+    """On the first Ctrl-C, raises `Interrupted` after the step at work; a second one ends the program at once.
+
+    Where no epoch was finished, the state at the stop is kept as best.ckpt of the run folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked = False
+        self._previous: Any = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread() and trainer.is_global_zero:
+            self._previous = signal.signal(signal.SIGINT, self._on_interrupt)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
+            if best_path(trainer) is None:
+                trainer.save_checkpoint(checkpoint_path(self.folder, BEST))
+            raise Interrupted(trainer.current_epoch + 1)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+            self._previous = None
+
+    def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        log.warning("stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once")

@@ -1,0 +1,41 @@
+"""Batch normalisation that knows of other processes, and of batches too small to have a deviation."""
+
+import torch
+import torch.distributed
+import torch.distributed.nn.functional as distributed
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's BatchNorm2d, over the whole batch where several processes hold a part of it each.
+
+    torch's own SyncBatchNorm does so on GPUs only (and takes this one's place there, by Lightning's
+    `sync_batchnorm`). A training batch that has a single value a channel cannot be normalised by itself and is
+    normalised with the running statistics.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
+            return self._together(input)
+        if self.training and input.numel() == input.shape[1]:
+            return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, False, 0, self.eps)
+        return super().forward(input)
+
+    def _together(self, x: Tensor) -> Tensor:
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
+        sums = torch.cat([x.sum(dim=(0, 2, 3)), x.square().sum(dim=(0, 2, 3)), count])
+        everywhere: Tensor = distributed.all_reduce(sums)  # type: ignore[no-untyped-call]
+        half = len(sums) // 2
+        total, squares, n = everywhere[:half], everywhere[half:-1], everywhere[-1]
+        mean = total / n
+        variance = (squares / n - mean.square()).clamp(min=0)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * n / (n - 1).clamp(min=1), self.momentum)  # torch keeps the unbiased one
+            if self.num_batches_tracked is not None:
+                self.num_batches_tracked.add_(1)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        normalized: Tensor = x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+        return normalized

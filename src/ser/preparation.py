@@ -1,0 +1,177 @@
+"""What comes before training: corpus, recordings, labels, and the protocol's folds."""
+
+import csv
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ser import processes, provenance
+from ser.config import Trainer, build, check_choice, check_range
+from ser.corpora.base import Corpus, Utterance
+from ser.data import Part, SpeechData
+from ser.errors import ConfigError, CorpusNotFound
+from ser.labels import EMOTIONS, label_order
+from ser.module import EmotionRecognizer
+from ser.paths import replacing
+from ser.splits import PARTS, Protocol, Split
+from ser.store import Recordings, digest, load_recordings
+from ser.trainer import check_trainer
+
+log = logging.getLogger("ser")
+
+Settings = dict[str, Any]
+SAMPLINGS = ("natural", "balanced")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What all folds of a run share.
+
+    Attributes:
+        settings: the resolved configuration.
+        recordings: waveforms of all usable clips.
+        labels: the emotions, in class order.
+        folds: the splits to train and test on.
+        facts: of the corpus, code and machine, for the report.
+    """
+
+    settings: Settings
+    recordings: Recordings
+    labels: list[str]
+    folds: list[Split]
+    facts: dict[str, Any]
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes and reports."""
+        return processes.is_main(Trainer(**self.settings["trainer"]))
+
+    def recognizer(self, split: Split) -> EmotionRecognizer:
+        """A fresh recogniser for a fold."""
+        weighted = self.settings["loss"]["class_weights"]
+        weights = _balanced_weights(self._targets(split.train), len(self.labels)) if weighted else None
+        return _recognizer(self.settings, self.labels, weights)
+
+    def data(self, split: Split) -> SpeechData:
+        """The clips of a fold in batches."""
+        recordings, settings = self.recordings, self.settings
+        parts = {}
+        for name in PARTS:
+            utterances: list[Utterance] = getattr(split, name)
+            parts[name] = Part([recordings.waveforms[u.id] for u in utterances], self._targets(utterances))
+        content = "".join(recordings.digests[utterance.id] for utterance, _ in split.rows())
+        return SpeechData(
+            parts,
+            batch_size=settings["batch_size"],
+            seed=settings["seed"],
+            sampling=settings["sampling"],
+            content=digest(content.encode()),
+        )
+
+    def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
+        number = {label: index for index, label in enumerate(self.labels)}
+        return [number[utterance.emotion] for utterance in utterances]
+
+
+def prepare(settings: Settings, folder: Path) -> Material:
+    """Check the settings, read the corpus, and cut it into folds.
+
+    Args:
+        settings: the resolved configuration.
+        folder: the run folder; broken.csv is written there where clips cannot be used.
+
+    Raises:
+        SerError: something that the user can mend.
+    """
+    check_settings(settings)
+    corpus: Corpus = build("corpus", settings["corpus"])
+    protocol: Protocol = build("split", settings["split"])
+    # Built here only so that a wrong setting is refused before any work is done; each fold builds its own.
+    feature = _recognizer(settings, list(EMOTIONS), None).feature
+    if corpus.notice:
+        log.warning("%s", corpus.notice)
+    started = time.monotonic()
+    utterances = corpus.utterances()
+    protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # for the same reason
+    store = Path(settings["paths"]["store"]).expanduser()
+    recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
+    usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(Trainer(**settings["trainer"])))
+    labels = label_order(utterance.emotion for utterance in usable)
+    if len(labels) < 2:
+        raise CorpusNotFound(
+            f"corpus: all {len(usable)} usable clips are {labels[0]}; two emotions at least are needed"
+        )
+    for remark in corpus.remarks(usable):
+        log.warning("%s: %s", corpus.name, remark)
+    speakers = {utterance.speaker for utterance in usable if utterance.speaker}
+    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
+    facts = {
+        "seed": settings["seed"],
+        "corpus": _describe_corpus(corpus, usable, recordings),
+        "git_commit": provenance.git_commit(),
+        "versions": provenance.library_versions(),
+        "seconds": {"audio": round(time.monotonic() - started, 1)},
+    }
+    return Material(settings, recordings, labels, protocol.folds(usable, recordings.digests), facts)
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse settings of the top level that cannot be used.
+
+    Raises:
+        ConfigError: names the first one.
+    """
+    check_range("batch_size", settings["batch_size"], 1, 100_000)
+    check_range("seed", settings["seed"], 0, 2**32 - 1)
+    check_range("epochs", settings["epochs"], 1, 1_000_000)
+    check_range("tta", settings["tta"], 0, 100)
+    check_choice("sampling", settings["sampling"], SAMPLINGS)
+    if settings["sampling"] == "balanced" and settings["loss"]["class_weights"]:
+        raise ConfigError(
+            "sampling=balanced and loss.class_weights=true both make up for rare emotions; use one of them"
+        )
+    check_trainer(Trainer(**settings["trainer"]), settings["batch_size"])
+
+
+def _recognizer(settings: Settings, labels: list[str], class_weights: Sequence[float] | None) -> EmotionRecognizer:
+    groups = {group: settings[group] for group in ("feature", "model", "augment", "optim", "loss")}
+    return EmotionRecognizer(**groups, labels=labels, class_weights=class_weights)
+
+
+def _balanced_weights(targets: Sequence[int], n_classes: int) -> list[float]:
+    """Weights by which every class counts alike, 1 on average over the clips."""
+    counts = Counter(targets)
+    return [len(targets) / (n_classes * counts[label]) for label in range(n_classes)]
+
+
+def _leave_out_broken(
+    utterances: Sequence[Utterance], recordings: Recordings, folder: Path, *, write: bool
+) -> list[Utterance]:
+    """Leave out the clips that cannot be used, and list them in broken.csv."""
+    broken = recordings.broken
+    usable = [utterance for utterance in utterances if utterance.id not in broken]
+    if not usable:
+        raise CorpusNotFound(f"none of the {len(broken)} clips can be used; the first: {next(iter(broken.values()))}")
+    if broken and write:
+        with replacing(folder / "broken.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([("utterance", "problem"), *sorted(broken.items())])
+        log.warning(
+            "left out %d of %d clips that cannot be used, listed in %s; the first: %s",
+            *(len(broken), len(utterances), folder / "broken.csv", next(iter(broken.values()))),
+        )
+    return usable
+
+
+def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> dict[str, Any]:
+    content = "\n".join(sorted(f"{utterance.id}\t{recordings.files[utterance.id]}" for utterance in usable))
+    return {
+        "name": corpus.name,
+        "notice": corpus.notice,
+        "n_utterances": len(usable),
+        "n_broken": len(recordings.broken),
+        "fingerprint": digest(content.encode())[:16],
+    }

@@ -1,0 +1,158 @@
+"""The run folder before a run: a new one that nobody else uses, or the one of the run to go on with.
+
+Nothing heavy is imported here: this comes before anything else, and for --help too.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, read_write
+
+from ser import processes
+
+LAST = "last"
+MAY_DIFFER = ("hydra", "ckpt_path", "paths")  # of the configuration, between a run and its continuation
+
+
+class RunFolder(Callback):
+    """Before anything is written: can the run folder be made, is it free, does it hold no earlier run?
+
+    With `ckpt_path=last` it is the folder of the run to go on with: the one that `hydra.run.dir` names, or the newest
+    unfinished run of the same configuration.
+    """
+
+    def __init__(self) -> None:
+        self.lock: FileLock | None = None
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        HydraConfig.instance().set_config(config)  # the folder's name may speak of the choices made
+        if self._is_one_of_several(config):
+            return
+        if config.ckpt_path not in (None, LAST):
+            sys.exit(f"ckpt_path must be last or null; got {config.ckpt_path!r}")
+        folder = self._unfinished(config) if config.ckpt_path == LAST else Path(config.hydra.run.dir).expanduser()
+        if config.ckpt_path is None and holds_a_run(folder):
+            sys.exit(
+                f"hydra.run.dir: {folder} holds an earlier run, which would be lost; name another folder, or go on"
+                " with that run by ckpt_path=last"
+            )
+        make(folder, "hydra.run.dir")
+        self._occupy(folder)
+        with read_write(config), read_write(config.hydra):
+            config.hydra.run.dir = str(folder)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        HydraConfig.instance().set_config(config)
+        if config.ckpt_path is not None:
+            sys.exit("ckpt_path=last goes on with one run; leave out -m, and name the run by hydra.run.dir=<folder>")
+        folder = Path(config.hydra.sweep.dir)
+        if holds_a_run(folder):
+            sys.exit(f"hydra.sweep.dir: {folder} holds an earlier run, which would be lost; name another folder")
+        make(folder, "hydra.sweep.dir")
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if self.lock is not None:
+            self.lock.release()
+
+    def _is_one_of_several(self, config: DictConfig) -> bool:
+        """Under a launcher that started several processes: only the main one looks after the folder and speaks."""
+        if not processes.are_external() or not processes.is_distributed(config.trainer):
+            return False
+        if not any(word.startswith("hydra.run.dir=") for word in config.hydra.overrides.hydra):
+            sys.exit("hydra.run.dir is needed here: processes that train together share one folder; name it")
+        if processes.rank() == 0:
+            return False
+        with read_write(config), read_write(config.hydra):
+            config.hydra.output_subdir = None
+            config.hydra.job_logging = {"version": 1, "root": {"level": "CRITICAL"}, "disable_existing_loggers": False}
+        return True
+
+    def _unfinished(self, config: DictConfig) -> Path:
+        """The folder of the run to go on with."""
+        if any(word.startswith("hydra.run.dir=") for word in config.hydra.overrides.hydra):
+            folder = Path(config.hydra.run.dir)
+            if not holds_a_run(folder):
+                sys.exit(f"ckpt_path=last: {folder} holds no run to go on with")
+            if not is_unfinished(folder):
+                sys.exit(f"ckpt_path=last: the run in {folder} is finished; see its report.txt")
+            different = differences(folder, config)
+            if different:
+                sys.exit(
+                    f"ckpt_path=last: the run in {folder} had other settings: {'; '.join(different)}; give the same"
+                    " command again, with ckpt_path=last"
+                )
+            return folder
+        outputs = Path(config.paths.outputs)
+        runs = [path.parents[1] for path in outputs.glob("*/*/.hydra/config.yaml")]
+        for folder in sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True):
+            if is_unfinished(folder) and not differences(folder, config):
+                return folder
+        sys.exit(
+            f"ckpt_path=last: no unfinished run with these settings below {outputs}; name the run by"
+            " hydra.run.dir=<folder> to see what differs"
+        )
+
+    def _occupy(self, folder: Path) -> None:
+        self.lock = FileLock(folder / ".hydra" / "run.lock", blocking=False)
+        try:
+            self.lock.acquire()
+        except Timeout:
+            sys.exit(f"hydra.run.dir: another run is at work in {folder}; wait for it, or name another folder")
+        except (OSError, NotImplementedError):
+            self.lock = None  # a file system without locks
+
+
+def holds_a_run(folder: Path) -> bool:
+    """Whether a run, or a sweep of runs, has written its results here or begun to."""
+    return any(folder.glob("split.csv")) or any(folder.glob("*/split.csv"))
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether the run in this folder was killed, or stopped by Ctrl-C."""
+    try:
+        return "interrupted" in json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return holds_a_run(folder)
+
+
+def differences(folder: Path, config: DictConfig) -> list[str]:
+    """Where the configuration of the run in `folder` differs, such as "seed was 0, now 1"."""
+    path = folder / ".hydra" / "config.yaml"
+    try:
+        before = dict(_leaves(OmegaConf.to_container(OmegaConf.load(path))))
+    except (OSError, ValueError):
+        return [f"{path} cannot be read"]
+    now = dict(_leaves(OmegaConf.to_container(config)))
+    names = [name for name in before.keys() | now.keys() if name.split(".")[0] not in MAY_DIFFER]
+    return [
+        f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
+        for name in sorted(names)
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name."""
+    if not isinstance(settings, Mapping):
+        yield prefix, settings
+        return
+    for key, value in settings.items():
+        yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def make(folder: Path, key: str) -> None:
+    """Make a folder to write to, or end the program with a message that names the setting `key`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".hydra").mkdir(exist_ok=True)
+    except OSError as error:
+        sys.exit(
+            f"paths.outputs: cannot write to {folder} ({error.strerror or error});"
+            f" set paths.outputs=<folder> or {key}=<folder>"
+        )
