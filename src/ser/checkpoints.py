@@ -70,4 +70,6 @@ class RandomState(Callback):
             torch.set_rng_state(own["cpu"].cpu())
             if "cuda" in own and torch.cuda.is_available():
                 torch.cuda.set_rng_state(own["cuda"].cpu())
+            # The epoch's iterator draws a number when it is made. Here it was made before, there it comes now.
+            torch.empty((), dtype=torch.int64).random_()
         self._restored = []

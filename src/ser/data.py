@@ -106,6 +106,7 @@ class LengthBatches(Sampler[list[int]]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
+        # A generator: a resumed training makes its iterator before it knows the epoch, but reads it after.
         random = np.random.default_rng([self.seed, self.epoch])
         n_clips = len(self.lengths)
         drawn = None if self.chances is None else random.choice(n_clips, n_clips, p=self.chances)
@@ -121,7 +122,7 @@ class LengthBatches(Sampler[list[int]]):
             members = members[np.argsort(similar)]
             batches += [members[i : i + self.batch_size].tolist() for i in range(0, len(members), self.batch_size)]
         random.shuffle(batches)
-        return iter([batch[self.process :: self.n_processes] for batch in batches])
+        yield from (batch[self.process :: self.n_processes] for batch in batches)
 
     @property
     def _smallest(self) -> int:

@@ -19,7 +19,7 @@ from ser import processes, report, splits
 from ser.checkpoints import BEST, LAST, best_path, checkpoint_path
 from ser.config import Trainer, check_keys
 from ser.data import SpeechData
-from ser.interruption import Interrupted
+from ser.interruption import Interrupted, StopOnInterrupt
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
 from ser.splits import Audit, Split
@@ -117,14 +117,18 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
     )
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     recognizer, data = material.recognizer(split), material.data(split)
+    stop = StopOnInterrupt(folder)
     trainer = make_trainer(
         Trainer(**settings["trainer"]),
         folder,
+        stop,
         n_epochs=settings["epochs"],
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
     )
     started = time.monotonic()
-    interrupted = _train(trainer, recognizer, data, checkpoint_path(folder, LAST) if resume else None)
+    last = checkpoint_path(folder, LAST)
+    with stop.listening():
+        interrupted = _train(trainer, recognizer, data, last if resume and last.exists() else None)
     trained = time.monotonic()
     plain, views = _test(trainer, best_path(trainer) or checkpoint_path(folder, BEST), data, settings["tta"])
     if not material.is_main:
@@ -151,19 +155,18 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": settings["epochs"]}
     text = report.write_report(folder, facts)
     if interrupted is None:
-        checkpoint_path(folder, LAST).unlink(missing_ok=True)  # there is nothing to go on with any more
+        last.unlink(missing_ok=True)  # there is nothing to go on with any more
     return Outcome(text, interrupted is not None)
 
 
 def _train(
     trainer: pl.Trainer, recognizer: EmotionRecognizer, data: SpeechData, last: Path | None
 ) -> Interrupted | None:
-    """Train to the end, or to a Ctrl-C, which is returned; begin with the checkpoint `last` if it is there."""
-    begin = last if last is not None and last.exists() else None
-    if begin:
-        log.info("going on from %s", begin)
+    """Train to the end, or to a Ctrl-C, which is returned; begin with the checkpoint `last`, if there is one."""
+    if last:
+        log.info("going on from %s", last)
     try:
-        trainer.fit(recognizer, datamodule=data, ckpt_path=begin, weights_only=True)
+        trainer.fit(recognizer, datamodule=data, ckpt_path=last, weights_only=True)
     except Interrupted as stop:
         return stop
     return None

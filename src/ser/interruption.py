@@ -3,6 +3,8 @@
 import logging
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,28 +33,24 @@ class StopOnInterrupt(pl.Callback):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.asked = False
-        self._previous: Any = None
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread() and trainer.is_global_zero:
-            self._previous = signal.signal(signal.SIGINT, self._on_interrupt)
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take Ctrl-C meanwhile. Around `fit`, whose own handling of signals would put an older handler back."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = signal.signal(signal.SIGINT, self._on_interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
             if best_path(trainer) is None:
                 trainer.save_checkpoint(checkpoint_path(self.folder, BEST))
             raise Interrupted(trainer.current_epoch + 1)
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._restore()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self._restore()
-
-    def _restore(self) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-            self._previous = None
 
     def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -120,9 +120,9 @@ class EmotionRecognizer(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         confusion = self.confusion.compute().cpu().numpy()
         self.confusion.reset()
-        self.log("val/uar", metrics.uar(confusion))
-        self.log("val/accuracy", metrics.accuracy(confusion))
-        self.log("val/loss", self.val_loss.compute())
+        self.log("val/uar", metrics.uar(confusion), sync_dist=True)
+        self.log("val/accuracy", metrics.accuracy(confusion), sync_dist=True)
+        self.log("val/loss", self.val_loss.compute(), sync_dist=True)
         self.val_loss.reset()
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -22,6 +22,12 @@ class History(pl.Callback):
         self.path = folder / "history.csv"
         self.rows: list[dict[str, Any]] = []
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = list(state_dict["rows"])
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         scores = trainer.callback_metrics
         self.rows.append(
@@ -49,8 +55,14 @@ class ProgressBar(pl.Callback):
         self.best = 0.0
         self.bar: Progress | None = None
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.started = time.monotonic()
+        self.started, self.first_epoch = time.monotonic(), trainer.current_epoch
         if trainer.is_global_zero and sys.stdout.isatty():
             self.bar = Progress(
                 TextColumn("{task.description}"),
@@ -77,7 +89,7 @@ class ProgressBar(pl.Callback):
             self.bar.update(self.bar.task_ids[0], scores=f"epoch {epoch}/{self.n_epochs}  {line}")
         elif trainer.is_global_zero and (epoch == self.n_epochs or epoch % max(1, self.n_epochs // 10) == 0):
             elapsed = time.monotonic() - self.started
-            left = elapsed / epoch * (self.n_epochs - epoch)
+            left = elapsed / (epoch - self.first_epoch) * (self.n_epochs - epoch)
             log.info("%s  epoch %d/%d  %s  %.0f s, %.0f s left", self.title, epoch, self.n_epochs, line, elapsed, left)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

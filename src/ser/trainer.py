@@ -56,11 +56,11 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
         raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
 
 
-def make_trainer(settings: Settings, folder: Path, *, n_epochs: int, title: str) -> pl.Trainer:
+def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_epochs: int, title: str) -> pl.Trainer:
     """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`."""
     callbacks: list[Callback] = [
         *checkpoint_callbacks(folder),
-        StopOnInterrupt(folder),
+        stop,
         History(folder),
         ProgressBar(title, n_epochs),
     ]
@@ -151,3 +151,4 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated.*")
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
