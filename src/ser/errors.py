@@ -23,3 +23,7 @@ class SplitError(SerError):
 
 class StoreError(SerError):
     """The store on disk cannot be read or written."""
+
+
+class DownloadError(SerError):
+    """A corpus cannot be downloaded, unpacked, or put where it shall lie."""
