@@ -69,8 +69,8 @@ class Ravdess(Corpus):
         if not self.root.is_dir():
             raise CorpusNotFound(
                 f"corpus.root: no folder {self.root}; set corpus.root=<folder with Actor_01 ... Actor_24> or the"
-                " environment variable RAVDESS_ROOT, corpus.download=true to fetch it from Zenodo (208 MB), or corpus=demo"
-                " to run without data"
+                " environment variable RAVDESS_ROOT, corpus.download=true to fetch it from Zenodo (208 MB), or"
+                " corpus=demo to run without data"
             )
         clips = self._clips()
         if not clips:
@@ -144,7 +144,7 @@ class Ravdess(Corpus):
                 subfolders.clear()
                 continue
             seen.add(real)
-            subfolders[:] = [name for name in subfolders if not name.startswith((".", "__MACOSX"))]
+            subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__MACOSX"]
             yield from (Path(folder) / name for name in names)
 
     def _is_foreign(self, names: Sequence[str]) -> bool:
