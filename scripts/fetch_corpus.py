@@ -41,8 +41,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        return 130  # what is kept was said
     override = shlex.quote(f"corpus.root={folder}")
     print(f"{folder} holds {arguments.corpus}{'' if fetched else ' already: nothing to do'}; train with it:")
     print(f"  python train.py corpus={arguments.corpus} {override}")

@@ -413,18 +413,26 @@ def child(release: Release, folder: Path, place: str = "", count: int = 0) -> "s
     )
 
 
-@pytest.mark.parametrize(
-    ("place", "count"),
-    [("zipfile.ZipFile.extract", 700), ("pathlib.Path.rename", 1), ("shutil.move", 1), ("pathlib.Path.unlink", 1)],
-)
+KILLS = {  # a function and the call of it that does not return
+    "the download is whole": ("shutil.move", 1),
+    "half is unpacked": ("zipfile.ZipFile.extract", 700),
+    "all is unpacked": ("pathlib.Path.rename", 1),
+    "the corpus is in place": ("pathlib.Path.unlink", 1),
+    "the archive is gone": ("pathlib.Path.rmdir", 1),
+    "only the lock is left": ("pathlib.Path.unlink", 2),
+}
+
+
+@pytest.mark.parametrize(("place", "count"), KILLS.values(), ids=KILLS.keys())
 def test_a_kill_leaves_no_corpus_or_a_whole_one(place: str, count: int, server: Server, tmp_path: Path) -> None:
-    release = release_of(server)
-    killed = child(release, tmp_path / "data" / "corpus", place, count)
+    release, folder = release_of(server), tmp_path / "data" / "corpus"
+    killed = child(release, folder, place, count)
     output, _ = killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL, output
-    assert (tmp_path / "data" / "corpus").exists() == (place == "pathlib.Path.unlink")
-    fetch(release, tmp_path / "data" / "corpus", lambda: "", waits_s=WAITS_S)
-    assert_whole(tmp_path / "data" / "corpus")
+    assert len(list(folder.rglob("*.wav"))) in (0, 1440) and len(list(folder.parent.iterdir())) > 1
+    fetch(release, folder, lambda: "", waits_s=WAITS_S)
+    assert_whole(folder)
+    assert len(server.asked) == 1 + (place == "shutil.move")
 
 
 def test_of_two_processes_the_second_waits_and_finds_it_there(server: Server, tmp_path: Path) -> None:

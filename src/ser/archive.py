@@ -24,13 +24,15 @@ def unpack(archive: Path, folder: Path) -> None:
             members = opened.infolist()
             for member in members:
                 if problem := _problem(member):
-                    raise DownloadError(f"{archive} is not unpacked: {member.filename!r} in it {problem}")
+                    raise DownloadError(
+                        f"{archive} is not safe: {member.filename!r} in it {problem}; nothing was unpacked"
+                    )
             check_room(folder.parent, sum(member.file_size for member in members))
             folder.mkdir()
             for member in track(members, "Unpacking", console=Console(stderr=True)):
                 opened.extract(member, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: encrypted
-        raise DownloadError(f"{archive} cannot be unpacked: {error}") from None
+        raise DownloadError(f"{archive} cannot be unpacked ({error}); delete it to begin anew") from None
 
 
 def check_room(folder: Path, needed: int) -> None:

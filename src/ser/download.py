@@ -71,12 +71,13 @@ def fetch(
     """
     folder = Path(os.path.realpath(folder))
     work = folder.parent / f".{folder.name}-download"
+    lock_file = folder.parent / f".{folder.name}-download.lock"
     partial, archive, unpacked = work / "archive.part", work / "archive.zip", work / "unpacked"
     with _writing(folder):
-        if _is_there(release, folder, lacking) and not work.exists():
+        if _is_there(release, folder, lacking) and not work.exists() and not lock_file.exists():
             return False
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(release, work):
+        with _alone(release, work, lock_file):
             try:
                 if _is_there(release, folder, lacking):  # now, after waiting
                     _sweep(work, keep=())
@@ -91,7 +92,9 @@ def fetch(
                 _sweep(work, keep=())
             except KeyboardInterrupt:
                 if partial.exists() or archive.exists():
-                    log.warning("the download so far is kept in %s, and the same command goes on with it", work)
+                    log.warning(
+                        "interrupted; the download so far is kept in %s, and the same command goes on with it", work
+                    )
                 raise
             finally:
                 _sweep(work, keep=(partial, archive))
@@ -124,11 +127,10 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(release: Release, work: Path) -> Iterator[None]:
+def _alone(release: Release, work: Path, lock_file: Path) -> Iterator[None]:
     """Keep other processes out of `work`; wait for one that is at it."""
     from filelock import FileLock, Timeout
 
-    lock_file = work.with_name(f"{work.name}.lock")
     lock = FileLock(lock_file)
     try:
         lock.acquire(blocking=False)
