@@ -31,3 +31,7 @@ class ProcessError(SerError):
 
 class ResumeError(SerError):
     """A run cannot go on where it was."""
+
+
+class DownloadError(SerError):
+    """A corpus cannot be downloaded, unpacked, or put where it shall lie."""

@@ -68,6 +68,13 @@ def test_synthetic_clips_never_pass_for_ravdess(tmp_path: Path) -> None:
     assert [utterance.path.parts[-4] for utterance in Ravdess(tmp_path).utterances()] == ["ravdess"]
 
 
+def test_hidden_folders_and_what_macos_adds_are_passed_over(tmp_path: Path) -> None:
+    root = tmp_path / ".cache" / "ravdess"  # what lies above the root does not matter
+    put(root, "Actor_01/03-01-01-01-01-01-01.wav")
+    put(root, *(f"{folder}/Actor_01/03-01-01-01-01-02-01.wav" for folder in (".Trash", ".x-download", "__MACOSX")))
+    assert len(Ravdess(root).utterances()) == 1
+
+
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     put(tmp_path, "elsewhere/03-01-01-01-01-01-01.wav")
     (tmp_path / "root").mkdir()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Utterance
+from ser.download import Release, fetch
 from ser.errors import ConfigError, CorpusNotFound
 from ser.labels import RAVDESS_EMOTIONS
 
@@ -24,6 +25,22 @@ CLIPS_PER_EMOTION = {emotion: 96 if emotion == "neutral" else 192 for emotion in
 
 SYNTHETIC_MARKER = "SYNTHETIC.txt"  # lies in folders of made-up clips in this layout
 
+NO_CLIP = "no speech clip of RAVDESS in it"
+RELEASE = Release(
+    name="RAVDESS",
+    url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+    page="https://zenodo.org/records/1188976",
+    size=208_468_073,
+    md5="bc696df654c87fed845eb13823edef8a",
+    unpacked_size=590_000_000,
+    terms=(
+        "RAVDESS\n"
+        "  licence: CC BY-NC-SA 4.0, not for commercial use; https://creativecommons.org/licenses/by-nc-sa/4.0/\n"
+        "  citation: Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song\n"
+        "  (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
+    ),
+)
+
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 _ENDINGS = {".wav", ".flac"}
 
@@ -33,21 +50,55 @@ class Ravdess(Corpus):
 
     Song and video files are passed over, and folders of synthetic clips. A clip that is there more than once (the
     archive unpacked twice, or a FLAC beside the WAV) counts once: the copy nearest to `root`.
+
+    With `download`, the release is fetched where `root` is missing or empty; clips that are there are used as they are.
     """
 
     name = "ravdess"
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, download: bool = False) -> None:
         if not str(root):
             raise ConfigError("corpus.root is empty; set corpus.root=<folder>, or RAVDESS_ROOT to a folder")
         self.root = Path(root).expanduser()
+        self.download = download
         self._copies: list[Path] = []
 
     def utterances(self) -> list[Utterance]:
+        if self.download:
+            fetch(RELEASE, self.root, lambda: "" if self._clips() else NO_CLIP)
+        if not self.root.is_dir():
+            raise CorpusNotFound(
+                f"corpus.root: no folder {self.root}; set corpus.root=<folder with Actor_01 ... Actor_24> or the"
+                " environment variable RAVDESS_ROOT, corpus.download=true to fetch it from Zenodo (208 MB), or"
+                " corpus=demo to run without data"
+            )
         clips = self._clips()
+        if not clips:
+            raise CorpusNotFound(
+                f"corpus.root: no speech clip (Actor_*/03-01-*.wav or *.flac) below {self.root}; set"
+                " corpus.root=<folder with Actor_01 ... Actor_24>, or corpus=demo to run without data"
+            )
         return sorted(map(self._utterance, clips), key=lambda utterance: utterance.id)
 
+    def fetch_release(self) -> bool:
+        """Download the release into `root`, unless all its clips are there.
+
+        Returns:
+            whether it was downloaded.
+
+        Raises:
+            DownloadError: see `ser.download.fetch`; also where some clips are there, but not all.
+        """
+        return fetch(RELEASE, self.root, lambda: "; ".join(self._missing(list(map(self._utterance, self._clips())))))
+
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
+        differences = self._missing(utterances)
+        if self._copies:
+            differences.append(f"{len(self._copies)} further copies not counted again, such as {self._copies[0]}")
+        return ["; ".join(differences)] if differences else []
+
+    def _missing(self, utterances: Sequence[Utterance]) -> list[str]:
+        """What of the release is not there."""
         differences = []
         emotions = Counter(utterance.emotion for utterance in utterances)
         speakers = Counter(utterance.speaker for utterance in utterances)
@@ -61,16 +112,9 @@ class Ravdess(Corpus):
             differences.append(f"{len(utterances)} clips where the release has {sum(CLIPS_PER_EMOTION.values())}")
             differences += [f"missing {', '.join(missing)}"] if missing else []
             differences += [f"incomplete actors {', '.join(actors)}"] if actors else []
-        if self._copies:
-            differences.append(f"{len(self._copies)} further copies not counted again, such as {self._copies[0]}")
-        return ["; ".join(differences)] if differences else []
+        return differences
 
     def _clips(self) -> list[Path]:
-        if not self.root.is_dir():
-            raise CorpusNotFound(
-                f"corpus.root: no folder {self.root}; set corpus.root=<folder with Actor_01 ... Actor_24> or the"
-                " environment variable RAVDESS_ROOT, or corpus=demo to run without data"
-            )
         files = sorted(
             (path for path in self._files() if path.suffix.lower() in _ENDINGS and _NAME.fullmatch(path.stem)),
             key=lambda path: (len(path.parts), path.suffix.lower() != ".wav", path),
@@ -86,15 +130,13 @@ class Ravdess(Corpus):
                 self._copies.append(path)
             else:
                 clips[path.stem] = path
-        if not clips:
-            raise CorpusNotFound(
-                f"corpus.root: no speech clip (Actor_*/03-01-*.wav or *.flac) below {self.root}; set"
-                " corpus.root=<folder with Actor_01 ... Actor_24>, or corpus=demo to run without data"
-            )
         return list(clips.values())
 
     def _files(self) -> Iterator[Path]:
-        """All files below the root, also behind links; none of a synthetic corpus, which would pass for real."""
+        """All files below the root, also behind links, but for hidden folders and what macOS adds to archives.
+
+        None of a synthetic corpus, which would pass for real.
+        """
         seen: set[str] = set()
         for folder, subfolders, names in os.walk(self.root, followlinks=True):
             real = os.path.realpath(folder)
@@ -102,6 +144,7 @@ class Ravdess(Corpus):
                 subfolders.clear()
                 continue
             seen.add(real)
+            subfolders[:] = [name for name in subfolders if not name.startswith(".") and name != "__MACOSX"]
             yield from (Path(folder) / name for name in names)
 
     def _is_foreign(self, names: Sequence[str]) -> bool:
