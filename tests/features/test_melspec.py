@@ -30,7 +30,7 @@ def oracle(feature: MelSpectrogram, clip: Tensor, **settings: float | int | None
 CASES = [
     ({}, {"n_fft": 1024}),
     ({"n_bands": 128, "hop_s": 0.016}, {"n_fft": 1024}),
-    ({"window_s": 0.025, "n_bands": 40, "sample_rate": 22_050}, {"n_fft": 1024, "win_length": 551}),
+    ({"window_s": 0.025, "n_bands": 40, "sample_rate": 22_050}, {"n_fft": 2048, "win_length": 551}),
     ({"f_min_hz": 50.0, "f_max_hz": 7000.0, "n_bands": 32}, {"n_fft": 1024, "fmin": 50.0, "fmax": 7000.0}),
     ({"dynamic_range_db": 15.0}, {"n_fft": 1024}),
 ]
