@@ -13,7 +13,6 @@ from ser.features.decibels import check_levels, fft_size, limit_range, stft_size
 from ser.features.deltas import ORDERS, stack_deltas
 from ser.frames import frame_mask
 
-
 MIN_FFT_S = 0.064  # a shorter window is padded with zeros to this, so that no mel band falls between two frequencies
 
 
@@ -75,8 +74,8 @@ class MelSpectrogram(Feature):
                 )
             except UserWarning:
                 raise ConfigError(
-                    f"feature.n_bands={n_bands}: some bands would be empty, narrower than the {sample_rate / n_fft:.1f} Hz"
-                    " between two frequencies of the spectrum; set fewer bands or a longer feature.window_s"
+                    f"feature.n_bands={n_bands}: some bands would be empty, narrower than the spectrum's steps of"
+                    f" {sample_rate / n_fft:.1f} Hz; set fewer bands or a longer feature.window_s"
                 ) from None
         self.decibels = torchaudio.transforms.AmplitudeToDB("power")
 
