@@ -13,7 +13,7 @@ from ser.features.decibels import check_levels, fft_size, limit_range, stft_size
 from ser.features.deltas import ORDERS, stack_deltas
 from ser.frames import frame_mask
 
-MIN_FFT_S = 0.064  # a shorter window is padded with zeros to this, so that no mel band falls between two frequencies
+MIN_FFT_S = 0.064  # a shorter window's spectrum would have frequencies too far apart for the lowest bands
 
 
 class MelSpectrogram(Feature):
@@ -26,7 +26,7 @@ class MelSpectrogram(Feature):
         sample_rate: of the waveforms, in Hz.
         trim_db: cut off beginning and end that lie this far below the loudest part, in dB; None: not at all.
         n_bands: mel bands between `f_min_hz` and `f_max_hz` (default: half the sample rate).
-        window_s: length of the Hann window, in seconds.
+        window_s: length of the Hann window, in seconds; padded with zeros to `MIN_FFT_S` at least.
         hop_s: distance between frames, in seconds.
         dynamic_range_db: what lies further below a clip's loudest band is raised to that level.
         deltas: channels beside the mel spectrogram: 1 its change in time, 2 the change of that too. (`stack_deltas`)
