@@ -8,10 +8,12 @@ import hydra.utils
 import pytest
 import torch
 import torch.nn.functional as F
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from ser import config
 from ser.config import build
 from ser.features.base import Feature, Normalization
 from ser.frames import frame_mask
@@ -27,8 +29,10 @@ def names(group: str) -> list[str]:
 
 
 def settings(group: str, name: str) -> dict[str, Any]:
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(conf_dir() / group / f"{name}.yaml"))
-    return loaded
+    config.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        composed: Any = OmegaConf.to_container(compose("train", overrides=[f"{group}={name}"])[group], resolve=True)
+    return composed
 
 
 @cache

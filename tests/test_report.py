@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from sklearn.metrics import classification_report
 
 from ser import report
@@ -239,6 +240,18 @@ def test_labels_in_any_script_survive(tmp_path: Path) -> None:
     report.write_predictions(tmp_path, clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]])
     read = report.read_predictions(tmp_path)
     assert (read.labels, read.truth, read.predicted) == (labels, [0, 1, 2], [0, 2, 2])
+
+
+def test_the_table_stands_straight_whatever_the_script(tmp_path: Path) -> None:
+    """In a terminal, where a Japanese character takes two columns."""
+    labels = ["怒り", "喜び", "とても長い名前のついた感情", "sad"]
+    clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
+    report.write_predictions(tmp_path, clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
+    lines = report.write_report(tmp_path, FACTS).splitlines()
+    [header] = [line for line in lines if "precision" in line]
+    rows = [line for line in lines if re.search(r"\d$", line) and line.startswith((" ", *labels))]
+    assert len(rows) == len(labels) + 3
+    assert {cell_len(line) for line in [header, *rows]} == {26 + 2 + 4 * 9 + 3}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a POSIX locale")

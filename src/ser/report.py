@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rich.cells import cell_len
 
 from ser import metrics
 from ser.corpora.base import Utterance
@@ -261,13 +262,18 @@ def _verdict(audit: Mapping[str, Any]) -> list[str]:
 
 
 def _class_table(results: Mapping[str, Any]) -> list[str]:
-    """Per-class table in the form of scikit-learn's classification report."""
+    """Per-class table in the form of scikit-learn's classification report; a wide character takes two columns."""
     classes = results["per_class"]
-    width = max(len("weighted avg"), *map(len, classes))
+    width = max(map(cell_len, ["weighted avg", *classes]))
     lines = [f"{'':>{width}}  precision    recall  f1-score   support", ""]
 
     def row(name: str, values: Sequence[float], support: int) -> str:
-        return f"{name:>{width}}  " + " ".join(f"{value:>9.2f}" for value in values) + f" {support:>9}"
+        return (
+            " " * (width - cell_len(name))
+            + f"{name}  "
+            + " ".join(f"{value:>9.2f}" for value in values)
+            + f" {support:>9}"
+        )
 
     for label, scores in classes.items():
         lines.append(row(label, [scores["precision"], scores["recall"], scores["f1"]], scores["support"]))

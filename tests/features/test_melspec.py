@@ -1,3 +1,5 @@
+from typing import Any
+
 import librosa
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from ser.errors import ConfigError
 from ser.features.melspec import MelSpectrogram
 
 
@@ -30,7 +33,9 @@ def oracle(feature: MelSpectrogram, clip: Tensor, **settings: float | int | None
 CASES = [
     ({}, {"n_fft": 1024}),
     ({"n_bands": 128, "hop_s": 0.016}, {"n_fft": 1024}),
-    ({"window_s": 0.025, "n_bands": 40, "sample_rate": 22_050}, {"n_fft": 1024, "win_length": 551}),
+    ({"window_s": 0.025, "n_bands": 40, "sample_rate": 22_050}, {"n_fft": 2048, "win_length": 551}),
+    ({"window_s": 0.008, "hop_s": 0.004, "n_bands": 40}, {"n_fft": 1024, "win_length": 128}),
+    ({"window_s": 0.1, "hop_s": 0.02, "n_bands": 128}, {"n_fft": 2048, "win_length": 1600}),
     ({"f_min_hz": 50.0, "f_max_hz": 7000.0, "n_bands": 32}, {"n_fft": 1024, "fmin": 50.0, "fmax": 7000.0}),
     ({"dynamic_range_db": 15.0}, {"n_fft": 1024}),
 ]
@@ -47,6 +52,36 @@ def test_agrees_with_librosa(settings: dict[str, float], of_librosa: dict[str, f
     assert lengths.tolist() == [frames.shape[-1]]
     assert frames.shape == (1, feature.n_bands, expected.shape[-1])
     torch.testing.assert_close(frames[0], expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("window_s", [0.002, 0.005, 0.016, 0.025, 0.064, 0.1, 1.0])
+@pytest.mark.parametrize(("sample_rate", "n_bands"), [(8000, 64), (16_000, 40), (16_000, 64), (48_000, 64)])
+def test_no_band_is_empty_whatever_the_window(window_s: float, sample_rate: int, n_bands: int) -> None:
+    feature = MelSpectrogram(sample_rate, window_s=window_s, hop_s=0.002, n_bands=n_bands)
+    assert (feature.mel.mel_scale.fb.sum(dim=0) > 0).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("settings", [{"n_bands": 512}, {"f_max_hz": 400.0}])
+def test_bands_too_narrow_for_the_spectrum_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"feature\.n_bands=.* empty, .* 15\.6 Hz; set fewer bands or a longer"):
+        MelSpectrogram(**settings)
+    MelSpectrogram(**settings, window_s=0.3)
+
+
+@pytest.mark.parametrize("deltas", [1, 2])
+def test_deltas_stand_behind_the_mel_spectrogram(deltas: int) -> None:
+    [clip] = noise(6000)
+    plain, lengths = MelSpectrogram(n_bands=16)(clip[None], torch.tensor([6000]))
+    feature = MelSpectrogram(n_bands=16, deltas=deltas)
+    assert (feature.n_channels, feature.n_bands) == (1 + deltas, 16 * (1 + deltas))
+    frames, n_frames = feature(clip[None], torch.tensor([6000]))
+    assert torch.equal(n_frames, lengths)
+    assert torch.equal(frames[:, :16], plain)
+    for order in range(1, deltas + 1):
+        expected = librosa.feature.delta(plain[0].numpy(), order=order, mode="nearest")
+        torch.testing.assert_close(frames[0, 16 * order :][:16], torch.from_numpy(expected), atol=1e-4, rtol=0)
 
 
 def test_a_tone_lies_in_its_band() -> None:

@@ -24,6 +24,15 @@ def stft_size(sample_rate: int, window_s: float, hop_s: float) -> tuple[int, int
     return round(window_s * sample_rate), round(hop_s * sample_rate)
 
 
+def fft_size(n_samples: int) -> int:
+    """The power of two that holds this many samples.
+
+    >>> fft_size(1024), fft_size(1025)
+    (1024, 2048)
+    """
+    return 1 << (n_samples - 1).bit_length()
+
+
 def limit_range(decibels: Tensor, mask: Tensor, range_db: float) -> Tensor:
     """Raise what lies more than `range_db` below each clip's own maximum to that level.
 

@@ -1,0 +1,50 @@
+"""Mel-frequency cepstral coefficients and their deltas."""
+
+import torchaudio
+from torch import Tensor
+
+from ser.config import check_choice, check_range
+from ser.features.base import Feature
+from ser.features.deltas import ORDERS, stack_deltas
+from ser.features.melspec import MelSpectrogram
+
+
+class MFCC(Feature):
+    """Orthonormal DCT-II of a mel spectrogram in dB: librosa's `mfcc` of the same spectrogram.
+
+    Args:
+        sample_rate: of the waveforms, in Hz.
+        trim_db: cut off beginning and end that lie this far below the loudest part, in dB; None: not at all.
+        n_coefficients: how many are kept, from the 0th (the level) up; `n_bands` at most.
+        n_bands, window_s, hop_s, f_min_hz, f_max_hz, dynamic_range_db: of the mel spectrogram (`MelSpectrogram`).
+        deltas: channels beside the coefficients: 1 their change in time, 2 the change of that too. (`stack_deltas`)
+    """
+
+    dct: Tensor
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        trim_db: float | None = 20.0,
+        n_coefficients: int = 40,
+        n_bands: int = 64,
+        window_s: float = 0.064,
+        hop_s: float = 0.01,
+        f_min_hz: float = 0.0,
+        f_max_hz: float | None = None,
+        dynamic_range_db: float = 80.0,
+        deltas: int = 2,
+    ) -> None:
+        super().__init__()
+        self.mel = MelSpectrogram(sample_rate, trim_db, n_bands, window_s, hop_s, f_min_hz, f_max_hz, dynamic_range_db)
+        check_range("feature.n_coefficients", n_coefficients, 8, n_bands)
+        check_choice("feature.deltas", deltas, ORDERS)
+        self.sample_rate, self.trim_db, self.deltas = sample_rate, trim_db, deltas
+        self.n_channels = 1 + deltas
+        self.n_bands = self.n_channels * n_coefficients
+        dct = torchaudio.functional.create_dct(n_coefficients, n_bands, norm="ortho").T  # (n_coefficients, n_bands)
+        self.register_buffer("dct", dct.contiguous(), persistent=False)
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        decibels, lengths = self.mel(waveforms, lengths)
+        return stack_deltas(self.dct @ decibels, lengths, self.deltas), lengths
