@@ -1,10 +1,75 @@
-"""Between Hydra and the user: what was wrong with the command?"""
+"""Between Hydra and the user: what a user can mend ends in one message, without a traceback."""
 
 import difflib
+import errno
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+from ser.errors import SerError
+
+log = logging.getLogger("ser")
+
+# A disk that takes no more, or may not be written to: the user's to mend, wherever it shows.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def run_command(command: Callable[[], None]) -> None:
+    """Call a function that `hydra.main` made; a mistake on the command line ends in one message."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra shall raise its errors, not print them
+    logging.raiseExceptions = False  # a log that cannot be written shall not end in tracebacks
+    HydraConfig.instance().cfg = None
+    try:
+        command()
+    except InstantiationException:
+        raise  # a fault in a component's code: its author wants the traceback
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(explain(error))
+    except ValueError as error:
+        if HydraConfig.initialized():
+            raise
+        sys.exit(f"{' '.join(sys.argv[1:])}: {explain(error)}")  # Hydra could not compose, such as for model=null
+    except OSError as error:
+        sys.exit(_explain_disk(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """End the program with one message, said in the log too, where the body raises what a user can mend."""
+    try:
+        yield
+    except SerError as error:
+        log.error("%s", error)
+        sys.exit(1)
+    except OSError as error:
+        log.error("%s", _explain_disk(error))
+        sys.exit(1)
+
+
+def _explain_disk(error: OSError) -> str:
+    if error.errno not in _DISK:
+        raise error
+    where = f" {error.filename}" if error.filename else ""
+    return (
+        f"cannot write{where} ({error.strerror}); free space or set paths.outputs=<folder>. What was written before is"
+        " whole: the same command with ckpt_path=last goes on"
+    )
 
 
 def explain(error: Exception) -> str:
