@@ -35,9 +35,8 @@ def read(path: Path) -> tuple[Waveform, int]:
         AudioError: in one line, why the file cannot be read; it is longer than `MAX_DURATION_S`; or it holds samples
             that are not finite or absurdly large.
     """
+    check_file(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for ever
-            raise AudioError(f"{path}: cannot be read as audio (it is no file)")
         with soundfile.SoundFile(path) as file:
             if file.frames == UNKNOWN_FRAMES:  # FLAC written to a pipe; libsndfile fails at its end
                 raise AudioError(f"{path}: does not say how long it is; write it anew (ffmpeg -i old.flac new.flac)")
@@ -45,8 +44,26 @@ def read(path: Path) -> tuple[Waveform, int]:
                 raise AudioError(_too_long(path, file.frames / file.samplerate))
             return np.concatenate(list(_mono_blocks(path, file))), int(file.samplerate)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
-        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-        raise AudioError(f"{path}: cannot be read as audio ({' '.join(reason.split()).rstrip('.')})") from None
+        raise _unreadable(path, error) from None
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no regular file: to open a pipe would wait for ever.
+
+    Raises:
+        AudioError: there is no such file, or it is something else.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    if not stat.S_ISREG(mode):
+        raise AudioError(f"{path}: cannot be read as audio (it is {'a folder' if stat.S_ISDIR(mode) else 'no file'})")
+
+
+def _unreadable(path: Path, error: Exception) -> AudioError:
+    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return AudioError(f"{path}: cannot be read as audio ({' '.join(reason.split()).rstrip('.')})")
 
 
 def _mono_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[Waveform]:
