@@ -268,6 +268,45 @@ def test_what_a_killed_writer_leaves_is_passed_over(tmp_path: Path, reads: list[
     assert reads == ["02"]
 
 
+def test_leftovers_of_killed_writers_are_swept_up_after_a_day(tmp_path: Path) -> None:
+    kept = Store(tmp_path, kind="things", parameters={})
+    for name, days in ((".shard-abcd1234.npy", 2), (".parameters-abcd1234.json", 2), (".young-abcd1234.npy", 0.5)):
+        (kept.folder / name).touch()
+        os.utime(kept.folder / name, (time.time() - days * 86_400,) * 2)
+    Store(tmp_path, kind="things", parameters={})
+    assert {path.name for path in kept.folder.iterdir()} == {"parameters.json", ".young-abcd1234.npy"}
+
+
+def test_opening_a_store_writes_nothing_that_is_there(tmp_path: Path) -> None:
+    note = Store(tmp_path, kind="things", parameters={"x": 1}).folder / "parameters.json"
+    content, before = note.read_bytes(), note.stat()
+    Store(tmp_path, kind="things", parameters={"x": 1})
+    assert (note.stat().st_ino, note.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    note.write_bytes(content[:3])
+    Store(tmp_path, kind="things", parameters={"x": 1})
+    assert note.read_bytes() == content
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind")
+def test_folders_that_cannot_be_written_are_read(tmp_path: Path, reads: list[str]) -> None:
+    utterances = write_clips(tmp_path / "clips", 3)
+    (tmp_path / "clips").chmod(0o500)
+    load(utterances[:2], tmp_path / "store")
+    [inside] = (tmp_path / "store").iterdir()
+    folders = (tmp_path / "store", inside)
+    for folder in folders:
+        folder.chmod(0o500)
+    try:
+        reads.clear()
+        assert_content(load(utterances[:2], tmp_path / "store"), utterances[:2])
+        assert reads == []
+        with pytest.raises(StoreError, match=r"paths\.store: cannot write to .*Permission denied"):
+            load(utterances, tmp_path / "store")
+    finally:
+        for folder in (*folders, tmp_path / "clips"):
+            folder.chmod(0o700)
+
+
 FILL = """
 import sys, threading
 from pathlib import Path

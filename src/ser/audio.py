@@ -16,7 +16,7 @@ Waveform = npt.NDArray[np.float32]
 
 MIN_DURATION_S = 0.1  # shorter than any vowel: a truncated file, not speech
 MAX_DURATION_S = 600  # longer than any utterance: a whole session, to be cut first
-BLOCK_SAMPLES = 2**21  # of all channels together, read at once: all of a usual clip
+BLOCK_SAMPLES = 2**23  # of all channels together, read at once: 32 MiB, all of a usual clip
 UNKNOWN_FRAMES = 2**63 - 1  # SF_COUNT_MAX of libsndfile
 SILENCE_PEAK = 1e-5  # -100 dBFS
 MAX_SAMPLE = 1e6  # float files may exceed full scale, even 16-bit numbers stored as they are; not this far
