@@ -140,7 +140,12 @@ def odd_files(folder: Path, good: dict[str, bytes]) -> dict[str, str]:
     (folder / "dangling.wav").symlink_to(folder / "nowhere")
     os.mkfifo(folder / "pipe.wav")
     said = {name: words for name, (*_, words) in (samples | contents).items()}
-    said |= {"2-hours.wav": "too long (7200 s", "folder.wav": "a folder", "dangling.wav": "No such file", "pipe.wav": "no file"}
+    said |= {
+        "2-hours.wav": "too long (7200 s",
+        "folder.wav": "a folder",
+        "dangling.wav": "No such file",
+        "pipe.wav": "no file",
+    }
     if os.geteuid() != 0:  # who may read everything
         (folder / "closed.wav").write_bytes(good["pcm16.wav"])
         (folder / "closed.wav").chmod(0)

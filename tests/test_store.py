@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+from conftest import FAST, Command
 
 from ser import audio, store
 from ser.corpora.base import Utterance
@@ -140,6 +141,34 @@ def test_a_changed_file_is_read_again_and_a_renamed_one_is_not(tmp_path: Path, r
     changed = listing(tmp_path / "clips")
     assert_content(load(changed, tmp_path / "store"), changed)
     assert reads == ["01"]
+
+
+def test_a_corpus_that_changes_between_two_runs(
+    command: Command, speech: Path, tmp_path: Path, reads: list[str]
+) -> None:
+    """What changed is read anew, the rest comes from the store, and the hashes in the report tell."""
+    root = tmp_path / "corpus"
+    clips = sorted((speech / "Actor_01").glob("*.wav"))
+    for number in range(16):
+        path = root / ("sad" if number % 2 else "happy") / f"{number:02}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clips[number].read_bytes())
+
+    def hashes(run: str) -> tuple[str, str]:
+        settings = ("corpus=folder", f"corpus.root={root}", f"paths.store={tmp_path}/store", "epochs=1")
+        outcome = command(*FAST, *settings, f"hydra.run.dir={run}")
+        assert outcome.code == 0, outcome.output
+        metrics = json.loads(Path(run, "metrics.json").read_text(encoding="utf-8"))
+        return metrics["corpus"]["fingerprint"], metrics["split"]["hash"]
+
+    before = hashes("before")
+    assert len(reads) == 16
+    reads.clear()
+    (root / "happy" / "04.wav").write_bytes(clips[30].read_bytes())
+    (root / "happy" / "06.wav").unlink()
+    (root / "sad" / "16.wav").write_bytes(clips[31].read_bytes())
+    after = hashes("after")
+    assert sorted(reads) == ["04", "16"] and before[0] != after[0] and before[1] != after[1]
 
 
 def test_a_clip_that_is_gone_is_not_served(tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ def test_a_root_that_is_not_set(root: str | None) -> None:
 
 
 def test_a_folder_without_clips_is_named_with_what_was_found(tmp_path: Path) -> None:
-    with pytest.raises(CorpusNotFound, match="no folder .*nowhere"):
+    with pytest.raises(CorpusNotFound, match=r"no folder .*nowhere"):
         Folder(tmp_path / "nowhere").utterances()
-    with pytest.raises(CorpusNotFound, match="no clip in .*one sub-folder an emotion"):
+    with pytest.raises(CorpusNotFound, match=r"no clip in .*one sub-folder an emotion"):
         Folder(tmp_path).utterances()
     put(tmp_path, "1.wav", "sad/2.m4a")
     with pytest.raises(CorpusNotFound, match=r"1 audio files lie directly.*1 files in formats.*in the folders sad"):
@@ -131,7 +131,7 @@ def test_a_closed_folder_is_refused_and_a_read_only_one_read(tmp_path: Path) -> 
     assert len(Folder(tmp_path).utterances()) == 2
     (tmp_path / "sad").chmod(0)
     try:
-        with pytest.raises(CorpusError, match="cannot look into .*sad"):
+        with pytest.raises(CorpusError, match=r"cannot look into .*sad"):
             Folder(tmp_path).utterances()
     finally:
         (tmp_path / "sad").chmod(0o700)
@@ -189,7 +189,10 @@ def test_a_run_on_own_recordings_with_faulty_files_among_them(command: Command, 
 
 MISTAKES = {
     "no root": ([], "corpus.root is not set"),
-    "no speakers": (["corpus.root=corpus", "split=speaker"], "split=random or kfold, or name the speakers: corpus=table"),
+    "no speakers": (
+        ["corpus.root=corpus", "split=speaker"],
+        "or name the speakers: corpus=table",
+    ),
     "no parts": (["corpus.root=corpus", "split=given"], "corpus=table with a column split"),
     "one emotion": (["corpus.root=one"], "clips are sad; two emotions at least are needed"),
     "a rare emotion": (["corpus.root=corpus"], "at least 3 distinct clips of every emotion; sad has 1"),

@@ -114,9 +114,9 @@ def test_a_path_that_is_no_table(tmp_path: Path) -> None:
     for path in (None, ""):
         with pytest.raises(ConfigError, match=r"corpus\.path is not set; set corpus\.path=<table\.csv>"):
             Table(path).utterances()
-    with pytest.raises(CorpusNotFound, match="nowhere.csv: there is no such file"):
+    with pytest.raises(CorpusNotFound, match=r"nowhere\.csv: there is no such file"):
         Table(tmp_path / "nowhere.csv").utterances()
-    with pytest.raises(CorpusNotFound, match="is a folder, not a table.*corpus=folder"):
+    with pytest.raises(CorpusNotFound, match=r"is a folder, not a table.*corpus=folder"):
         Table(tmp_path).utterances()
 
 
