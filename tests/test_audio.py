@@ -76,6 +76,33 @@ def test_load_resamples(tmp_path: Path) -> None:
     assert peak_hz(clip, 8000) == pytest.approx(440, abs=2)
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff", "a.ogg", "a.mp3", "a.opus"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_reading_in_blocks_changes_no_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, channels: int
+) -> None:
+    if name == "a.mp3" and channels == 3:
+        pytest.skip("MP3 has two channels at most")
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (48_000, channels))
+    kind = {"format": "OGG", "subtype": "OPUS"} if name == "a.opus" else {}
+    soundfile.write(tmp_path / name, samples, 48_000, **kind)
+    whole = soundfile.read(tmp_path / name, dtype="float32", always_2d=True)[0].mean(axis=1, dtype=np.float32)
+    for block in (audio.BLOCK_SAMPLES, 48_000 * channels, 47_990 * channels, 30_000):
+        monkeypatch.setattr(audio, "BLOCK_SAMPLES", block)
+        # MP3's decoder rounds otherwise where a block begins.
+        np.testing.assert_allclose(audio.read(tmp_path / name)[0], whole, rtol=0, atol=2e-7 * (name == "a.mp3"))
+
+
+def test_a_clip_of_the_longest_duration_is_read_and_a_longer_one_is_not(tmp_path: Path) -> None:
+    for n_samples in (600_000, 600_001):
+        soundfile.write(tmp_path / "clip.wav", np.ones(n_samples) / 2, 1000)
+        if n_samples == 600_000:
+            assert len(audio.read(tmp_path / "clip.wav")[0]) == n_samples
+            continue
+        with pytest.raises(AudioError, match=r"clip\.wav: too long \(600 s; at most 600 s\); cut it into utterances"):
+            audio.read(tmp_path / "clip.wav")
+
+
 BROKEN = {
     "empty.wav": np.zeros(0),
     "one_sample.wav": np.full(1, 0.5),

@@ -1,8 +1,10 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
-from ser.paths import conf_dir, replacing, source_dir
+from ser.paths import LEFTOVER_AGE_S, conf_dir, replacing, source_dir, sweep
 
 
 def test_the_configurations_are_found() -> None:
@@ -46,3 +48,23 @@ def test_others_may_read_the_file(tmp_path: Path) -> None:
     with replacing(tmp_path / "result.json") as beside:
         beside.write_text("{}")
     assert (tmp_path / "result.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_old_leftovers_are_swept_up_and_nothing_else(tmp_path: Path) -> None:
+    with replacing(tmp_path / "result.tar.json") as young:
+        pass
+    with replacing(tmp_path / "plain") as plain:
+        pass
+    names = [".old-abcd_123.json", young.name, plain.name]
+    kept = ["result-abcd1234.json", ".hidden", ".config-dir", ".a-ABCD1234.json", ".new-abcd1234.json"]
+    for name in [*names, *kept]:
+        (tmp_path / name).touch()
+        if name != ".new-abcd1234.json":
+            long_ago = time.time() - LEFTOVER_AGE_S - 60
+            os.utime(tmp_path / name, (long_ago, long_ago))
+    (tmp_path / ".folder-abcd1234").mkdir()
+    os.utime(tmp_path / ".folder-abcd1234", (0, 0))
+    sweep(tmp_path)
+    kept += [".folder-abcd1234", "result.tar.json", "plain"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+    sweep(tmp_path / "nowhere")

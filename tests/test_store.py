@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+from conftest import FAST, Command
 
 from ser import audio, store
 from ser.corpora.base import Utterance
@@ -142,6 +143,34 @@ def test_a_changed_file_is_read_again_and_a_renamed_one_is_not(tmp_path: Path, r
     assert reads == ["01"]
 
 
+def test_a_corpus_that_changes_between_two_runs(
+    command: Command, speech: Path, tmp_path: Path, reads: list[str]
+) -> None:
+    """What changed is read anew, the rest comes from the store, and the hashes in the report tell."""
+    root = tmp_path / "corpus"
+    clips = sorted((speech / "Actor_01").glob("*.wav"))
+    for number in range(16):
+        path = root / ("sad" if number % 2 else "happy") / f"{number:02}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clips[number].read_bytes())
+
+    def hashes(run: str) -> tuple[str, str]:
+        settings = ("corpus=folder", f"corpus.root={root}", f"paths.store={tmp_path}/store", "epochs=1")
+        outcome = command(*FAST, *settings, f"hydra.run.dir={run}")
+        assert outcome.code == 0, outcome.output
+        metrics = json.loads(Path(run, "metrics.json").read_text(encoding="utf-8"))
+        return metrics["corpus"]["fingerprint"], metrics["split"]["hash"]
+
+    before = hashes("before")
+    assert len(reads) == 16
+    reads.clear()
+    (root / "happy" / "04.wav").write_bytes(clips[30].read_bytes())
+    (root / "happy" / "06.wav").unlink()
+    (root / "sad" / "16.wav").write_bytes(clips[31].read_bytes())
+    after = hashes("after")
+    assert sorted(reads) == ["04", "16"] and before[0] != after[0] and before[1] != after[1]
+
+
 def test_a_clip_that_is_gone_is_not_served(tmp_path: Path) -> None:
     utterances = write_clips(tmp_path / "clips", 3)
     load(utterances, tmp_path / "store")
@@ -266,6 +295,45 @@ def test_what_a_killed_writer_leaves_is_passed_over(tmp_path: Path, reads: list[
     reads.clear()
     assert_content(load(utterances, tmp_path / "store"), utterances)
     assert reads == ["02"]
+
+
+def test_leftovers_of_killed_writers_are_swept_up_after_a_day(tmp_path: Path) -> None:
+    kept = Store(tmp_path, kind="things", parameters={})
+    for name, days in ((".shard-abcd1234.npy", 2), (".parameters-abcd1234.json", 2), (".young-abcd1234.npy", 0.5)):
+        (kept.folder / name).touch()
+        os.utime(kept.folder / name, (time.time() - days * 86_400,) * 2)
+    Store(tmp_path, kind="things", parameters={})
+    assert {path.name for path in kept.folder.iterdir()} == {"parameters.json", ".young-abcd1234.npy"}
+
+
+def test_opening_a_store_writes_nothing_that_is_there(tmp_path: Path) -> None:
+    note = Store(tmp_path, kind="things", parameters={"x": 1}).folder / "parameters.json"
+    content, before = note.read_bytes(), note.stat()
+    Store(tmp_path, kind="things", parameters={"x": 1})
+    assert (note.stat().st_ino, note.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    note.write_bytes(content[:3])
+    Store(tmp_path, kind="things", parameters={"x": 1})
+    assert note.read_bytes() == content
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind")
+def test_folders_that_cannot_be_written_are_read(tmp_path: Path, reads: list[str]) -> None:
+    utterances = write_clips(tmp_path / "clips", 3)
+    (tmp_path / "clips").chmod(0o500)
+    load(utterances[:2], tmp_path / "store")
+    [inside] = (tmp_path / "store").iterdir()
+    folders = (tmp_path / "store", inside)
+    for folder in folders:
+        folder.chmod(0o500)
+    try:
+        reads.clear()
+        assert_content(load(utterances[:2], tmp_path / "store"), utterances[:2])
+        assert reads == []
+        with pytest.raises(StoreError, match=r"paths\.store: cannot write to .*Permission denied"):
+            load(utterances, tmp_path / "store")
+    finally:
+        for folder in (*folders, tmp_path / "clips"):
+            folder.chmod(0o700)
 
 
 FILL = """

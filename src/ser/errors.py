@@ -13,6 +13,10 @@ class CorpusNotFound(SerError):
     """The corpus folder is missing, or holds no clip of that corpus."""
 
 
+class CorpusError(SerError):
+    """A corpus is there but cannot be understood: its table, or a name in it."""
+
+
 class AudioError(SerError):
     """A clip cannot be used: unreadable, empty, too short, or silent."""
 

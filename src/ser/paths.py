@@ -1,10 +1,14 @@
 """Where things lie, and writing files so that a killed run leaves none half-written."""
 
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+LEFTOVER_AGE_S = 24 * 3600  # no writer takes a day over one file
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -32,3 +36,16 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder: files that `replacing` made beside and that are over a day old."""
+    for path in folder.glob(".*"):
+        with suppress(OSError):  # another process was faster, or the folder is read-only
+            # The eight characters are mkstemp's.
+            if re.fullmatch(r"\..*-[a-z0-9_]{8}(\.[^.]+)?", path.name) and _age_s(path) > LEFTOVER_AGE_S:
+                path.unlink()
+
+
+def _age_s(path: Path) -> float:
+    return time.time() - path.stat().st_mtime

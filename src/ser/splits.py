@@ -127,7 +127,7 @@ class Protocol(ABC):
     ) -> Split:
         test = [utterance for utterance in utterances if utterance.id in tests[fold - 1]]
         rest = [utterance for utterance in utterances if utterance.id not in tests[fold - 1]]
-        validation = self._validation(rest, digests)
+        validation = self._validation(rest, test, digests)
         train = [utterance for utterance in rest if utterance.id not in validation]
         untrained = {utterance.emotion for utterance in utterances} - {utterance.emotion for utterance in train}
         if untrained:
@@ -138,17 +138,22 @@ class Protocol(ABC):
         val = [utterance for utterance in rest if utterance.id in validation]
         return Split(self.name, fold, len(tests), self.by_speaker, train, val, test)
 
-    def _validation(self, rest: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
-        if self.by_speaker:
-            n_speakers = len({utterance.speaker for utterance in rest})
-            if n_speakers < 2:
-                raise SplitError(
-                    f"split={self.name}: only one speaker is left for training and validation, two are needed;"
-                    " ask for more folds, or use split=random or kfold"
-                )
-            tenths = speaker_folds(rest, min(10, n_speakers), self.seed)
-            n_tenths = min(max(round(self.val_fraction * len(tenths)), 1), len(tenths) - 1)
-            return set().union(*tenths[:n_tenths])
+    def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
+        """The ids of what is cut out of `rest` for validation."""
+        return self._speakers_for_validation(rest) if self.by_speaker else self._clips_for_validation(rest, digests)
+
+    def _speakers_for_validation(self, rest: Sequence[Utterance]) -> set[str]:
+        n_speakers = len({utterance.speaker for utterance in rest})
+        if n_speakers < 2:
+            raise SplitError(
+                f"split={self.name}: only one speaker is left for training and validation, two are needed;"
+                " ask for more folds, or use split=random or kfold"
+            )
+        tenths = speaker_folds(rest, min(10, n_speakers), self.seed)
+        n_tenths = min(max(round(self.val_fraction * len(tenths)), 1), len(tenths) - 1)
+        return set().union(*tenths[:n_tenths])
+
+    def _clips_for_validation(self, rest: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
         kept = distinct_recordings(rest, digests)
         n_classes = len({utterance.emotion for utterance in kept})
         n_val = max(round(self.val_fraction * len(kept)), n_classes)
@@ -159,7 +164,7 @@ class Protocol(ABC):
         if nameless:
             raise SplitError(
                 f"split={self.name} keeps speakers apart, but {nameless} of {len(utterances)} clips do not say who"
-                " speaks; use split=random or kfold, or a corpus that names its speakers"
+                " speaks; use split=random or kfold, or name the speakers: corpus=table with a column speaker"
             )
 
 

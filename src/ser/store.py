@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ser import audio
 from ser.corpora.base import Utterance
 from ser.errors import AudioError, StoreError
-from ser.paths import replacing
+from ser.paths import replacing, sweep
 
 SHARD_BYTES = 32 * 2**20
 WAVEFORM_RECIPE = 1  # raise it when audio.load gives other samples than before
@@ -52,8 +52,11 @@ class Store:
         self.folder = folder / f"{kind}-{digest(described.encode())[:16]}"
         with _writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with replacing(self.folder / "parameters.json") as beside:
-                beside.write_text(described)
+            note = self.folder / "parameters.json"
+            if not note.exists() or note.read_bytes() != described.encode():  # a whole store may be read-only
+                with replacing(note) as beside:
+                    beside.write_text(described)
+        sweep(self.folder)
         self._entries: dict[str, _Entry] = {}
         self._shards: dict[str, Array] = {}
         for index in sorted(self.folder.glob("*.json")):
@@ -188,7 +191,11 @@ def load_recordings(
 
 def _file_key(utterance: Utterance) -> tuple[str, str]:
     try:
-        return digest(utterance.path.read_bytes()), ""
+        audio.check_file(utterance.path)
+        with utterance.path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest(), ""
+    except AudioError as error:
+        return "", str(error)
     except OSError as error:
         return "", f"{utterance.path}: cannot be read ({error.strerror})"
 

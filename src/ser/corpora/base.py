@@ -41,6 +41,7 @@ class Corpus(ABC):
 
         Raises:
             CorpusNotFound: the folder is missing or holds no clip of this corpus.
+            CorpusError: what is there cannot be understood.
         """
 
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:

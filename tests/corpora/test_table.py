@@ -1,0 +1,144 @@
+"""Reading tables of own recordings as spreadsheets and people write them."""
+
+import json
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+import soundfile
+from conftest import FAST, Command
+
+from ser.corpora.base import Utterance
+from ser.corpora.table import Table
+from ser.errors import ConfigError, CorpusError, CorpusNotFound
+
+
+def read(folder: Path, content: str | bytes, name: str = "table.csv") -> list[Utterance]:
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return Table(folder / name).utterances()
+
+
+def test_columns_become_an_utterance(tmp_path: Path) -> None:
+    content = "Path, EMOTION ,speaker,Gender,split\nb/2.wav, Happy ,anna,f,train\n/data/1.flac,怒り,,,TEST\n"
+    far, near = read(tmp_path, content)
+    assert (near.id, near.path, near.emotion, near.speaker) == ("b/2", tmp_path / "b/2.wav", "happy", "anna")
+    assert near.attributes == {"gender": "f", "split": "train"} and near.corpus == "table"
+    assert (far.path, far.emotion, far.speaker) == (Path("/data/1.flac"), "怒り", None)
+    assert far.id == os.path.relpath("/data/1", tmp_path) and far.attributes == {"gender": "", "split": "TEST"}
+
+
+ROWS = "path,emotion,speaker\n録音/喜び.wav,喜び,山田\nb.wav,sad,鈴木\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_what_spreadsheets_write(tmp_path: Path, encoding: str, delimiter: str, newline: str) -> None:
+    content = ROWS.replace(",", delimiter).replace("\n", newline).encode(encoding)
+    found = [(u.id, u.emotion, u.speaker) for u in read(tmp_path, content)]
+    assert found == [("b", "sad", "鈴木"), ("録音/喜び", "喜び", "山田")]
+
+
+def test_shift_jis_is_told(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(ROWS.encode("cp932"))
+    corpus = Table(tmp_path / "table.csv")
+    (remark,) = corpus.remarks(corpus.utterances())
+    assert "Shift_JIS" in remark
+    (tmp_path / "table.csv").write_bytes(ROWS.encode())
+    assert corpus.remarks(corpus.utterances()) == []
+
+
+@pytest.mark.parametrize(("on_disk", "written"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFC", "NFC"), ("NFD", "NFD")])
+def test_a_name_is_found_in_either_form_of_unicode(tmp_path: Path, on_disk: str, written: str) -> None:
+    name = "ご機嫌/がっかり.wav"
+    path = tmp_path / unicodedata.normalize(on_disk, name)  # type: ignore[arg-type]
+    path.parent.mkdir()
+    path.touch()
+    cell = unicodedata.normalize(written, name)  # type: ignore[arg-type]
+    for start in ("", f"{tmp_path}/"):
+        (utterance,) = read(tmp_path, f"path,emotion\n{start}{cell},sad\n")
+        assert utterance.path.is_file() and utterance.id == "ご機嫌/がっかり"
+
+
+def test_backslashes_quotes_blank_rows_and_spare_columns(tmp_path: Path) -> None:
+    content = '\npath,emotion,,\n"a\\b, c.wav","sad",,\n,,,\n\n d.e.wav ,sad,,\n..\\f.wav,sad,,\n'
+    utterances = read(tmp_path, content)
+    assert [utterance.id for utterance in utterances] == ["../f", "a/b, c", "d.e"]
+    assert all(utterance.attributes == {} for utterance in utterances)
+
+
+def test_missing_clips_are_left_to_the_run(tmp_path: Path) -> None:
+    long = "x" * 300
+    (tmp_path / "folder.wav").mkdir()
+    assert len(read(tmp_path, f"path,emotion\nnowhere/a.wav,sad\n{long}.wav,sad\nfolder.wav,sad\n.,sad\n")) == 4
+
+
+def test_formats_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,emotion\na.m4a,sad\nb.wav,sad\n")
+    corpus = Table(tmp_path / "t.csv")
+    assert len(corpus.utterances()) == 2
+    (remark,) = corpus.remarks([])
+    assert "1 files in formats that cannot be read (.m4a)" in remark and "ffmpeg" in remark
+
+
+HEADER = "path,emotion\n"
+MISTAKES: dict[str, tuple[str | bytes, str]] = {
+    "nothing": ("", "is empty"),
+    "blank": ("\n \n,,\n", "is empty"),
+    "no rows": (HEADER, "no rows below the header"),
+    "no header": ("a.wav,sad\n", "the header lacks path and emotion; it is a.wav, sad"),
+    "no emotion column": ("path,label\na.wav,sad\n", "the header lacks emotion; it is path, label"),
+    "a column twice": ("path,emotion,Path\na.wav,sad,b.wav\n", "names path twice"),
+    "no path": (f"{HEADER}a.wav,sad\n ,sad\n", "row 3 has no path"),
+    "no emotion": (f"{HEADER}\na.wav,\n", "row 3 has no emotion"),
+    "too few fields": (f"{HEADER}a.wav,sad\nb.wav\n", "row 3 has 1 fields where the header has 2"),
+    "too many fields": (f"{HEADER}a, b.wav,sad\n", "row 2 has 3 fields"),
+    "twice": (f"{HEADER}a.wav,sad\nb.wav,sad\nx/../a.wav,happy\n", "rows 2 and 4 name the same recording, a "),
+    "two endings": (f"{HEADER}a.wav,sad\na.mp3,sad\n", "rows 2 and 3 name the same recording, a "),
+    "an open quote": (f'{HEADER}"a.wav,sad\nb.wav,sad\n', "row 2 cannot be read"),
+    "a spreadsheet file": (b"PK\x03\x04\x14\x00\x06\x00", "save it as CSV UTF-8"),
+    "another encoding": ("path,emotion\na.wav,trübe\n".encode("latin-1") + b"\xff\xfd", "save it as CSV UTF-8"),
+    "half of UTF-16": (ROWS.encode("utf-16")[:-1], "save it as CSV UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_answered_in_one_line(tmp_path: Path, content: str | bytes, said: str) -> None:
+    with pytest.raises(CorpusError) as caught:
+        read(tmp_path, content, "mine.csv")
+    assert said in str(caught.value) and "mine.csv" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_path_that_is_no_table(tmp_path: Path) -> None:
+    for path in (None, ""):
+        with pytest.raises(ConfigError, match=r"corpus\.path is not set; set corpus\.path=<table\.csv>"):
+            Table(path).utterances()
+    with pytest.raises(CorpusNotFound, match=r"nowhere\.csv: there is no such file"):
+        Table(tmp_path / "nowhere.csv").utterances()
+    with pytest.raises(CorpusNotFound, match=r"is a folder, not a table.*corpus=folder"):
+        Table(tmp_path).utterances()
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_a_run_on_a_table_and_its_own_split(command: Command, speech: Path, tmp_path: Path) -> None:
+    labels = {"03": "喜び", "05": "怒り"}
+    parts = {"01": "train", "02": "Train", "03": "dev", "04": "test"}
+    lines = ["path;emotion;speaker;split;fold;年齢"]
+    for actor, part in parts.items():
+        for code, label in labels.items():
+            for clip in sorted((speech / f"Actor_{actor}").glob(f"03-01-{code}-*.wav"))[:4]:
+                lines.append(f"{clip};{label};話者{actor};{part};x;{20 + int(actor)}")
+    copied = tmp_path / "録音" / "ない.flac"
+    copied.parent.mkdir()
+    soundfile.write(copied, *soundfile.read(clip))
+    lines += ["録音\\ない.flac;喜び;話者04;test;x;24", "nowhere.wav;怒り;話者01;train;x;21"]
+    (tmp_path / "会話.csv").write_text("\n".join(lines), encoding="cp932")
+    outcome = command("corpus=table", "corpus.path='会話.csv'", "split=given", "hydra.run.dir=run", *FAST, "epochs=1")
+    assert outcome.code == 0, outcome.output
+    assert "left out 1 of 34 clips" in outcome.output and "speaker_independent: yes" in outcome.output
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert (metrics["split"]["name"], metrics["n_test"], metrics["split"]["n_val"]) == ("given", 9, 8)
+    header, *rows = (tmp_path / "run" / "predictions.csv").read_text(encoding="utf-8").splitlines()
+    assert header.endswith("p_喜び,p_怒り,split,attribute_fold,年齢") and len(rows) == 9
+    assert rows[-1].startswith("録音/ない,")
