@@ -156,7 +156,6 @@ def record(speech: Path, root: Path, actors: tuple[str, ...]) -> None:
                 soundfile.write(path, samples[:: 1 + number % 2], rate // (1 + number % 2), subtype, format=format_)
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")
 def test_a_run_on_own_recordings_with_faulty_files_among_them(command: Command, speech: Path, tmp_path: Path) -> None:
     root = tmp_path / "録音 2026"
     record(speech, root, ("01", "02", "03"))

@@ -120,7 +120,6 @@ def test_a_path_that_is_no_table(tmp_path: Path) -> None:
         Table(tmp_path).utterances()
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")
 def test_a_run_on_a_table_and_its_own_split(command: Command, speech: Path, tmp_path: Path) -> None:
     labels = {"03": "喜び", "05": "怒り"}
     parts = {"01": "train", "02": "Train", "03": "dev", "04": "test"}
