@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -32,6 +33,7 @@ def run_command(command: Callable[[], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra shall raise its errors, not print them
     logging.raiseExceptions = False  # a log that cannot be written shall not end in tracebacks
     HydraConfig.instance().cfg = None
+    sys.argv[1:] = [quoted(word) for word in sys.argv[1:]]
     try:
         command()
     except InstantiationException:
@@ -47,6 +49,22 @@ def run_command(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def quoted(word: str) -> str:
+    """An override with quotes around its value where Hydra needs them: it reads ASCII letters only without.
+
+    >>> quoted("corpus.root=録音/感情"), quoted("corpus.root=my clips (1)"), quoted("model.depth=10,18")
+    ("corpus.root='録音/感情'", "corpus.root='my clips (1)'", 'model.depth=10,18')
+    """
+    name, equals, value = word.partition("=")
+    if not equals or word.startswith("-") or not value or any(sign in value for sign in "'\"[]{},$"):
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return f"{name}='{value}'"
+    return word
 
 
 @contextmanager
