@@ -1,0 +1,175 @@
+"""Audio effects on padded batches: pure functions.
+
+All take waveforms (batch, samples), zero after each clip's end, and lengths (batch,) in samples, and give back both;
+what is given stays as it was. Parameters are tensors (batch,): every clip has its own. Silence stays silence. Written
+in torch alone, so they run where the batch is; docs/augmentation.md compares them with what libraries offer.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ser.frames import frame_mask
+
+Clips = tuple[Tensor, Tensor]
+
+PITCH_WINDOW_S = 0.064  # of the phase vocoder
+OVERSAMPLING = 4  # before interpolation; the error then lies 50 dB below the signal up to 7/8 of its band
+FILTER_ORDER = 4  # 24 dB an octave
+FILTER_TAIL_S = 0.05  # how long a filter rings on, at least
+NOISE_LOW_HZ = 20.0  # the noise has nothing below: no microphone does, and brown noise would be nothing else
+
+
+def gain(waveforms: Tensor, lengths: Tensor, decibels: Tensor) -> Clips:
+    """Make clips louder or softer by `decibels`."""
+    return waveforms * _amplitude(decibels), lengths
+
+
+def shift(waveforms: Tensor, lengths: Tensor, seconds: Tensor, sample_rate: int) -> Clips:
+    """Move the sound by `seconds` within its clip: later if positive, sooner if negative.
+
+    Lengths stay; what leaves the clip is lost, and silence comes in. At most a quarter of a clip is lost.
+    """
+    most = lengths // 4
+    samples = (seconds * sample_rate).round().long().clamp(-most, most)
+    places = torch.arange(waveforms.shape[1], device=waveforms.device) - samples[:, None]
+    real = frame_mask(lengths, waveforms.shape[1]) & (places >= 0) & (places < lengths[:, None])
+    return waveforms.gather(1, places.clamp(0, waveforms.shape[1] - 1)) * real, lengths
+
+
+def speed(waveforms: Tensor, lengths: Tensor, factors: Tensor) -> Clips:
+    """Play clips faster (above 1) or slower, as a tape does: length changes by 1 / factor, pitch by factor."""
+    lengths = (lengths / factors).round().long().clamp(min=1)
+    n_samples = int(lengths.max())
+    return _resample(waveforms, factors, n_samples) * frame_mask(lengths, n_samples), lengths
+
+
+def pitch(waveforms: Tensor, lengths: Tensor, semitones: Tensor, sample_rate: int) -> Clips:
+    """Move the pitch (and the formants) by `semitones`; lengths stay.
+
+    A phase vocoder (Flanagan and Golden 1966) stretches the clip, which is then played faster by as much.
+    """
+    n_samples = waveforms.shape[1]
+    factors = 2 ** (semitones / 12)
+    stretched = _stretch(waveforms, factors, 1 << round(math.log2(PITCH_WINDOW_S * sample_rate)))
+    return _resample(stretched, factors, n_samples) * frame_mask(lengths, n_samples), lengths
+
+
+def room(waveforms: Tensor, lengths: Tensor, rt60_s: Tensor, drr_db: Tensor, sample_rate: int) -> Clips:
+    """Put clips into a room: the direct sound, followed by white noise that decays by 60 dB within `rt60_s`.
+
+    Each clip has a room of its own. (Polack's model of late reverberation; Polack 1988.)
+
+    Args:
+        drr_db: direct-to-reverberant ratio: how much stronger the direct sound is than all reflections together.
+    """
+    n_samples, n_response = waveforms.shape[1], math.ceil(float(rt60_s.max()) * sample_rate) + 1
+    time_s = torch.arange(n_response, device=waveforms.device) / sample_rate
+    decay = 10 ** (-3 * time_s / rt60_s[:, None]) * (time_s <= rt60_s[:, None])
+    decay[:, 0] = 0
+    response = torch.randn_like(decay) * decay
+    response *= _amplitude(-drr_db) / torch.linalg.vector_norm(response, dim=1, keepdim=True)
+    response[:, 0] = 1
+    size = _fft_size(n_samples + n_response)
+    spectrum = torch.fft.rfft(waveforms, size) * torch.fft.rfft(response, size)
+    return torch.fft.irfft(spectrum, size)[:, :n_samples] * frame_mask(lengths, n_samples), lengths
+
+
+def noise(waveforms: Tensor, lengths: Tensor, snr_db: Tensor, tilt_db: Tensor, sample_rate: int) -> Clips:
+    """Add noise `snr_db` softer than the clip's mean power.
+
+    Args:
+        tilt_db: of the noise's spectrum, in dB an octave: 0 is white, -3 pink, -6 brown.
+    """
+    n_samples = waveforms.shape[1]
+    size = _fft_size(max(n_samples, sample_rate // 10))
+    frequency_hz = torch.fft.rfftfreq(size, 1 / sample_rate, device=waveforms.device)
+    shape = (frequency_hz / 1000) ** (tilt_db[:, None] / (20 * math.log10(2)))
+    shape = shape.masked_fill(frequency_hz < NOISE_LOW_HZ, 0.0)
+    spectrum = torch.randn(shape.shape, dtype=torch.complex64, device=waveforms.device) * shape
+    added = torch.fft.irfft(spectrum, size)[:, :n_samples] * frame_mask(lengths, n_samples)
+    level = torch.linalg.vector_norm(waveforms, dim=1) / torch.linalg.vector_norm(added, dim=1)
+    return waveforms + added * level[:, None] * _amplitude(-snr_db), lengths
+
+
+def low_pass(waveforms: Tensor, lengths: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Clips:
+    """Take away what lies above `cutoff_hz`: 3 dB there, 24 dB an octave further; without a delay."""
+    return _filter(waveforms, lengths, cutoff_hz, sample_rate, falling=1)
+
+
+def high_pass(waveforms: Tensor, lengths: Tensor, cutoff_hz: Tensor, sample_rate: int) -> Clips:
+    """Take away what lies below `cutoff_hz`: 3 dB there, 24 dB an octave further; without a delay."""
+    return _filter(waveforms, lengths, cutoff_hz, sample_rate, falling=-1)
+
+
+def not_louder(waveforms: Tensor, lengths: Tensor, than: Tensor, than_lengths: Tensor) -> Tensor:
+    """Turn clips down that have more power on average, or a higher peak, than those of `than`."""
+    tiny = torch.finfo(waveforms.dtype).tiny
+    level = torch.linalg.vector_norm(waveforms, dim=1) / lengths.sqrt()
+    level_before = torch.linalg.vector_norm(than, dim=1) / than_lengths.sqrt()
+    peak, peak_before = waveforms.abs().amax(dim=1), than.abs().amax(dim=1)
+    factors = torch.minimum(level_before / level.clamp(min=tiny), peak_before / peak.clamp(min=tiny))
+    return waveforms * factors.clamp(max=1)[:, None]
+
+
+def _amplitude(decibels: Tensor) -> Tensor:
+    """(batch,) -> (batch, 1)"""
+    return torch.pow(10, decibels[:, None] / 20)
+
+
+def _fft_size(n_samples: int) -> int:
+    """The next multiple of a large power of two: transforms of most other sizes are slow."""
+    step = 1 << max(0, n_samples.bit_length() - 4)
+    return -(-n_samples // step) * step
+
+
+def _filter(waveforms: Tensor, lengths: Tensor, cutoff_hz: Tensor, sample_rate: int, falling: int) -> Clips:
+    """Butterworth's magnitude without its phase."""
+    n_samples = waveforms.shape[1]
+    size = _fft_size(n_samples + round(FILTER_TAIL_S * sample_rate))
+    ratio = torch.fft.rfftfreq(size, 1 / sample_rate, device=waveforms.device) / cutoff_hz[:, None]
+    response = (1 + ratio ** (2 * FILTER_ORDER * falling)).rsqrt()
+    filtered = torch.fft.irfft(torch.fft.rfft(waveforms, size) * response, size)[:, :n_samples]
+    return filtered * frame_mask(lengths, n_samples), lengths
+
+
+def _resample(waveforms: Tensor, factors: Tensor, n_samples: int) -> Tensor:
+    """Read waveforms `factors` times as fast: (batch, n_samples).
+
+    Oversampled through the Fourier domain, where what would alias is taken away, then interpolated by cubics
+    (Catmull-Rom).
+    """
+    size = _fft_size(waveforms.shape[1] + 8)
+    spectrum = torch.fft.rfft(waveforms, size)
+    bins = torch.arange(spectrum.shape[1], device=waveforms.device)
+    spectrum = spectrum * (bins * factors[:, None] <= size / 2)
+    dense = torch.fft.irfft(spectrum, OVERSAMPLING * size) * OVERSAMPLING
+    dense = F.pad(dense[:, :-1], (1, 0))
+    # Doubles: 32 bits do not place a sample of a long clip exactly.
+    position = torch.arange(n_samples, device=waveforms.device, dtype=torch.double) * (OVERSAMPLING * factors[:, None])
+    position = position.clamp(max=dense.shape[1] - 4)
+    place = position.long()
+    t = (position - place).float()
+    y0, y1, y2, y3 = (dense.gather(1, place + i) for i in range(4))
+    curve = y1 + 0.5 * t * (y2 - y0 + t * (2 * y0 - 5 * y1 + 4 * y2 - y3 + t * (3 * (y1 - y2) + y3 - y0)))
+    return curve
+
+
+def _stretch(waveforms: Tensor, factors: Tensor, window_size: int) -> Tensor:
+    """Make waveforms longer by `factors` without a change of pitch, by a phase vocoder."""
+    hop = window_size // 4
+    window = torch.hann_window(window_size, device=waveforms.device)
+    spectrum = torch.stft(waveforms, window_size, hop, window=window, pad_mode="constant", return_complex=True)
+    n_frames = math.ceil(spectrum.shape[2] * float(factors.max()))
+    spectrum = F.pad(spectrum, (0, 2)).transpose(1, 2)  # (batch, frames, bins)
+    level = (spectrum.real.square() + spectrum.imag.square()).sqrt()  # several times as fast as abs()
+    direction = torch.where(spectrum == 0, 1, spectrum.sgn())
+    turn = direction[:, 1:] * direction[:, :-1].conj()  # of each bin's phase from frame to frame, as a direction
+    position = (torch.arange(n_frames, device=waveforms.device) / factors[:, None]).clamp(max=level.shape[1] - 2)
+    place = position.long()
+    rows = torch.arange(len(waveforms), device=waveforms.device)[:, None]
+    level = torch.lerp(level[rows, place], level[rows, place + 1], (position - place)[..., None])
+    phase = torch.cat([direction[:, :1], turn[rows, place[:, :-1]]], dim=1).cumprod(dim=1)
+    return torch.istft((level * phase).transpose(1, 2), window_size, hop, window=window)
