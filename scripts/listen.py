@@ -157,7 +157,7 @@ def _draw(clip: str, feature: Feature, augment: Augment, versions: dict[str, Ten
 
 def _show(axes: Any, features: Tensor, lengths: Tensor, n_channels: int, title: str) -> None:
     picture = features[0, :, : int(lengths[0])].unflatten(0, (n_channels, -1)).mean(dim=0)
-    axes.imshow(picture, origin="lower", aspect="auto", vmin=-3, vmax=3)
+    axes.imshow(picture.numpy(), origin="lower", aspect="auto", vmin=-3, vmax=3)
     axes.set_title(title, fontsize=7, loc="left")
     axes.set(xlabel="frame", ylabel="band")
     axes.label_outer()
