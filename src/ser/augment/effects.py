@@ -6,6 +6,7 @@ All run where the batch is; docs/augmentation.md compares them with what librari
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -45,10 +46,10 @@ def speed(waveforms: Tensor, lengths: Tensor, factors: Tensor) -> Clips:
 
     Factors are rounded to whole percents: resampling by others is slow.
     """
-    percents = _percents(factors)
+    percents = (100 * factors).round().long()
     lengths = (100 * lengths / percents).round().long().clamp(min=1)
     n_samples = int(lengths.max())
-    return _resample(waveforms, percents, n_samples) * frame_mask(lengths, n_samples), lengths
+    return _by_percent(waveforms, percents, n_samples, _resample) * frame_mask(lengths, n_samples), lengths
 
 
 def pitch(waveforms: Tensor, lengths: Tensor, semitones: Tensor, sample_rate: int) -> Clips:
@@ -57,9 +58,13 @@ def pitch(waveforms: Tensor, lengths: Tensor, semitones: Tensor, sample_rate: in
     A phase vocoder (Flanagan and Golden 1966, doi 10.1002/j.1538-7305.1966.tb01706.x) stretches the clip, which is then
     played faster by as much.
     """
-    n_samples, percents = waveforms.shape[1], _percents(2 ** (semitones / 12))
-    stretched = _stretch(waveforms, percents / 100, 1 << round(math.log2(PITCH_WINDOW_S * sample_rate)))
-    return _resample(stretched, percents, n_samples) * frame_mask(lengths, n_samples), lengths
+    n_samples, percents = waveforms.shape[1], (100 * 2 ** (semitones / 12)).round().long()
+    window_size = 1 << round(math.log2(PITCH_WINDOW_S * sample_rate))
+
+    def moved(clips: Tensor, percent: int) -> Tensor:
+        return clips if percent == 100 else _resample(_stretch(clips, percent / 100, window_size), percent)
+
+    return _by_percent(waveforms, percents, n_samples, moved) * frame_mask(lengths, n_samples), lengths
 
 
 def room(waveforms: Tensor, lengths: Tensor, rt60_s: Tensor, drr_db: Tensor, sample_rate: int) -> Clips:
@@ -140,35 +145,37 @@ def _filter(waveforms: Tensor, lengths: Tensor, cutoff_hz: Tensor, sample_rate: 
     return filtered * frame_mask(lengths, n_samples), lengths
 
 
-def _percents(factors: Tensor) -> Tensor:
-    return (100 * factors).round().long()
-
-
-def _resample(waveforms: Tensor, percents: Tensor, n_samples: int) -> Tensor:
-    """Read waveforms at `percents` % of their speed: (batch, n_samples)."""
-    read = waveforms.new_zeros(len(waveforms), n_samples)
+def _by_percent(waveforms: Tensor, percents: Tensor, n_samples: int, change: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Change together the clips that share a percentage: (batch, n_samples)."""
+    changed = waveforms.new_zeros(len(waveforms), n_samples)
     numbers = percents.tolist()
     for percent in sorted(set(numbers)):
         rows = torch.tensor([row for row, number in enumerate(numbers) if number == percent], device=waveforms.device)
-        part = torchaudio.functional.resample(waveforms[rows], percent, 100, RESAMPLING_WIDTH)[:, :n_samples]
-        read[rows, : part.shape[1]] = part
+        part = change(waveforms[rows], percent)[:, :n_samples]
+        changed[rows, : part.shape[1]] = part
+    return changed
+
+
+def _resample(waveforms: Tensor, percent: int) -> Tensor:
+    """Read waveforms at `percent` % of their speed."""
+    read: Tensor = torchaudio.functional.resample(waveforms, percent, 100, RESAMPLING_WIDTH)
     return read
 
 
-def _stretch(waveforms: Tensor, factors: Tensor, window_size: int) -> Tensor:
-    """Make waveforms longer by `factors` without a change of pitch, by a phase vocoder."""
+def _stretch(waveforms: Tensor, factor: float, window_size: int) -> Tensor:
+    """Make waveforms longer by `factor` without a change of pitch, by a phase vocoder."""
+    # torchaudio's takes twice as long: it turns complex numbers into angles and back.
     hop = window_size // 4
     window = torch.hann_window(window_size, device=waveforms.device)
     waveforms = F.pad(waveforms, (0, window_size))  # so that the last samples stand in as many frames as others
     spectrum = torch.stft(waveforms, window_size, hop, window=window, pad_mode="constant", return_complex=True)
-    n_frames = math.ceil(spectrum.shape[2] * float(factors.max()))
     spectrum = spectrum.transpose(1, 2)  # (batch, frames, bins)
     level = (spectrum.real.square() + spectrum.imag.square()).sqrt()  # several times as fast as abs()
-    direction = torch.where(spectrum == 0, 1, spectrum.sgn())
+    direction = (spectrum + 1e-12).sgn()  # silence points somewhere, too: a zero would stay in the product below
     turn = direction[:, 1:] * direction[:, :-1].conj()  # of each bin's phase from frame to frame, as a direction
-    position = (torch.arange(n_frames, device=waveforms.device) / factors[:, None]).clamp(max=level.shape[1] - 2)
+    position = torch.arange(math.ceil(level.shape[1] * factor), device=waveforms.device) / factor
+    position = position.clamp(max=level.shape[1] - 2)
     place = position.long()
-    rows = torch.arange(len(waveforms), device=waveforms.device)[:, None]
-    level = torch.lerp(level[rows, place], level[rows, place + 1], (position - place)[..., None])
-    phase = torch.cat([direction[:, :1], turn[rows, place[:, :-1]]], dim=1).cumprod(dim=1)
+    level = torch.lerp(level[:, place], level[:, place + 1], (position - place)[:, None])
+    phase = torch.cat([direction[:, :1], turn[:, place[:-1]]], dim=1).cumprod(dim=1)
     return torch.istft((level * phase).transpose(1, 2), window_size, hop, window=window)
