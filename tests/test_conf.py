@@ -23,7 +23,7 @@ FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir
 CHOICES = [(file.parts[0], "/".join(file.parts[1:])) for file in FILES if len(file.parts) > 1]
 IDS = ["=".join(choice) for choice in CHOICES]
 COMPONENTS = {"corpus", "split", "feature", "augment", "model", "optim"}
-GIVEN_BY_CODE = {"n_bands": 24, "n_channels": 3, "n_classes": 4}
+GIVEN_BY_CODE = {"n_bands": 24, "n_channels": 3, "n_classes": 4, "sample_rate": 16000}
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +78,8 @@ def test_every_component_is_built_and_every_setting_of_it_is_in_its_file(group: 
     parameters = inspect.signature(target).parameters
     given = given_to(target, settings)
     if group == "model":
-        assert given.keys() == GIVEN_BY_CODE.keys()
-    assert set(parameters) - given.keys() == set(settings) - {"_target_"}
+        assert given.keys() == {"n_bands", "n_channels", "n_classes"}
+    assert set(parameters) - given.keys() == {key for key in settings if not key.startswith("_")}
     made = config.build(group, settings, **given)
     assert isinstance(made, target)
 

@@ -63,7 +63,7 @@ class EmotionRecognizer(pl.LightningModule):
         self.feature: Feature = build("feature", feature)
         n_channels = self.feature.n_channels
         self.normalization = Normalization(self.feature.n_bands)
-        self.augment: Augment = build("augment", augment, n_channels=n_channels)
+        self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
         self.model: Model = build(
             "model", model, n_bands=self.feature.n_bands, n_channels=n_channels, n_classes=len(self.labels)
         )
@@ -94,7 +94,8 @@ class EmotionRecognizer(pl.LightningModule):
         self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        features, lengths = self.augment(*self._features(batch.waveforms, batch.lengths))
+        waveforms, lengths = self._augmented(batch.waveforms, batch.lengths)
+        features, lengths = self.augment(*self._features(waveforms, lengths))
         if self.augment.mixup:
             features, lengths, other, weight = self.augment.mix(features, lengths)
             log_probabilities = self.model(features, lengths)
@@ -141,6 +142,11 @@ class EmotionRecognizer(pl.LightningModule):
         n_steps = int(self.trainer.estimated_stepping_batches)
         optimizer, schedule = self.make_optimizer(self.model, n_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @torch.no_grad()
+    def _augmented(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(waveforms.device.type, enabled=False):
+            return self.augment.waveforms(waveforms.float(), lengths)
 
     @torch.no_grad()
     def _frames(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,42 +1,14 @@
-"""Training-time changes to features."""
+"""SpecAugment: changes to features."""
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from ser.augment.base import Augment
 from ser.config import check_range
 from ser.frames import frame_mask
 
 MIN_FRAMES = 4  # what a time warp leaves of a clip at least
-
-
-class Augment(nn.Module):
-    """No change but, if asked for, mixup.
-
-    Args:
-        mixup: alpha of the beta distribution that mixing weights are drawn from; 0: no mixup. (Zhang et al. 2018,
-            arXiv 1710.09412)
-        n_channels: pictures that a frame stacks (given by code).
-    """
-
-    def __init__(self, mixup: float = 0.0, n_channels: int = 1) -> None:
-        super().__init__()
-        check_range("augment.mixup", mixup, 0, 10)
-        self.mixup, self.n_channels = mixup, n_channels
-
-    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Change normalised features (batch, n_bands, frames) and, it may be, their lengths (batch,)."""
-        return features, lengths
-
-    def mix(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
-        """Mix every clip of a batch with another one.
-
-        Returns:
-            mixed features and lengths, the (batch,) indices of the other clips, and the first clips' weight in [0, 1].
-        """
-        weight = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
-        other = torch.randperm(len(features), device=features.device)
-        return torch.lerp(features[other], features, weight), torch.maximum(lengths, lengths[other]), other, weight
 
 
 class SpecAugment(Augment):
@@ -50,7 +22,7 @@ class SpecAugment(Augment):
         n_frequency_masks, n_time_masks: masks a clip.
         frequency_mask: largest height of a mask, as a part of the bands.
         time_mask: largest width of a mask, as a part of the clip's frames.
-        mixup, n_channels: see `Augment`; masks cover the same bands in each channel.
+        mixup, n_channels, sample_rate: see `Augment`; masks cover the same bands in each channel.
     """
 
     def __init__(
@@ -62,8 +34,9 @@ class SpecAugment(Augment):
         time_mask: float = 0.15,
         mixup: float = 0.0,
         n_channels: int = 1,
+        sample_rate: int = 16000,
     ) -> None:
-        super().__init__(mixup, n_channels)
+        super().__init__(mixup, n_channels, sample_rate)
         check_range("augment.time_warp", time_warp, 0, 0.9)
         check_range("augment.n_frequency_masks", n_frequency_masks, 0, 100)
         check_range("augment.frequency_mask", frequency_mask, 0, 1)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ser.augment import MIN_FRAMES, Augment, SpecAugment
+from ser.augment import Augment, SpecAugment
+from ser.augment.specaugment import MIN_FRAMES
 from ser.frames import frame_mask
 
 NO_MASKS = {"n_frequency_masks": 0, "n_time_masks": 0}
