@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ser.errors import ResumeError
 
+TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
+TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
 POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
 JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet the same ones every epoch
 
@@ -39,22 +41,33 @@ class Item(NamedTuple):
 
 
 class WaveformDataset(Dataset[Item]):
-    """Waveforms (samples,) with their class numbers."""
+    """Waveforms (samples,) with their class numbers.
 
-    def __init__(self, waveforms: Sequence[npt.NDArray[np.float32]], targets: Sequence[int]) -> None:
-        self.waveforms, self.targets = waveforms, targets
+    Args:
+        waveforms, targets: of the clips.
+        longest: in samples; of a longer clip a part of this length is given, another one each time. None: all.
+    """
+
+    def __init__(
+        self, waveforms: Sequence[npt.NDArray[np.float32]], targets: Sequence[int], longest: int | None = None
+    ) -> None:
+        self.waveforms, self.targets, self.longest = waveforms, targets, longest
 
     def __len__(self) -> int:
         return len(self.waveforms)
 
     def __getitem__(self, index: int) -> Item:
+        waveform = self.waveforms[index]
+        if self.longest is not None and len(waveform) > self.longest:
+            start = int(torch.randint(len(waveform) - self.longest + 1, ()))
+            waveform = waveform[start : start + self.longest]
         # A copy: torch wants to be able to write, and the memory map is read-only.
-        return Item(torch.from_numpy(np.array(self.waveforms[index])), self.targets[index], index)
+        return Item(torch.from_numpy(np.array(waveform)), self.targets[index], index)
 
     @property
     def lengths(self) -> list[int]:
-        """Number of samples of every clip."""
-        return [len(waveform) for waveform in self.waveforms]
+        """Number of samples of every clip as it is given."""
+        return [min(len(waveform), self.longest or len(waveform)) for waveform in self.waveforms]
 
 
 def collate(items: Sequence[Item]) -> Batch:
@@ -152,6 +165,7 @@ class SpeechData(pl.LightningDataModule):
 
     Args:
         parts: train, val and test.
+        sample_rate: of the waveforms, in Hz.
         batch_size: over all processes.
         seed: of the order in training.
         sampling: natural, or balanced (every class equally often in training).
@@ -162,6 +176,7 @@ class SpeechData(pl.LightningDataModule):
         self,
         parts: Mapping[str, Part],
         *,
+        sample_rate: int,
         batch_size: int,
         seed: int,
         sampling: str = "natural",
@@ -169,7 +184,11 @@ class SpeechData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.batch_size, self.seed, self.sampling, self.content = batch_size, seed, sampling, content
-        self.datasets = {name: WaveformDataset(part.waveforms, part.targets) for name, part in parts.items()}
+        self.sample_rate = sample_rate
+        longest = {"train": round(TRAINING_CLIP_S * sample_rate)}
+        self.datasets = {
+            name: WaveformDataset(part.waveforms, part.targets, longest.get(name)) for name, part in parts.items()
+        }
 
     def train_dataloader(self) -> DataLoader[Item]:
         dataset = self.datasets["train"]
@@ -211,5 +230,6 @@ class SpeechData(pl.LightningDataModule):
     def _in_order(self, part: str, process: int, n_processes: int) -> DataLoader[Item]:
         dataset = self.datasets[part]
         order = np.argsort(dataset.lengths, kind="stable").tolist()[process::n_processes]
-        size = max(self.batch_size // n_processes, 1)
+        at_once = int(TEST_BATCH_S * self.sample_rate) // max(dataset.lengths)
+        size = max(min(self.batch_size // n_processes, at_once), 1)
         return DataLoader(dataset, batch_size=size, sampler=order, collate_fn=collate)

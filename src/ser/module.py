@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ser import losses, metrics
-from ser.augment import Augment
+from ser.augment import Augment, effects
 from ser.config import build, check_choice, check_range
 from ser.data import Batch
 from ser.errors import ConfigError

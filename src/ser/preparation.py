@@ -35,6 +35,7 @@ class Material:
         settings: the resolved configuration.
         recordings: waveforms of all usable clips.
         labels: the emotions, in class order.
+        sample_rate: of the waveforms, in Hz.
         folds: the splits to train and test on.
         facts: of the corpus, code and machine, for the report.
     """
@@ -42,6 +43,7 @@ class Material:
     settings: Settings
     recordings: Recordings
     labels: list[str]
+    sample_rate: int
     folds: list[Split]
     facts: dict[str, Any]
 
@@ -66,6 +68,7 @@ class Material:
         content = "".join(recordings.digests[utterance.id] for utterance, _ in split.rows())
         return SpeechData(
             parts,
+            sample_rate=self.sample_rate,
             batch_size=settings["batch_size"],
             seed=settings["seed"],
             sampling=settings["sampling"],
@@ -116,7 +119,8 @@ def prepare(settings: Settings, folder: Path) -> Material:
         "versions": provenance.library_versions(),
         "seconds": {"audio": round(time.monotonic() - started, 1)},
     }
-    return Material(settings, recordings, labels, protocol.folds(usable, recordings.digests), facts)
+    folds = protocol.folds(usable, recordings.digests)
+    return Material(settings, recordings, labels, feature.sample_rate, folds, facts)
 
 
 def check_settings(settings: Settings) -> None:
