@@ -7,7 +7,6 @@ clips, is left out.
 """
 
 import argparse
-import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -164,5 +163,4 @@ def _show(axes: Any, features: Tensor, lengths: Tensor, n_channels: int, title: 
 
 
 if __name__ == "__main__":
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra shall raise its errors, not print them
     main()

@@ -123,9 +123,8 @@ class WaveformAugment(Augment):
         for effect in self.effects:
             rows = (torch.rand(n_clips) < effect.probability).nonzero()[:, 0]
             if len(rows):
-                drawn.append(
-                    Drawn(effect, rows, {name: _uniform(len(rows), *effect.ranges[name]) for name in effect.ranges})
-                )
+                parameters = {name: _uniform(len(rows), *limits) for name, limits in effect.ranges.items()}
+                drawn.append(Drawn(effect, rows, parameters))
         return drawn
 
     @torch.no_grad()
