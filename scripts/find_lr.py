@@ -30,9 +30,8 @@ def _find(cfg: DictConfig) -> None:
         from ser.learning_rate import find
 
         search = find(cfg, folder)
-    log.info(
-        "suggested: optim.lr=%.2g, a third of where the loss is lowest; the curve is in %s", search.suggestion, folder
-    )
+    log.info("suggested: optim.lr=%.2g, a third of where the loss is lowest", search.suggestion)
+    log.info("the curve is in %s", folder)
 
 
 def main() -> None:

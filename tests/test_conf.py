@@ -104,9 +104,9 @@ def test_every_trainer_is_allowed(name: str) -> None:
 
         if not torch.cuda.is_available():
             with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu"):
-                check_trainer(config.Trainer(**settings))
+                check_trainer(config.Trainer(**settings), batch_size=32)
             return
-    check_trainer(config.Trainer(**settings))
+    check_trainer(config.Trainer(**settings), batch_size=32)
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "split"])

@@ -102,7 +102,7 @@ def test_batches_do_not_come_in_order_of_length() -> None:
 def test_parts_are_served_whole() -> None:
     sizes = {"train": 21, "val": 10, "test": 9}
     parts = {name: Part(waveforms(*range(10 * size, 11 * size)), list(range(size))) for name, size in sizes.items()}
-    data = SpeechData(parts, batch_size=4, seed=0)
+    data = SpeechData(parts, sample_rate=16000, batch_size=4, seed=0)
     loaders = {"val": data.val_dataloader(), "test": data.predict_dataloader(), "train": data.statistics_dataloader()}
     for name, loader in loaders.items():
         batches = list(loader)
@@ -119,7 +119,7 @@ def test_training_batches_differ_between_epochs_and_not_between_runs() -> None:
     part = Part(waveforms(*range(100, 140)), [0] * 40)
 
     def run() -> list[list[list[int]]]:
-        loader = SpeechData({"train": part}, batch_size=4, seed=3).train_dataloader()
+        loader = SpeechData({"train": part}, sample_rate=16000, batch_size=4, seed=3).train_dataloader()
         return [[batch.places.tolist() for batch in loader] for _ in range(2)]
 
     one, other = run()

@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     "model": {"_target_": "ser.models.resnet.ResNet", "depth": 10, "width": 4, "dropout": 0.0},
     "augment": {"_target_": "ser.augment.Augment", "mixup": 0.0},
     "optim": {"_target_": "ser.optim.OneCycle", "lr": 0.01},
-    "loss": {"name": "cross_entropy", "label_smoothing": 0.0, "class_weights": False},
+    "loss": {"name": "cross_entropy", "label_smoothing": 0.0, "focal_gamma": 2.0, "class_weights": False},
 }
 
 
@@ -53,7 +53,7 @@ def data() -> SpeechData:
         ]
         return Part(clips, targets)
 
-    return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, batch_size=8, seed=0)
+    return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, sample_rate=16000, batch_size=8, seed=0)
 
 
 def trainer(folder: Path, n_epochs: int = 2) -> pl.Trainer:
@@ -74,7 +74,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmotionRecognizer
     folder = tmp_path_factory.mktemp("trained")
     recognizer = make(
         augment={"_target_": "ser.augment.SpecAugment", "mixup": 0.3},
-        loss={"name": "cross_entropy", "label_smoothing": 0.1},
+        loss={"name": "cross_entropy", "label_smoothing": 0.1, "focal_gamma": 2.0},
         class_weights=[1.0, 2.0, 0.5],
     )
     training = trainer(folder)
@@ -167,9 +167,9 @@ def test_the_losses_are_what_their_names_say() -> None:
     log_probabilities = make().eval()(some.waveforms, some.lengths)
     expected = F.nll_loss(log_probabilities, some.targets)
     for name in ("nll", "cross_entropy"):
-        made = make(loss={"name": name, "label_smoothing": 0.0})
+        made = make(loss={"name": name, "label_smoothing": 0.0, "focal_gamma": 2.0})
         torch.testing.assert_close(loss_of(made, some), expected)
-    smoothed = make(loss={"name": "cross_entropy", "label_smoothing": 0.3})
+    smoothed = make(loss={"name": "cross_entropy", "label_smoothing": 0.3, "focal_gamma": 2.0})
     expected = 0.7 * expected - 0.3 * log_probabilities.mean()
     torch.testing.assert_close(loss_of(smoothed, some), expected)
 
@@ -178,7 +178,7 @@ def test_the_losses_are_what_their_names_say() -> None:
 def test_class_weights(name: str) -> None:
     some = batch(4000, 2500, 800, 900)
     weights = [0.2, 1.0, 3.0]
-    made = make(loss={"name": name, "label_smoothing": 0.0}, class_weights=weights)
+    made = make(loss={"name": name, "label_smoothing": 0.0, "focal_gamma": 2.0}, class_weights=weights)
     expected = F.nll_loss(made.eval()(some.waveforms, some.lengths), some.targets, weight=torch.tensor(weights))
     torch.testing.assert_close(loss_of(made, some), expected)
 
@@ -200,7 +200,10 @@ def test_mixup_mixes_the_losses_as_it_mixes_the_clips() -> None:
 
 def test_trains_with_one_clip_a_batch(tmp_path: Path) -> None:
     some = SpeechData(
-        {name: Part(data().datasets["val"].waveforms, [0, 1, 2] * 2) for name in ("train", "val")}, batch_size=1, seed=0
+        {name: Part(data().datasets["val"].waveforms, [0, 1, 2] * 2) for name in ("train", "val")},
+        sample_rate=16000,
+        batch_size=1,
+        seed=0,
     )
     training = trainer(tmp_path, n_epochs=1)
     training.fit(make(feature={**SETTINGS["feature"], "n_bands": 64}), datamodule=some)
@@ -218,18 +221,18 @@ def test_gradients_reach_the_model_only() -> None:
 @pytest.mark.parametrize("name", ["mse", "", "NLL"])
 def test_an_unknown_loss_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"loss\.name.*cross_entropy, nll"):
-        make(loss={"name": name, "label_smoothing": 0.0})
+        make(loss={"name": name, "label_smoothing": 0.0, "focal_gamma": 2.0})
 
 
 def test_nll_with_smoothing_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"loss\.label_smoothing"):
-        make(loss={"name": "nll", "label_smoothing": 0.1})
+        make(loss={"name": "nll", "label_smoothing": 0.1, "focal_gamma": 2.0})
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
 def test_smoothing_out_of_range_is_refused(smoothing: float) -> None:
     with pytest.raises(ConfigError, match=r"loss\.label_smoothing"):
-        make(loss={"name": "cross_entropy", "label_smoothing": smoothing})
+        make(loss={"name": "cross_entropy", "label_smoothing": smoothing, "focal_gamma": 2.0})
 
 
 def test_a_model_s_own_settings_are_checked() -> None:

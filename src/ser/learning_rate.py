@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.tuner import Tuner
+from pytorch_lightning.tuner.tuning import Tuner
 
 from ser import figures
 from ser.config import Trainer, check_keys
@@ -45,9 +45,9 @@ class Search:
 
 
 def find(cfg: DictConfig, folder: Path) -> Search:
-    """Search the learning rate of a configuration on its (first) fold.
+    """Search the learning rate of a configuration on its (first) fold, as Smith (2017), arXiv 1506.01186, does.
 
-    Leaves learning_rate.csv and learning_rate.png in `folder`. The search follows Smith (2017), arXiv 1506.01186, as Lightning does it.
+    Leaves learning_rate.csv and learning_rate.png in `folder`.
 
     Raises:
         SerError: something that the user can mend.

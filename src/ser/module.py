@@ -108,10 +108,12 @@ class EmotionRecognizer(pl.LightningModule):
 
     def _share(self, targets: Tensor) -> Tensor | float:
         """How much this process's clips count, so that the mean over the processes is the mean over the batch."""
-        if self.trainer.world_size == 1:
+        if not torch.distributed.is_initialized():
             return 1.0
         weight = losses.weight_of(targets, self.class_weights)
-        return weight / self.trainer.strategy.reduce(weight.clone(), reduce_op="mean")
+        total = weight.clone()
+        torch.distributed.all_reduce(total)
+        return weight * torch.distributed.get_world_size() / total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_probabilities = self(batch.waveforms, batch.lengths)
