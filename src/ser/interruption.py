@@ -1,7 +1,7 @@
 """Ctrl-C: training stops after the step at work, and the run ends whole with what it has learnt."""
 
-import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,6 @@ from typing import Any
 import pytorch_lightning as pl
 
 from ser.checkpoints import BEST, best_path, checkpoint_path
-
-log = logging.getLogger("ser")
 
 
 class Interrupted(Exception):
@@ -56,4 +54,8 @@ class StopOnInterrupt(pl.Callback):
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        log.warning("stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once")
+        # Printed, not logged: a progress bar lets through what is printed, and draws over all else.
+        print(
+            "stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once",
+            file=sys.stderr,
+        )

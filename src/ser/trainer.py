@@ -146,7 +146,7 @@ def _precision(wanted: str, on_gpu: bool) -> Any:
 def _quieten() -> None:
     """Keep back what Lightning and torch say that no user can act on."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # Clips come from a memory map: loading needs no worker processes on a CPU.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
