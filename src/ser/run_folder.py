@@ -23,8 +23,8 @@ MAY_DIFFER = ("hydra", "ckpt_path", "paths")  # of the configuration, between a 
 class RunFolder(Callback):
     """Before anything is written: can the run folder be made, is it free, does it hold no earlier run?
 
-    With `ckpt_path=last` it is the folder of the run to go on with: the one that `hydra.run.dir` names, or the newest
-    unfinished run of the same configuration.
+    With `ckpt_path=last` it is the folder of the run to go on with: the one that `hydra.run.dir` names (begun there if
+    it is not), or the newest unfinished run of the same configuration.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class RunFolder(Callback):
         if any(word.startswith("hydra.run.dir=") for word in config.hydra.overrides.hydra):
             folder = Path(config.hydra.run.dir)
             if not holds_a_run(folder):
-                sys.exit(f"ckpt_path=last: {folder} holds no run to go on with")
+                return folder  # killed before it began, or never begun: the same command serves for every try
             if not is_unfinished(folder):
                 sys.exit(f"ckpt_path=last: the run in {folder} is finished; see its report.txt")
             different = differences(folder, config)
