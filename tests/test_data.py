@@ -19,6 +19,15 @@ def like_ravdess(n_clips: int = 1440) -> npt.NDArray[np.int64]:
     return (16_000 * seconds.clip(0.5, 5)).astype(np.int64)
 
 
+def epochs_of(batches: LengthBatches, n_epochs: int) -> list[list[list[int]]]:
+    """The batches of the first epochs."""
+    passes = []
+    for epoch in range(n_epochs):
+        batches.set_epoch(epoch)
+        passes.append(list(batches))
+    return passes
+
+
 def test_collate_pads_with_zeros_and_returns_targets() -> None:
     clips = waveforms(5, 9, 1)
     dataset = WaveformDataset(clips, [2, 0, 1])
@@ -54,8 +63,7 @@ def test_clips_of_a_memory_map_are_copied(tmp_path: Path) -> None:
 def test_every_clip_once_an_epoch(n_clips: int, batch_size: int) -> None:
     batches = LengthBatches(like_ravdess(n_clips), batch_size, seed=0)
     single = n_clips % batch_size == 1 and batch_size > 1  # a last batch of one is left out
-    for _ in range(3):
-        epoch = list(batches)
+    for epoch in epochs_of(batches, 3):
         assert len(epoch) == len(batches)
         assert all(1 < len(batch) <= batch_size or batch_size == 1 for batch in epoch)
         places = [place for batch in epoch for place in batch]
@@ -66,7 +74,9 @@ def test_every_clip_once_an_epoch(n_clips: int, batch_size: int) -> None:
 
 def test_a_clip_left_out_is_not_left_out_for_good() -> None:
     batches = LengthBatches(like_ravdess(33), 8, seed=0)
-    left_out = {(set(range(33)) - {place for batch in batches for place in batch}).pop() for _ in range(12)}
+    left_out = {
+        (set(range(33)) - {place for batch in epoch for place in batch}).pop() for epoch in epochs_of(batches, 12)
+    }
     assert len(left_out) > 2
 
 
@@ -76,7 +86,7 @@ def test_order_depends_on_seed_and_epoch_alone() -> None:
     def epochs(seed: int) -> list[list[list[int]]]:
         batches = LengthBatches(lengths, 16, seed)
         np.random.seed(seed + 5)
-        return [list(batches) for _ in range(3)]
+        return epochs_of(batches, 3)
 
     first = epochs(0)
     assert first == epochs(0)
@@ -120,7 +130,11 @@ def test_training_batches_differ_between_epochs_and_not_between_runs() -> None:
 
     def run() -> list[list[list[int]]]:
         loader = SpeechData({"train": part}, sample_rate=16000, batch_size=4, seed=3).train_dataloader()
-        return [[batch.places.tolist() for batch in loader] for _ in range(2)]
+        batches = []
+        for epoch in range(2):
+            loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
+            batches.append([batch.places.tolist() for batch in loader])
+        return batches
 
     one, other = run()
     assert one != other
