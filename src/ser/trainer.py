@@ -58,14 +58,10 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
 
 def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_epochs: int, title: str) -> pl.Trainer:
     """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`."""
-    callbacks: list[Callback] = [
-        *checkpoint_callbacks(folder),
-        stop,
-        History(folder),
-        ProgressBar(title, n_epochs),
-    ]
-    if settings.ema_decay is not None:
+    callbacks: list[Callback] = checkpoint_callbacks(folder)
+    if settings.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
         callbacks.append(WeightAveraging(avg_fn=_moving_average(settings.ema_decay)))
+    callbacks += [stop, History(folder), ProgressBar(title, n_epochs)]
     if settings.patience is not None:
         callbacks.append(_Patience(MONITOR, mode="max", patience=settings.patience))
     return bare_trainer(
