@@ -68,13 +68,12 @@ def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_e
         settings,
         folder,
         max_epochs=n_epochs,
-        gradient_clip_val=settings.gradient_clip or None,
         callbacks=callbacks,
     )
 
 
 def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Trainer:
-    """A Trainer with devices and precision as `settings` say, and nothing that writes unasked."""
+    """A Trainer with devices, precision and clipping as `settings` say, and nothing that writes unasked."""
     _quieten()
     on_gpu = _on_gpu(settings)
     distributed = processes.is_distributed(settings)
@@ -89,6 +88,7 @@ def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Train
         sync_batchnorm=on_gpu and distributed,
         use_distributed_sampler=False,
         precision=_precision(settings.precision, on_gpu),
+        gradient_clip_val=settings.gradient_clip or None,
         deterministic="warn",
         plugins=plugins,
         logger=False,
