@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
+from yaml import YAMLError
 
 from ser import processes
 
@@ -128,7 +129,7 @@ def differences(folder: Path, config: DictConfig) -> list[str]:
     path = folder / ".hydra" / "config.yaml"
     try:
         before = dict(_leaves(OmegaConf.to_container(OmegaConf.load(path))))
-    except (OSError, ValueError):
+    except (OSError, ValueError, YAMLError):
         return [f"{path} cannot be read"]
     now = dict(_leaves(OmegaConf.to_container(config)))
     names = [name for name in before.keys() | now.keys() if name.split(".")[0] not in MAY_DIFFER]
