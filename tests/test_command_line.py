@@ -9,8 +9,8 @@ from ser.command_line import messages, quoted
 from ser.errors import ConfigError
 
 PATHS = [
-    *("録音/感情", "my clips (1)", "C:\\Users\\me\\clips", "C:\\my clips", "C:\\録音\\", "C:\\録音\\\\", "\\\\server\\録音"),
-    *("John's clips", "/home/o'brien/x", "録音's", "it's 'quoted'", 'say "x"', "a\\'b c", "café/ñ", "a;b&c!d#e~", "~/録音"),
+    *("録音/感情", "my clips (1)", "C:\\Users\\me\\clips", "C:\\my clips", "C:\\録音\\", "\\\\server\\録音", "~/録音"),
+    *("John's clips", "/home/o'brien/x", "録音's", "it's 'quoted'", 'say "x"', "a\\'b c", "café/ñ", "a;b&c!d#e~"),
     *("a=b", "=", "a(1)", "(", "100%", "émotion: peur", "한국어", "😀 clips", "a\tb", "clips '"),
 ]  # fmt: skip
 
@@ -39,7 +39,7 @@ def test_any_mixture_of_odd_signs_arrives() -> None:
     "word",
     [
         *("model.depth=10,18", "augment.noise_snr_db=[0,10]", "x={a:1}", "seed=range(0,3)", "model=null", "~model"),
-        *("epochs=3", "epochs=", "+sed=1", "-m", "--cfg=job", "hydra.run.dir=${paths.outputs}/x", "resnet", "corpus@a=b"),
+        *("epochs=3", "epochs=", "+sed=1", "-m", "--cfg=job", "hydra.run.dir=${paths.outputs}/x", "resnet"),
         *("corpus.root='my folder'", 'corpus.root="my folder (1)"', "corpus.root='a", "corpus.root=[a"),
     ],
 )  # fmt: skip
@@ -64,9 +64,7 @@ DISK = [errno.ENOSPC, errno.EROFS, errno.EACCES]
         (ConfigError("seed is odd"), "seed is odd"),
     ],
 )
-def test_what_a_user_can_mend_ends_in_one_line(
-    error: Exception, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_user_can_mend_ends_in_one_line(error: Exception, said: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop, caplog.at_level(logging.INFO, "ser"), messages():
         raise error
     assert stop.value.code == 1

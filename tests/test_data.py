@@ -190,16 +190,15 @@ class TestBalanced:
 
 @pytest.mark.parametrize("balanced", [False, True])
 @pytest.mark.parametrize(
-    ("n_clips", "batch_size", "n_processes"), [(100, 16, 2), (97, 16, 4), (65, 16, 4), (50, 8, 3), (21, 4, 4), (33, 8, 8)]
+    ("n_clips", "batch_size", "n_processes"),
+    [(100, 16, 2), (97, 16, 4), (65, 16, 4), (50, 8, 3), (21, 4, 4), (33, 8, 8)],
 )
 def test_processes_share_out_each_batch(n_clips: int, batch_size: int, n_processes: int, balanced: bool) -> None:
     chances = balanced_chances([place % 7 // 6 for place in range(n_clips)]) if balanced else None
 
     def batches(process: int, n: int) -> list[list[list[int]]]:
         return epochs_of(
-            LengthBatches(
-                like_ravdess(n_clips), batch_size, seed=3, chances=chances, process=process, n_processes=n
-            ),
+            LengthBatches(like_ravdess(n_clips), batch_size, seed=3, chances=chances, process=process, n_processes=n),
             3,
         )
 
@@ -211,7 +210,9 @@ def test_processes_share_out_each_batch(n_clips: int, batch_size: int, n_process
             assert all(shares), "none goes without"
             together = sorted(place for share in shares for place in share)
             assert len(together) <= batch_size
-            if n_clips % batch_size >= max(2, n_processes) or n_clips % batch_size == 0:  # else fewer sit out when alone
+            if (
+                n_clips % batch_size >= max(2, n_processes) or n_clips % batch_size == 0
+            ):  # else fewer sit out when alone
                 assert together == sorted(alone[epoch][step])
             assert balanced or len(set(together)) == len(together)
         served = [place for part in parts for batch in part[epoch] for place in batch]

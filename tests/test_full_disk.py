@@ -14,8 +14,16 @@ import torch
 from conftest import FAST, Command
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
-MOMENTS = {"store": "ser.store.np.save 1", "checkpoint": "ser.checkpoints.torch.save 3", "report": "ser.figures._save 1"}
-SAID = {"store": "paths.store: cannot write to", "checkpoint": "last.ckpt (No space", "report": "confusion.png (No space"}
+MOMENTS = {
+    "store": "ser.store.np.save 1",
+    "checkpoint": "ser.checkpoints.torch.save 3",
+    "report": "ser.figures._save 1",
+}
+SAID = {
+    "store": "paths.store: cannot write to",
+    "checkpoint": "last.ckpt (No space",
+    "report": "confusion.png (No space",
+}
 # Runs commands at once, each in a process of its own, and fills its disk to the last byte when the function is called
 # for the n-th time. Forked, so that what is slow to import is imported once.
 FILLING = """

@@ -28,7 +28,9 @@ def averages_of(losses: list[float]) -> list[float]:
     callback, trainer = _LRCallback(len(losses), early_stop_threshold=None), cast(Any, Stub())
     for step, loss in enumerate(losses, start=1):
         trainer.global_step = step
-        callback.on_train_batch_end(trainer, cast(Any, None), {"loss": torch.tensor(loss, dtype=torch.float64)}, None, 0)
+        callback.on_train_batch_end(
+            trainer, cast(Any, None), {"loss": torch.tensor(loss, dtype=torch.float64)}, None, 0
+        )
     return callback.losses
 
 

@@ -46,7 +46,9 @@ def predict(folder: Path, seed: int = 0, n: int = 60, absent: int | None = None)
         best = row.argmax()
         row[[label, best]] = row[[best, label]]
     folder.mkdir(exist_ok=True)
-    report.write_predictions(folder / report.PREDICTIONS, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32))
+    report.write_predictions(
+        folder / report.PREDICTIONS, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32)
+    )
     return truth.tolist(), probabilities.argmax(axis=1).tolist()
 
 
@@ -85,7 +87,9 @@ def test_columns_of_the_predictions(tmp_path: Path) -> None:
 
 def test_a_corpus_s_attributes_do_not_disturb_the_columns(tmp_path: Path) -> None:
     clip = Utterance("a", Path("a.wav"), "sad", "s", "made", {"p_age": "33", "emotion": "furious", "fold": "x"})
-    report.write_predictions(tmp_path / report.PREDICTIONS, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32))
+    report.write_predictions(
+        tmp_path / report.PREDICTIONS, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32)
+    )
     read = report.read_predictions(tmp_path / report.PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (["neutral", "sad"], [1], [0])
 

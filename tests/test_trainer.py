@@ -244,9 +244,7 @@ def test_what_can_be_used_is_allowed(changes: dict[str, Any]) -> None:
     check_trainer(settings(**changes), batch_size=8)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "used"), [("auto", "32-true"), ("32", "32-true"), ("bf16-mixed", "bf16-mixed")]
-)
+@pytest.mark.parametrize(("wanted", "used"), [("auto", "32-true"), ("32", "32-true"), ("bf16-mixed", "bf16-mixed")])
 def test_precision_on_a_cpu(wanted: str, used: str, tmp_path: Path) -> None:
     assert str(bare_trainer(settings(precision=wanted), tmp_path).precision) == used
 

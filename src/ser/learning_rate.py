@@ -76,7 +76,9 @@ def find(cfg: DictConfig, folder: Path) -> Search:
     losses = each_loss(found.results["loss"])
     losses = losses[np.isfinite(losses)]  # from the first that is no number on, Lightning's average is none either
     if not len(losses):
-        raise ConfigError("loss: it is no number even at the lowest learning rate; look at loss.* and trainer.precision")
+        raise ConfigError(
+            "loss: it is no number even at the lowest learning rate; look at loss.* and trainer.precision"
+        )
     losses = smooth(losses)
     rates = np.array(found.results["lr"][: len(losses)])
     search = Search(rates, losses, suggest(rates, losses))
