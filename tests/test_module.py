@@ -128,8 +128,7 @@ def test_saved_settings_are_plain_containers(trained: tuple[EmotionRecognizer, P
 
 def test_predicts_every_clip_of_the_test_part(trained: tuple[EmotionRecognizer, Path], tmp_path: Path) -> None:
     outputs: Any = trainer(tmp_path).predict(trained[0], datamodule=data())
-    places = torch.cat([places for places, _ in outputs])
-    probabilities = torch.cat([probabilities for _, probabilities in outputs])
+    places, probabilities, _ = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     assert sorted(places.tolist()) == list(range(5))
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(5))
 

@@ -46,7 +46,9 @@ def predict(folder: Path, seed: int = 0, n: int = 60, absent: int | None = None)
         best = row.argmax()
         row[[label, best]] = row[[best, label]]
     folder.mkdir(exist_ok=True)
-    report.write_predictions(folder, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32))
+    report.write_predictions(
+        folder / report.PREDICTIONS, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32)
+    )
     return truth.tolist(), probabilities.argmax(axis=1).tolist()
 
 
@@ -67,7 +69,7 @@ def table(text: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("absent", [None, 2])
 def test_predictions_can_be_read_again(tmp_path: Path, absent: int | None) -> None:
     truth, predicted = predict(tmp_path, absent=absent)
-    read = report.read_predictions(tmp_path)
+    read = report.read_predictions(tmp_path / report.PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (LABELS, truth, predicted)
     for row, utterance in zip(read.rows, utterances(truth), strict=True):
         assert (row["utterance"], row["path"]) == (utterance.id, str(utterance.path))
@@ -85,8 +87,10 @@ def test_columns_of_the_predictions(tmp_path: Path) -> None:
 
 def test_a_corpus_s_attributes_do_not_disturb_the_columns(tmp_path: Path) -> None:
     clip = Utterance("a", Path("a.wav"), "sad", "s", "made", {"p_age": "33", "emotion": "furious", "fold": "x"})
-    report.write_predictions(tmp_path, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32))
-    read = report.read_predictions(tmp_path)
+    report.write_predictions(
+        tmp_path / report.PREDICTIONS, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32)
+    )
+    read = report.read_predictions(tmp_path / report.PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (["neutral", "sad"], [1], [0])
 
 
@@ -95,8 +99,8 @@ def test_attributes_and_speakers_that_some_clips_lack(tmp_path: Path) -> None:
         Utterance("a", Path("a.wav"), "sad", None, "made", {"age": "33"}),
         Utterance("b", Path("b.wav"), "sad", "s", "made", {"place": "x"}),
     ]
-    report.write_predictions(tmp_path, clips, ["sad"], np.ones((2, 1), np.float32))
-    rows = report.read_predictions(tmp_path).rows
+    report.write_predictions(tmp_path / report.PREDICTIONS, clips, ["sad"], np.ones((2, 1), np.float32))
+    rows = report.read_predictions(tmp_path / report.PREDICTIONS).rows
     assert [(row["speaker"], row["age"], row["place"]) for row in rows] == [("", "33", ""), ("s", "", "x")]
 
 
@@ -178,7 +182,7 @@ def test_a_pooled_report(tmp_path: Path) -> None:
     report.pool_predictions(tmp_path, folders)
     pooled = FACTS | {"split": FACTS["split"] | {"fold": "all"}}
     text = report.write_report(tmp_path, pooled, folders)
-    read = report.read_predictions(tmp_path)
+    read = report.read_predictions(tmp_path / report.PREDICTIONS)
     assert (read.labels, read.truth) == (LABELS, truth)
     assert [row["fold"] for row in read.rows] == ["1"] * 20 + ["2"] * 40 + ["3"] * 60
     results = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
@@ -237,8 +241,8 @@ def test_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> None:
 def test_labels_in_any_script_survive(tmp_path: Path) -> None:
     labels = ["怒り", "喜び, 大", 'tri"ste"']
     clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
-    report.write_predictions(tmp_path, clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]])
-    read = report.read_predictions(tmp_path)
+    report.write_predictions(tmp_path / report.PREDICTIONS, clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]])
+    read = report.read_predictions(tmp_path / report.PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (labels, [0, 1, 2], [0, 2, 2])
 
 
@@ -246,7 +250,7 @@ def test_the_table_stands_straight_whatever_the_script(tmp_path: Path) -> None:
     """In a terminal, where a Japanese character takes two columns."""
     labels = ["怒り", "喜び", "とても長い名前のついた感情", "sad"]
     clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
-    report.write_predictions(tmp_path, clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
+    report.write_predictions(tmp_path / report.PREDICTIONS, clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
     lines = report.write_report(tmp_path, FACTS).splitlines()
     [header] = [line for line in lines if "precision" in line]
     rows = [line for line in lines if re.search(r"\d$", line) and line.startswith((" ", *labels))]

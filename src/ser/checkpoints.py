@@ -32,10 +32,24 @@ def checkpoint_callbacks(folder: Path) -> list[Callback]:
 
     def keep(name: str, **what: Any) -> ModelCheckpoint:
         where = folder / "checkpoints"
-        return ModelCheckpoint(where, name, enable_version_counter=False, save_on_train_epoch_end=True, **what)
+        return _Checkpoint(where, name, enable_version_counter=False, save_on_train_epoch_end=True, **what)
 
     # The last one after the best: it remembers which epoch was best.
     return [RandomState(), keep(BEST, monitor=MONITOR, mode="max"), keep(LAST)]
+
+
+class _Checkpoint(ModelCheckpoint):
+    """Remembers its files by name, not by place: a run folder may be moved before its run goes on."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        assert self.dirpath is not None
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath), Path(path).name)) if path else ""
+
+        paths = {name: here(path) for name, path in state_dict.items() if name.endswith("_path")}
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -58,12 +59,13 @@ def quoted(word: str) -> str:
     ("corpus.root='録音/感情'", "corpus.root='my clips (1)'", 'model.depth=10,18')
     """
     name, equals, value = word.partition("=")
-    if not equals or word.startswith("-") or not value or any(sign in value for sign in "'\"[]{},$"):
+    # With brackets, commas or quotes of its own it is the user's to quote: what was meant cannot be known.
+    if not equals or word.startswith("-") or not value or value[0] in "'\"" or any(sign in value for sign in "[]{},$"):
         return word
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
-        return f"{name}='{value}'"
+        return f"{name}={QuotedString(value, Quote.single).with_quotes()}"
     return word
 
 

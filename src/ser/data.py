@@ -85,7 +85,8 @@ class LengthBatches(Sampler[list[int]]):
 
     Clips are shuffled, sorted roughly by length within pools of `POOL_BATCHES` batches, cut into batches, and the
     batches are shuffled. The order depends on `seed` and the epoch's number alone. Where a single clip would be left
-    for the last batch, one at random sits the epoch out: batch normalisation cannot learn from one.
+    for the last batch, one at random sits the epoch out: batch normalisation cannot learn from one. Where fewer would
+    be left than there are processes, as many sit it out: each process must have one.
 
     Args:
         lengths: of the clips.

@@ -73,7 +73,13 @@ def find(cfg: DictConfig, folder: Path) -> Search:
         update_attr=False,
     )
     assert found is not None
-    losses = smooth(each_loss(found.results["loss"]))
+    losses = each_loss(found.results["loss"])
+    losses = losses[np.isfinite(losses)]  # from the first that is no number on, Lightning's average is none either
+    if not len(losses):
+        raise ConfigError(
+            "loss: it is no number even at the lowest learning rate; look at loss.* and trainer.precision"
+        )
+    losses = smooth(losses)
     rates = np.array(found.results["lr"][: len(losses)])
     search = Search(rates, losses, suggest(rates, losses))
     with replacing(folder / "learning_rate.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:

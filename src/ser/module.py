@@ -118,7 +118,8 @@ class EmotionRecognizer(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_probabilities = self(batch.waveforms, batch.lengths)
         self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
-        self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=len(batch.targets))
+        weight = losses.weight_of(batch.targets, self.class_weights)
+        self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=weight)
 
     def on_validation_epoch_end(self) -> None:
         confusion = self.confusion.compute().cpu().numpy()

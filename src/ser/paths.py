@@ -26,7 +26,10 @@ def source_dir() -> Path:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; it takes `path`'s place if all goes well, and vanishes if not."""
+    """Give a path beside `path` to write to; it takes `path`'s place if all goes well, and vanishes if not.
+
+    An OSError of writing that names no file, as that of a full disk, names `path` then.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     beside = Path(name)
@@ -34,6 +37,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield beside
         beside.chmod(0o644)
         beside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
+from yaml import YAMLError
 
 from ser import processes
 
@@ -51,10 +52,12 @@ class RunFolder(Callback):
         HydraConfig.instance().set_config(config)
         if config.ckpt_path is not None:
             sys.exit("ckpt_path=last goes on with one run; leave out -m, and name the run by hydra.run.dir=<folder>")
-        folder = Path(config.hydra.sweep.dir)
+        folder = Path(config.hydra.sweep.dir).expanduser()
         if holds_a_run(folder):
             sys.exit(f"hydra.sweep.dir: {folder} holds an earlier run, which would be lost; name another folder")
         make(folder, "hydra.sweep.dir")
+        with read_write(config), read_write(config.hydra):
+            config.hydra.sweep.dir = str(folder)
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         if self.lock is not None:
@@ -76,7 +79,7 @@ class RunFolder(Callback):
     def _unfinished(self, config: DictConfig) -> Path:
         """The folder of the run to go on with."""
         if any(word.startswith("hydra.run.dir=") for word in config.hydra.overrides.hydra):
-            folder = Path(config.hydra.run.dir)
+            folder = Path(config.hydra.run.dir).expanduser()
             if not holds_a_run(folder):
                 return folder  # killed before it began, or never begun: the same command serves for every try
             if not is_unfinished(folder):
@@ -88,7 +91,7 @@ class RunFolder(Callback):
                     " command again, with ckpt_path=last"
                 )
             return folder
-        outputs = Path(config.paths.outputs)
+        outputs = Path(config.paths.outputs).expanduser()
         runs = [path.parents[1] for path in outputs.glob("*/*/.hydra/config.yaml")]
         for folder in sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True):
             if is_unfinished(folder) and not differences(folder, config):
@@ -126,7 +129,7 @@ def differences(folder: Path, config: DictConfig) -> list[str]:
     path = folder / ".hydra" / "config.yaml"
     try:
         before = dict(_leaves(OmegaConf.to_container(OmegaConf.load(path))))
-    except (OSError, ValueError):
+    except (OSError, ValueError, YAMLError):
         return [f"{path} cannot be read"]
     now = dict(_leaves(OmegaConf.to_container(config)))
     names = [name for name in before.keys() | now.keys() if name.split(".")[0] not in MAY_DIFFER]

@@ -58,27 +58,22 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
 
 def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_epochs: int, title: str) -> pl.Trainer:
     """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`."""
-    callbacks: list[Callback] = [
-        *checkpoint_callbacks(folder),
-        stop,
-        History(folder),
-        ProgressBar(title, n_epochs),
-    ]
-    if settings.ema_decay is not None:
+    callbacks: list[Callback] = checkpoint_callbacks(folder)
+    if settings.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
         callbacks.append(WeightAveraging(avg_fn=_moving_average(settings.ema_decay)))
+    callbacks += [stop, History(folder), ProgressBar(title, n_epochs)]
     if settings.patience is not None:
         callbacks.append(_Patience(MONITOR, mode="max", patience=settings.patience))
     return bare_trainer(
         settings,
         folder,
         max_epochs=n_epochs,
-        gradient_clip_val=settings.gradient_clip or None,
         callbacks=callbacks,
     )
 
 
 def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Trainer:
-    """A Trainer with devices and precision as `settings` say, and nothing that writes unasked."""
+    """A Trainer with devices, precision and clipping as `settings` say, and nothing that writes unasked."""
     _quieten()
     on_gpu = _on_gpu(settings)
     distributed = processes.is_distributed(settings)
@@ -93,6 +88,7 @@ def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Train
         sync_batchnorm=on_gpu and distributed,
         use_distributed_sampler=False,
         precision=_precision(settings.precision, on_gpu),
+        gradient_clip_val=settings.gradient_clip or None,
         deterministic="warn",
         plugins=plugins,
         logger=False,

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,3 +145,21 @@ def test_speakers_and_emotions_differ(root: Path) -> None:
     for path in root.rglob("*.wav"):
         levels.setdefault(RAVDESS_EMOTIONS[path.stem.split("-")[2]], []).append(level_db(read(path)))
     assert np.mean(levels["sad"]) + 3 < np.mean(levels["neutral"]) < np.mean(levels["angry"]) - 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by a POSIX signal")
+def test_a_killed_speaker_process_ends_in_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = subprocess.run
+
+    def killed(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+        return run([command[0], "-c", code], **options)
+
+    monkeypatch.setattr(demo.subprocess, "run", killed)  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match=r"^corpus=demo: the clips of actor 0[12] could not be made in .*signal 9.*$"):
+        make_actors([MAN, WOMAN], tmp_path / "root")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [demo.SYNTHETIC_MARKER, "root"]
+
+    monkeypatch.undo()
+    make_actors([MAN], tmp_path / "root")
+    assert len(contents(tmp_path / "root" / f"Actor_{MAN}")) == CLIPS_PER_ACTOR

@@ -131,7 +131,9 @@ def _make_apart(actor: str, root: Path) -> None:
             text=True,
         )
         if run.returncode != 0:
-            reason = (run.stderr.strip() or f"exit code {run.returncode}").splitlines()[-1]
+            code = run.returncode
+            how = f"exit code {code}" if code > 0 else f"killed by signal {-code}; is there memory enough?"
+            reason = (run.stderr.strip() or how).splitlines()[-1]
             raise StoreError(f"corpus=demo: the clips of actor {actor} could not be made in {scratch}: {reason}")
         try:
             folder.rename(root / folder.name)

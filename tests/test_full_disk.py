@@ -1,0 +1,167 @@
+"""A disk that fills up: one line, nothing half-written, and the run goes on once there is room."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import FAST, Command
+
+# Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
+MOMENTS = {
+    "store": "ser.store.np.save 1",
+    "checkpoint": "ser.checkpoints.torch.save 3",
+    "report": "ser.figures._save 1",
+}
+SAID = {
+    "store": "paths.store: cannot write to",
+    "checkpoint": "last.ckpt (No space",
+    "report": "confusion.png (No space",
+}
+# Runs commands at once, each in a process of its own, and fills its disk to the last byte when the function is called
+# for the n-th time. Forked, so that what is slow to import is imported once.
+FILLING = """
+import json, os, pkgutil, sys
+from ser import experiment, figures, train
+
+def fill_at(place, n, filler):
+    room, _, name = place.rpartition(".")
+    room, left = pkgutil.resolve_name(room), [int(n)]
+    function = getattr(room, name)
+
+    def filling(*arguments, **options):
+        left[0] -= 1
+        if left[0] == 0:
+            with open(filler, "wb", buffering=0) as file:
+                try:
+                    while file.write(bytes(4096)):
+                        pass
+                except OSError:
+                    pass
+        return function(*arguments, **options)
+
+    setattr(room, name, filling)
+
+children = {}
+for output, moment, filler, words in json.load(sys.stdin):
+    child = os.fork()
+    if child == 0:
+        for stream in (1, 2):
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+        fill_at(*moment.split(), filler)
+        sys.argv[1:] = words
+        sys.exit(train.main())
+    children[child] = output
+codes = {children[child]: os.waitstatus_to_exitcode(status) for child, status in (os.wait() for _ in children)}
+print(json.dumps(codes))
+"""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run that met a full disk: the disk, how it ended, and what it printed."""
+
+    disk: Path
+    code: int
+    output: str
+
+
+@pytest.fixture(scope="module")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """A small disk for each moment."""
+    root = tmp_path_factory.mktemp("disks")
+    made: dict[str, Path] = {}
+    try:
+        for moment in MOMENTS:
+            (root / moment).mkdir()
+            mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(root / moment)]
+            if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode != 0:
+                pytest.skip("no small disk can be mounted here")
+            made[moment] = root / moment
+        yield made
+    finally:
+        for disk in made.values():
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("full_disk")
+
+
+@pytest.fixture(scope="module")
+def stopped(disks: dict[str, Path], speech: Path, folder: Path) -> dict[str, Stopped]:
+    """A run for each moment, in processes of their own."""
+    jobs = []
+    for moment, disk in disks.items():
+        words = ["corpus=ravdess", "split=random", f"corpus.root={speech}", *settings(moment, disk, speech)]
+        jobs.append([str(folder / moment), MOMENTS[moment], str(disk / "filler"), words])
+    done = subprocess.run(
+        [sys.executable, "-c", FILLING],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        input=json.dumps(jobs),
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=240,
+    )
+    codes = json.loads(done.stdout)
+    return {
+        moment: Stopped(disk, codes[str(folder / moment)], (folder / moment).read_text(encoding="utf-8"))
+        for moment, disk in disks.items()
+    }
+
+
+def settings(moment: str, disk: Path, speech: Path) -> list[str]:
+    at = disk if moment == "store" else speech.parent
+    return [*FAST, f"hydra.run.dir={disk / 'run'}", f"paths.store={at / 'store'}"]
+
+
+@pytest.fixture
+def predictions(command: Command, folder: Path) -> bytes:
+    """Of a run that had all the room it wanted."""
+    if not (folder / "run").exists():
+        assert command(*FAST, f"hydra.run.dir={folder / 'run'}").code == 0
+    return (folder / "run" / "predictions.csv").read_bytes()
+
+
+def all_whole(folder: Path) -> bool:
+    """Whether all files below are what their names say, and none lies there that was to become another."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix in (".ckpt", ".npy", ".png", ".json")]
+    for path in paths:
+        if path.suffix == ".ckpt":
+            torch.load(path, weights_only=True)
+        elif path.suffix == ".npy":
+            np.load(path)
+        elif path.suffix == ".png":
+            assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+        else:
+            json.loads(path.read_text(encoding="utf-8"))
+    return not [path for path in folder.rglob(".*") if path.is_file()]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ends_in_one_line_and_goes_on_once_there_is_room(
+    moment: str, stopped: dict[str, Stopped], command: Command, predictions: bytes, speech: Path
+) -> None:
+    run = stopped[moment]
+    assert run.code == 1, run.output
+    assert "Traceback" not in run.output and "Exception ignored" not in run.output
+    last = run.output.splitlines()[-1]
+    assert SAID[moment] in last and "free space" in last
+    assert all_whole(run.disk)
+    assert not (run.disk / "run" / "metrics.json").exists()
+
+    (run.disk / "filler").unlink()
+    words = settings(moment, run.disk, speech)
+    outcome = command(*words, *([] if moment == "store" else ["ckpt_path=last"]))
+    assert outcome.code == 0, outcome.output
+    assert ("going on from" in outcome.output) == (moment != "store")
+    assert (run.disk / "run" / "predictions.csv").read_bytes() == predictions
+    assert [path.name for path in (run.disk / "run" / "checkpoints").iterdir()] == ["best.ckpt"]
