@@ -1,17 +1,26 @@
 """A disk that fills up: one line, nothing half-written, and the run goes on once there is room."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import FAST, Command
+from matplotlib.figure import Figure
+from test_report import FACTS
+
+from ser import report
+from ser.corpora.base import Utterance
+from ser.errors import StoreError
+from ser.store import Store
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
 MOMENTS = {
@@ -165,3 +174,40 @@ def test_ends_in_one_line_and_goes_on_once_there_is_room(
     assert ("going on from" in outcome.output) == (moment != "store")
     assert (run.disk / "run" / "predictions.csv").read_bytes() == predictions
     assert [path.name for path in (run.disk / "run" / "checkpoints").iterdir()] == ["best.ckpt"]
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str], None]:
+    """`full(room, name)`: from now on the function writes a few bytes, and then finds no space, as on a full disk."""
+
+    def arrange(room: Any, name: str) -> None:
+        def half(*arguments: Any, **options: Any) -> None:
+            [path] = [argument for argument in arguments if isinstance(argument, Path)]
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(room, name, half)
+
+    return arrange
+
+
+def test_a_store_without_room_holds_no_half_shard(full: Callable[[Any, str], None], tmp_path: Path) -> None:
+    made = Store(tmp_path, kind="waveforms", parameters={})
+    made.add([("a", np.ones(5, np.float32))])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    full(np, "save")
+    with pytest.raises(StoreError, match=r"^paths\.store: cannot write to .* \(No space.*; free space or set"):
+        made.add([("b", np.ones(5, np.float32))])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    again = Store(tmp_path, kind="waveforms", parameters={})
+    assert "a" in again and "b" not in again
+
+
+def test_a_report_without_room_for_a_figure_is_not_finished(full: Callable[[Any, str], None], tmp_path: Path) -> None:
+    clips = [Utterance(emotion, Path("a.wav"), emotion, None, "made") for emotion in ("sad", "happy")]
+    report.write_predictions(tmp_path / report.PREDICTIONS, clips, ["sad", "happy"], np.eye(2, dtype=np.float32))
+    full(Figure, "savefig")
+    with pytest.raises(OSError, match=r"No space.*confusion\.png"):
+        report.write_report(tmp_path, FACTS)
+    assert {path.name for path in tmp_path.iterdir()} == {"predictions.csv", "report.txt"}
+    assert not report.is_finished(tmp_path)

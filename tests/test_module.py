@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from ser import losses
 from ser.data import Batch, Part, SpeechData
 from ser.errors import ConfigError
 from ser.module import EmotionRecognizer
@@ -180,6 +181,33 @@ def test_class_weights(name: str) -> None:
     made = make(loss={"name": name, "label_smoothing": 0.0, "focal_gamma": 2.0}, class_weights=weights)
     expected = F.nll_loss(made.eval()(some.waveforms, some.lengths), some.targets, weight=torch.tensor(weights))
     torch.testing.assert_close(loss_of(made, some), expected)
+
+
+def test_focal_loss_takes_its_settings() -> None:
+    some, weights = batch(4000, 2500, 800, 900), [0.2, 1.0, 3.0]
+    made = make(loss={"name": "focal", "label_smoothing": 0.1, "focal_gamma": 3.0}, class_weights=weights)
+    log_probabilities = made.eval()(some.waveforms, some.lengths)
+    settings: dict[str, Any] = {"weights": torch.tensor(weights), "smoothing": 0.1}
+    expected, other = (losses.focal(log_probabilities, some.targets, gamma=gamma, **settings) for gamma in (3.0, 2.0))
+    torch.testing.assert_close(loss_of(made, some), expected)
+    assert not torch.isclose(expected, other)
+
+
+@pytest.mark.parametrize("gamma", [-0.1, 10.1])
+def test_gamma_out_of_range_is_refused(gamma: float) -> None:
+    with pytest.raises(ConfigError, match=r"loss\.focal_gamma must lie between 0"):
+        make(loss={"name": "focal", "label_smoothing": 0.0, "focal_gamma": gamma})
+
+
+def test_the_validation_loss_does_not_depend_on_the_batches(tmp_path: Path) -> None:
+    made = make(class_weights=[0.2, 1.0, 3.0])
+    val = data().datasets["val"]
+    part = Part(val.waveforms, [0, 0, 0, 1, 2, 2])
+    found = []
+    for batch_size in (1, 2, 4, 6):
+        some = SpeechData({"val": part}, sample_rate=16000, batch_size=batch_size, seed=0)
+        found.append(trainer(tmp_path).validate(made, datamodule=some, verbose=False)[0]["val/loss"])
+    assert found == pytest.approx([found[0]] * 4, rel=1e-5)
 
 
 def test_mixup_mixes_the_losses_as_it_mixes_the_clips() -> None:
