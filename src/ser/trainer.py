@@ -17,7 +17,7 @@ from ser.checkpoints import MONITOR, AtomicCheckpoints, checkpoint_callbacks
 from ser.config import Trainer as Settings
 from ser.config import check_choice, check_range
 from ser.errors import ConfigError
-from ser.interruption import StopOnInterrupt
+from ser.interruption import EndOnTermination, StopOnInterrupt
 from ser.progress import History, ProgressBar
 
 PRECISIONS = ("auto", "32", "bf16-mixed", "16-mixed")
@@ -51,6 +51,7 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
             f"trainer.devices={settings.devices}: there are {torch.cuda.device_count()} GPUs here; ask for as many at"
             " most, or trainer.accelerator=cpu"
         )
+    processes.check_launcher(settings)
     n_processes = processes.n_devices(settings) * settings.num_nodes
     if batch_size < n_processes:
         raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
@@ -61,6 +62,7 @@ def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_e
     callbacks: list[Callback] = [
         *checkpoint_callbacks(folder),
         stop,
+        EndOnTermination(),
         History(folder),
         ProgressBar(title, n_epochs),
     ]
@@ -83,7 +85,7 @@ def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Train
     on_gpu = _on_gpu(settings)
     distributed = processes.is_distributed(settings)
     plugins: list[Any] = [AtomicCheckpoints()]
-    if distributed and not processes.are_external():
+    if not processes.are_external():
         plugins.append(LightningEnvironment())  # ours, even within somebody's SLURM session
     return pl.Trainer(
         accelerator="gpu" if on_gpu else "cpu",
@@ -146,7 +148,7 @@ def _precision(wanted: str, on_gpu: bool) -> Any:
 def _quieten() -> None:
     """Keep back what Lightning and torch say that no user can act on."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # Clips come from a memory map: loading needs no worker processes on a CPU.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
