@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ class StopOnInterrupt(pl.Callback):
 
     def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            sys.exit(130)
         self.asked = True
         log.warning("stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once")
 
