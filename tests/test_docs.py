@@ -1,4 +1,4 @@
-"""The documentation is whole and true: settings, messages, files of a run are in it; links lead on; commands compose."""
+"""The documentation is whole and true: settings, messages, files of a run, links, commands."""
 
 import ast
 import inspect
@@ -176,7 +176,8 @@ def words_of(file: Path) -> set[str]:
 
 
 def test_every_file_of_a_run_and_what_is_in_it_is_explained(command: Command, speech: Path) -> None:
-    shutil.copytree(speech, "corpus")
+    for actor in ("Actor_01", "Actor_02"):
+        shutil.copytree(speech / actor, Path("corpus", actor))
     next(Path("corpus").rglob("*.wav")).write_text("no sound")
     folds = ["split=kfold", "split.k=2", "split.fold=all", "tta=1", "corpus.root=corpus"]
     assert command(*FAST, "epochs=1", *folds, "hydra.run.dir=run").code == 0

@@ -57,7 +57,9 @@ def check_launcher(settings: Trainer) -> None:
             " shows"
         )
     if "TORCHELASTIC_RUN_ID" not in os.environ and "SLURM_NTASKS_PER_NODE" not in os.environ:
-        raise ConfigError("SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how")
+        raise ConfigError(
+            "SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how"
+        )
 
 
 def rank() -> int:
