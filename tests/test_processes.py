@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,19 +57,38 @@ def test_two_processes_give_what_one_gives(command: Command) -> None:
         assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), abs=0.05)
 
 
-def test_a_killed_process_ends_the_run_with_one_message(speech: Path, tmp_path: Path) -> None:
+@contextmanager
+def in_training(speech: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A long run of two processes in the midst of training, and the id of the second one."""
     program = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
     program += [*SETTINGS, "epochs=200", "trainer=ddp", "hydra.run.dir=run", f"paths.store={speech.parent / 'store'}"]
-    with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(program, cwd=folder, start_new_session=True, **pipe) as run:  # type: ignore[call-overload]
         deadline = time.monotonic() + 120
-        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
+        while not (folder / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         [worker] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        os.kill(int(worker), signal.SIGKILL)
+        try:
+            yield run, int(worker)
+        finally:
+            run.kill()
+
+
+def test_a_killed_process_ends_the_run_with_one_message(speech: Path, tmp_path: Path) -> None:
+    with in_training(speech, tmp_path) as (run, worker):
+        os.kill(worker, signal.SIGKILL)
         output, _ = run.communicate(timeout=60)
     assert run.returncode == 1, output
     assert "training process 1 died (signal 9)" in output and "ckpt_path=last" in output
     assert "Traceback" not in output
+
+
+def test_termination_ends_all_processes(speech: Path, tmp_path: Path) -> None:
+    """As timeout, a shell that is closed, and clusters do: all are told at once, wherever they are."""
+    with in_training(speech, tmp_path) as (run, _):
+        os.killpg(run.pid, signal.SIGTERM)
+        run.communicate(timeout=30)  # to the end of the output, which both write to
+    assert run.returncode == -signal.SIGTERM
 
 
 def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
@@ -111,3 +132,36 @@ def test_under_a_launcher_the_folder_must_be_named(command: Command, monkeypatch
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     outcome = command(*SETTINGS, "trainer=ddp")
     assert outcome.code == 1 and "hydra.run.dir is needed" in outcome.output
+
+
+LAUNCHERS = {
+    "torchrun without trainer=ddp": (
+        {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2"},
+        [],
+        "2 processes were started, but trainer.devices=1 and trainer.num_nodes=1 ask for 1",
+    ),
+    "more tasks than devices": (
+        {"SLURM_STEP_NUM_TASKS": "4", "SLURM_NTASKS_PER_NODE": "4"},
+        ["trainer=ddp", "trainer.devices=2"],
+        "4 processes were started, but trainer.devices=2 and trainer.num_nodes=1 ask for 2",
+    ),
+    "tasks, but none a node": ({"SLURM_STEP_NUM_TASKS": "2"}, ["trainer=ddp"], "--ntasks-per-node"),
+}
+
+
+@pytest.mark.parametrize(("started", "overrides", "said"), LAUNCHERS.values(), ids=LAUNCHERS.keys())
+def test_a_launcher_and_the_settings_must_agree(
+    started: dict[str, str], overrides: list[str], said: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in started.items():
+        monkeypatch.setenv(name, value)
+    outcome = command(*SETTINGS, *overrides, "hydra.run.dir=run")
+    assert outcome.code == 1 and said in outcome.output and "Traceback" not in outcome.output
+
+
+def test_inside_a_job_of_slurm_one_process_trains_alone(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within sbatch or salloc, but not started by srun."""
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "job")
+    outcome = command(*SETTINGS, "epochs=1", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output

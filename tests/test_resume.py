@@ -196,7 +196,7 @@ def test_ctrl_c_twice_ends_at_once(command: Command, at_step: Any) -> None:
 
     at_step(3, twice)
     outcome = command(*RUN)
-    assert outcome.code != 0 and "Traceback" not in outcome.output
+    assert outcome.code == 130 and "Traceback" not in outcome.output
     assert not Path("run/metrics.json").exists()
 
 

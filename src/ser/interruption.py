@@ -1,4 +1,4 @@
-"""Ctrl-C: training stops after the step at work, and the run ends whole with what it has learnt."""
+"""Signals: Ctrl-C stops training after the step at work, and the run ends whole; SIGTERM ends it at once."""
 
 import signal
 import sys
@@ -52,10 +52,24 @@ class StopOnInterrupt(pl.Callback):
 
     def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            sys.exit(130)
         self.asked = True
         # Printed, not logged: a progress bar lets through what is printed, and draws over all else.
         print(
             "stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once",
             file=sys.stderr,
         )
+
+
+class EndOnTermination(pl.Callback):
+    """Lets SIGTERM (of kill, timeout, a cluster) end the program at once, as it does elsewhere.
+
+    Lightning's own handler ends it with exit code 0, as if all were well; and with several processes it speaks to the
+    others, which may be in the middle of something else: all would wait for ever.
+    """
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    on_predict_start = on_train_start

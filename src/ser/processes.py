@@ -40,6 +40,28 @@ def are_external() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
 
 
+def check_launcher(settings: Trainer) -> None:
+    """Refuse settings that ask for other processes than a launcher has started.
+
+    Raises:
+        ConfigError: says how many are there and how many are asked for.
+    """
+    if not are_external():
+        return
+    n_started = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
+    n_wanted = n_devices(settings) * settings.num_nodes
+    if n_started != n_wanted:
+        raise ConfigError(
+            f"{n_started} processes were started, but trainer.devices={settings.devices} and"
+            f" trainer.num_nodes={settings.num_nodes} ask for {n_wanted}; make them agree, as docs/several-processes.md"
+            " shows"
+        )
+    if "TORCHELASTIC_RUN_ID" not in os.environ and "SLURM_NTASKS_PER_NODE" not in os.environ:
+        raise ConfigError(
+            "SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how"
+        )
+
+
 def rank() -> int:
     """Number of this process among those that train together, from 0, which is the main one."""
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")))

@@ -17,7 +17,7 @@ from ser.checkpoints import MONITOR, AtomicCheckpoints, checkpoint_callbacks
 from ser.config import Trainer as Settings
 from ser.config import check_choice, check_range
 from ser.errors import ConfigError
-from ser.interruption import StopOnInterrupt
+from ser.interruption import EndOnTermination, StopOnInterrupt
 from ser.progress import History, ProgressBar
 
 PRECISIONS = ("auto", "32", "bf16-mixed", "16-mixed")
@@ -51,6 +51,7 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
             f"trainer.devices={settings.devices}: there are {torch.cuda.device_count()} GPUs here; ask for as many at"
             " most, or trainer.accelerator=cpu"
         )
+    processes.check_launcher(settings)
     n_processes = processes.n_devices(settings) * settings.num_nodes
     if batch_size < n_processes:
         raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
@@ -61,7 +62,7 @@ def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_e
     callbacks: list[Callback] = checkpoint_callbacks(folder)
     if settings.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
         callbacks.append(WeightAveraging(avg_fn=_moving_average(settings.ema_decay)))
-    callbacks += [stop, History(folder), ProgressBar(title, n_epochs)]
+    callbacks += [stop, EndOnTermination(), History(folder), ProgressBar(title, n_epochs)]
     if settings.patience is not None:
         callbacks.append(_Patience(MONITOR, mode="max", patience=settings.patience))
     return bare_trainer(
@@ -78,7 +79,7 @@ def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Train
     on_gpu = _on_gpu(settings)
     distributed = processes.is_distributed(settings)
     plugins: list[Any] = [AtomicCheckpoints()]
-    if distributed and not processes.are_external():
+    if not processes.are_external():
         plugins.append(LightningEnvironment())  # ours, even within somebody's SLURM session
     return pl.Trainer(
         accelerator="gpu" if on_gpu else "cpu",
