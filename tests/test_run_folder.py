@@ -127,8 +127,7 @@ def test_a_run_that_is_named_goes_on() -> None:
     assert "seed was 1, now 0" in said and "give the same command again" in said
     run("done", uar=0.5)
     assert "is finished" in refusal("ckpt_path=last", "hydra.run.dir=done")
-    assert "no run to go on with" in refusal("ckpt_path=last", "hydra.run.dir=nowhere")
-    assert not Path("nowhere").exists()
+    assert chosen("ckpt_path=last", "hydra.run.dir=new") == Path("new")
 
 
 def test_home_may_be_written_short() -> None:

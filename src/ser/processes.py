@@ -22,9 +22,14 @@ GRACE_S = 15  # how long the main process may take to notice by itself that anot
 
 
 def n_devices(settings: Trainer) -> int:
-    """Processes on each machine, one a device: as many as there are GPUs where it is not said, or 2 on a CPU."""
+    """Processes on each machine, one a device.
+
+    Where `settings` do not say: as many as the launcher has started, or as there are GPUs, or 2 on a CPU.
+    """
     if settings.devices is not None:
         return settings.devices
+    if are_external():
+        return int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("SLURM_NTASKS_PER_NODE", "1")))
     import torch
 
     return max(torch.cuda.device_count(), 1) if settings.accelerator != "cpu" and torch.cuda.is_available() else 2
@@ -32,7 +37,7 @@ def n_devices(settings: Trainer) -> int:
 
 def is_distributed(settings: Trainer) -> bool:
     """Whether several processes are to train together."""
-    return settings.devices != 1 or settings.num_nodes > 1
+    return settings.num_nodes > 1 or n_devices(settings) > 1
 
 
 def are_external() -> bool:
@@ -85,7 +90,6 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
         ConfigError: several machines, but no launcher that has started processes on them.
         ProcessError: a process died.
     """
-    n_processes = n_devices(settings)
     if not is_distributed(settings) or are_external() or rank() > 0:
         yield
         return
@@ -94,12 +98,10 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
             f"trainer.num_nodes={settings.num_nodes}: start the processes on all machines with torchrun or srun, as"
             " docs/several-processes.md shows"
         )
-    if n_processes == 1:
-        yield
-        return
     import torch.distributed
     from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
+    n_processes = n_devices(settings)
     # What torch and Lightning read; the number of the process differs.
     shared = {
         "MASTER_ADDR": "127.0.0.1",
