@@ -26,7 +26,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALL = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 ERRORS = {name for name, thing in inspect.getmembers(errors, inspect.isclass)}
-SAID = {("sys", "exit"), ("log", "warning"), ("log", "error"), ("parser", "error"), ("self", "_error")}
+SAID = {("", "print"), ("sys", "exit"), ("log", "warning"), ("log", "error"), ("parser", "error"), ("self", "_error")}
 
 PROGRAM = r"\btrain\.py|\bscripts/\w+\.py|\bser-train"
 

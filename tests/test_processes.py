@@ -130,6 +130,7 @@ def test_refusals(overrides: list[str], said: list[str], command: Command) -> No
 
 def test_under_a_launcher_the_folder_must_be_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     outcome = command(*SETTINGS, "trainer=ddp")
     assert outcome.code == 1 and "hydra.run.dir is needed" in outcome.output
 

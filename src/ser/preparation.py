@@ -120,6 +120,13 @@ def prepare(settings: Settings, folder: Path) -> Material:
         "seconds": {"audio": round(time.monotonic() - started, 1)},
     }
     folds = protocol.folds(usable, recordings.digests)
+    trainer = Trainer(**settings["trainer"])
+    n_processes = processes.n_devices(trainer) * trainer.num_nodes
+    if any(min(len(split.val), len(split.test)) < n_processes for split in folds):
+        raise ConfigError(
+            f"split={folds[0].name}: {n_processes} processes, but fewer clips for validation or test; take fewer"
+            " processes"
+        )
     return Material(settings, recordings, labels, feature.sample_rate, folds, facts)
 
 
@@ -133,6 +140,8 @@ def check_settings(settings: Settings) -> None:
     check_range("seed", settings["seed"], 0, 2**32 - 1)
     check_range("epochs", settings["epochs"], 1, 1_000_000)
     check_range("tta", settings["tta"], 0, 100)
+    if settings["tta"] == 1:
+        raise ConfigError("tta=1 is one view at another speed; set tta=0 for none, or 2 and more")
     check_choice("sampling", settings["sampling"], SAMPLINGS)
     if settings["sampling"] == "balanced" and settings["loss"]["class_weights"]:
         raise ConfigError(

@@ -53,6 +53,10 @@ def check_launcher(settings: Trainer) -> None:
     """
     if not are_external():
         return
+    if "TORCHELASTIC_RUN_ID" not in os.environ and "SLURM_NTASKS_PER_NODE" not in os.environ:
+        raise ConfigError(
+            "SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how"
+        )
     n_started = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
     n_wanted = n_devices(settings) * settings.num_nodes
     if n_started != n_wanted:
@@ -60,10 +64,6 @@ def check_launcher(settings: Trainer) -> None:
             f"{n_started} processes were started, but trainer.devices={settings.devices} and"
             f" trainer.num_nodes={settings.num_nodes} ask for {n_wanted}; make them agree, as docs/several-processes.md"
             " shows"
-        )
-    if "TORCHELASTIC_RUN_ID" not in os.environ and "SLURM_NTASKS_PER_NODE" not in os.environ:
-        raise ConfigError(
-            "SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how"
         )
 
 
@@ -111,10 +111,12 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
     }
     before = dict(os.environ)
     os.environ.update(shared, RANK="0", LOCAL_RANK="0")
-    children = [_start(number, configuration, folder) for number in range(1, n_processes)]
+    children: list[subprocess.Popen[str]] = []
     over = threading.Event()
-    threading.Thread(target=_watch, args=(children, over), daemon=True).start()
     try:
+        for number in range(1, n_processes):
+            children.append(_start(number, configuration, folder))
+        threading.Thread(target=_watch, args=(children, over), daemon=True).start()
         yield
         for child in children:
             with suppress(subprocess.TimeoutExpired):
