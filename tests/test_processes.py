@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from conftest import Command
 
+from ser.checkpoints import RandomState
 from ser.models.norm import BatchNorm2d
 from ser.models.resnet import ResNet
 
@@ -166,3 +168,16 @@ def test_inside_a_job_of_slurm_one_process_trains_alone(command: Command, monkey
     monkeypatch.setenv("SLURM_JOB_NAME", "job")
     outcome = command(*SETTINGS, "epochs=1", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.output
+
+
+def test_each_process_draws_random_numbers_of_its_own() -> None:
+    def drawn(rank: int) -> float:
+        torch.manual_seed(0)
+        state = RandomState()
+        state.on_train_start(SimpleNamespace(global_rank=rank), None)  # type: ignore[arg-type]
+        return float(torch.rand(()))
+
+    assert len({drawn(rank) for rank in range(4)}) == 4
+    torch.manual_seed(0)
+    alone = float(torch.rand(()))
+    assert drawn(0) == alone

@@ -63,7 +63,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class RandomState(Callback):
-    """Keeps the state of torch's random numbers of every process: all randomness of training comes from there."""
+    """Keeps the state of torch's random numbers of every process: all randomness of training comes from there.
+
+    Every process has its own: the same masks on each one's share of a batch would be half as many masks.
+    """
 
     def __init__(self) -> None:
         self._restored: list[dict[str, Any]] = []
@@ -76,6 +79,10 @@ class RandomState(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._restored = state_dict["processes"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_rank > 0:
+            torch.manual_seed(torch.initial_seed() + trainer.global_rank)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Not before: setting up draws random numbers too, which a run that was never stopped does not draw again.
