@@ -19,6 +19,7 @@ test: $(READY)
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile
 
 $(READY): pyproject.toml constraints.txt
+	@echo "setting up $(VENV): one or two minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -c constraints.txt -e ".[dev]"
+	$(VENV)/bin/python -m pip install -q -c constraints.txt -e ".[dev]"
 	touch $@

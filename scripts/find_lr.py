@@ -36,6 +36,9 @@ def _find(cfg: DictConfig) -> None:
 
 def main() -> None:
     """Search as the command line says."""
+    if {"--help", "-h"} & set(sys.argv):
+        print(f"{__doc__}\nSettings and choices are those of train.py: python train.py --help")
+        return
     if not any(word.startswith("hydra.run.dir=") for word in sys.argv):
         sys.argv.append("hydra.run.dir=${paths.outputs}/${now:%Y-%m-%d}/${now:%H-%M-%S-%f}-find_lr")
     sys.argv.append("hydra.job.name=find_lr")

@@ -24,9 +24,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
-from ser import audio, config
+from ser import audio, config, figures
 from ser.augment import Augment, Combined, WaveformAugment
-from ser.command_line import explain
+from ser.command_line import explain, quoted
 from ser.corpora.demo import Demo, clip_names, make_actors
 from ser.errors import ConfigError, SerError
 from ser.features.base import Feature, Normalization
@@ -54,6 +54,9 @@ def main(words: Sequence[str] | None = None) -> None:
         sys.exit(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         sys.exit(explain(error))
+    except (OSError, soundfile.LibsndfileError) as error:
+        reason = getattr(error, "strerror", None) or "is the disk full?"
+        sys.exit(f"--out: cannot write ({reason}); free space, or name another folder with --out")
 
 
 def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_versions: int, seed: int) -> None:
@@ -71,8 +74,7 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
     versions = {"before": before} | {f"after-{number}": one for number, one in enumerate(after, start=1)}
     _make_room(folder, [*(f"{name}.wav" for name in versions), PICTURE])
     _write(folder, versions, feature.sample_rate)
-    with replacing(folder / PICTURE) as beside:
-        _draw(clip.name, feature, augment, versions, titles).savefig(beside, dpi=110)
+    figures.save(_draw(clip.name, feature, augment, versions, titles), folder / PICTURE, dpi=110)
     for name, title in zip(versions, ["", *titles], strict=True):
         print(f"{folder / name}.wav  {title}".rstrip())
     print(folder / PICTURE)
@@ -82,7 +84,9 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
     config.register()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            settings: Any = OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
+            settings: Any = OmegaConf.to_container(
+                compose("train", overrides=[quoted(word) for word in overrides]), resolve=True
+            )
     except ValueError as error:  # Hydra's word on such as model=null
         raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from None
     config.check_keys(settings)

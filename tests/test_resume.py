@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from conftest import FAST, Command
 
 from ser import checkpoints, run_folder
@@ -165,6 +166,30 @@ def test_all_folds_go_on(command: Command, folder: Path, at_step: Any) -> None:
     assert outcome.code == 0, outcome.output
     assert Path("run/fold-1/metrics.json").stat().st_mtime_ns == first, "a finished fold is left as it is"
     assert Path("run/predictions.csv").read_bytes() == (folder / "folds" / "predictions.csv").read_bytes()
+
+
+def test_folds_of_a_corpus_that_changed_are_not_pooled(command: Command, speech: Path, at_step: Any) -> None:
+    shutil.copytree(speech, "corpus")
+    folds = ["split=kfold", "split.k=2", "split.fold=all", "corpus.root=corpus", *FAST, "hydra.run.dir=run"]
+    at_step(8 + 2, kill)  # in the first epoch of the second fold: there is no last.ckpt that would tell
+    until_killed(command, *folds)
+    at_step(10**6, kill)
+    clips = sorted(Path("corpus").rglob("*.wav"))
+    soundfile.write(clips[0], soundfile.read(clips[1])[0][::-1], 16000)
+    outcome = command(*folds, "ckpt_path=last")
+    assert outcome.code == 1 and "fold-1 was finished" in outcome.output
+    clips[0].unlink()
+    outcome = command(*folds, "ckpt_path=last")
+    assert outcome.code == 1 and "the corpus has changed since the run in" in outcome.output
+
+
+def test_ctrl_c_in_the_test_says_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(EmotionRecognizer, "predict_step", interrupted)
+    outcome = command(*RUN, "epochs=1")
+    assert outcome.code == 130 and "interrupted" in outcome.output and "Traceback" not in outcome.output
 
 
 @pytest.mark.parametrize("step", [3, 2 * STEPS_AN_EPOCH + 3], ids=["first epoch", "third epoch"])

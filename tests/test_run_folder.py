@@ -39,6 +39,7 @@ def run(folder: str, *overrides: str, age: int = 0, **results: Any) -> Path:
     (path / ".hydra").mkdir(parents=True)
     cfg = composed(*overrides)
     OmegaConf.save(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), path / ".hydra" / "config.yaml")
+    (path / ".hydra" / "hydra.yaml").touch()
     (path / "split.csv").touch()
     if results:
         (path / "metrics.json").write_text(json.dumps(results))
@@ -118,6 +119,13 @@ def test_the_newest_run_that_matches_goes_on() -> None:
     assert "no unfinished run with these settings below outputs" in refusal("ckpt_path=last", "seed=2")
     newest = run("outputs/2026-01-01/f", age=10, uar=0.1, interrupted={})
     assert chosen("ckpt_path=last") == newest
+    named = run("outputs/first", age=9)
+    assert chosen("ckpt_path=last") == named, "it may lie at any depth"
+    fold = run("outputs/folds/fold-1", age=8)
+    (fold / ".hydra" / "hydra.yaml").unlink()
+    run("outputs/seeds/0", age=7)
+    Path("outputs/seeds/multirun.yaml").touch()
+    assert chosen("ckpt_path=last") == named, "a fold is no run, and a run of a sweep must be named"
 
 
 def test_a_run_that_is_named_goes_on() -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -22,8 +23,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from ser.errors import SerError
+from ser.run_folder import holds_a_run
 
 log = logging.getLogger("ser")
+
+# Settings that name a file or a folder.
+PATHS = ("corpus.root", "corpus.path", "paths.data", "paths.store", "paths.outputs", "hydra.run.dir", "hydra.sweep.dir")
 
 # A disk that takes no more, or may not be written to: the user's to mend, wherever it shows.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -45,6 +50,9 @@ def run_command(command: Callable[[], None]) -> None:
         if HydraConfig.initialized():
             raise
         sys.exit(f"{' '.join(sys.argv[1:])}: {explain(error)}")  # Hydra could not compose, such as for model=null
+    except BrokenPipeError:  # whom it was told to has gone, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         sys.exit(_explain_disk(error))
     except KeyboardInterrupt:
@@ -55,18 +63,23 @@ def run_command(command: Callable[[], None]) -> None:
 def quoted(word: str) -> str:
     """An override with quotes around its value where Hydra needs them: it reads ASCII letters only without.
 
+    A folder that is called 2026 is no number.
+
     >>> quoted("corpus.root=録音/感情"), quoted("corpus.root=my clips (1)"), quoted("model.depth=10,18")
     ("corpus.root='録音/感情'", "corpus.root='my clips (1)'", 'model.depth=10,18')
+    >>> quoted("corpus.root=2026"), quoted("seed=2026")
+    ("corpus.root='2026'", 'seed=2026')
     """
     name, equals, value = word.partition("=")
     # With brackets, commas or quotes of its own it is the user's to quote: what was meant cannot be known.
     if not equals or word.startswith("-") or not value or value[0] in "'\"" or any(sign in value for sign in "[]{},$"):
         return word
     try:
-        OverridesParser.create().parse_override(word)
+        meant = OverridesParser.create().parse_override(word).value()
+        is_clear = name not in PATHS or meant is None or isinstance(meant, str)
     except HydraException:
-        return f"{name}={QuotedString(value, Quote.single).with_quotes()}"
-    return word
+        is_clear = False
+    return word if is_clear else f"{name}={QuotedString(value, Quote.single).with_quotes()}"
 
 
 @contextmanager
@@ -86,10 +99,10 @@ def _explain_disk(error: OSError) -> str:
     if error.errno not in _DISK:
         raise error
     where = f" {error.filename}" if error.filename else ""
-    return (
-        f"cannot write{where} ({error.strerror}); free space or set paths.outputs=<folder>. What was written before is"
-        " whole: the same command with ckpt_path=last goes on"
-    )
+    said = f"cannot write{where} ({error.strerror}); free space or set paths.outputs=<folder>"
+    if HydraConfig.initialized() and holds_a_run(Path(HydraConfig.get().runtime.output_dir)):
+        said += ". What was written before is whole: the same command with ckpt_path=last goes on"
+    return said
 
 
 def explain(error: Exception) -> str:

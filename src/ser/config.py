@@ -83,7 +83,7 @@ def register() -> None:
 
 
 def check_keys(settings: Mapping[str, Any]) -> None:
-    """Refuse keys of the top level, or of its typed sections, that the schema does not have (Hydra's `+` lets them in).
+    """Refuse keys that the schema does not have (Hydra's `+` lets them in), and groups taken away (by its `~`).
 
     Raises:
         ConfigError: names the first one.
@@ -92,7 +92,10 @@ def check_keys(settings: Mapping[str, Any]) -> None:
     sections |= {f"{name}.": (schema, settings[name]) for name, schema in _SECTIONS.items()}
     for prefix, (schema, section) in sections.items():
         known = [item.name for item in fields(schema)]
-        for key in section:
+        for key, value in section.items():
+            if value == MISSING:
+                group = prefix.rstrip(".") or key
+                raise ConfigError(f"{group}: nothing is chosen; set {group}=<name>, --help lists the names")
             if key not in known:
                 raise ConfigError(f"{prefix}{key}: no such setting; there are {', '.join(prefix + k for k in known)}")
 
@@ -179,7 +182,7 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     ser.errors.ConfigError: model.dropout must lie between 0 and 1; got 1.5
     """
     if not low <= value <= high:
-        raise ConfigError(f"{name} must lie between {low:g} and {high:g}; got {value!r}")
+        raise ConfigError(f"{name} must lie between {low:.10g} and {high:.10g}; got {value!r}")
 
 
 def check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ser import processes, report, splits
+from ser import interruption, processes, report, splits
 from ser.checkpoints import BEST, LAST, best_path, checkpoint_path
 from ser.config import Trainer, check_keys
 from ser.data import SpeechData
@@ -103,11 +103,12 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
     settings = material.settings
     resume = settings["ckpt_path"] is not None
-    if resume and report.is_finished(folder):
-        return Outcome((folder / "report.txt").read_text(encoding="utf-8").strip(), interrupted=False)
-    audit = splits.audit(split, material.recordings.digests)
     if resume:
         report.check_split(folder, split)
+    if resume and report.is_finished(folder):
+        report.check_corpus(folder, material.facts["corpus"]["fingerprint"])
+        return Outcome((folder / "report.txt").read_text(encoding="utf-8").strip(), interrupted=False)
+    audit = splits.audit(split, material.recordings.digests)
     if material.is_main:
         report.write_split(folder, split)
     log.info(
@@ -130,7 +131,8 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
     with stop.listening():
         interrupted = _train(trainer, recognizer, data, last if resume and last.exists() else None)
     trained = time.monotonic()
-    plain, views = _test(trainer, best_path(trainer) or checkpoint_path(folder, BEST), data, settings["tta"])
+    with interruption.ending():
+        plain, views = _test(trainer, best_path(trainer) or checkpoint_path(folder, BEST), data, settings["tta"])
     if not material.is_main:
         return Outcome("", interrupted is not None)
     report.write_predictions(folder / report.PREDICTIONS, split.test, material.labels, plain)

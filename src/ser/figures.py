@@ -42,7 +42,7 @@ def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) 
     axes.set(xlabel="predicted", ylabel="true")
     axes.set_title(title, fontsize=10, wrap=True)
     figure.colorbar(image, ax=axes, label="part of the true class", fraction=0.046)
-    _save(figure, path)
+    save(figure, path)
 
 
 def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]]) -> None:
@@ -73,7 +73,7 @@ def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]]) -> 
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def learning_rate(
@@ -90,7 +90,7 @@ def learning_rate(
     axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(alpha=0.3)
     axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def _shortened(label: str) -> str:
@@ -101,7 +101,7 @@ def _shortened(label: str) -> str:
     return label if cell_len(label) <= LONGEST_NAME else set_cell_size(label, LONGEST_NAME - 1) + "…"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path, dpi: int = 120) -> None:
     """Save as it stands: a name's dollar signs are no formula, and its characters are drawn in any script."""
     texts = figure.findobj(Text)
     families = _further_fonts(_missing("".join(text.get_text() for text in texts)))
@@ -111,7 +111,7 @@ def _save(figure: Figure, path: Path) -> None:
             text.set_fontfamily([*text.get_fontfamily(), *families])
     with replacing(path) as beside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # _further_fonts has told
-        figure.savefig(beside, dpi=120)
+        figure.savefig(beside, dpi=dpi)
 
 
 def _missing(text: str) -> frozenset[str]:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -11,7 +11,34 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from ser import processes
 from ser.checkpoints import BEST, best_path, checkpoint_path
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Let Ctrl-C end the program with 130 meanwhile: within Lightning it would end with 1, without a word."""
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+    with _on_interrupt(end):
+        yield
+
+
+@contextmanager
+def _on_interrupt(act: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Take Ctrl-C in this way meanwhile, where it may be taken."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # The main process says to the others when to stop: they shall not stop by themselves.
+    previous = signal.signal(signal.SIGINT, act if processes.rank() == 0 else signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 class Interrupted(Exception):
@@ -35,14 +62,8 @@ class StopOnInterrupt(pl.Callback):
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take Ctrl-C meanwhile. Around `fit`, whose own handling of signals would put an older handler back."""
-        if threading.current_thread() is not threading.main_thread():
+        with _on_interrupt(self._ask):
             yield
-            return
-        previous = signal.signal(signal.SIGINT, self._on_interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
@@ -50,7 +71,7 @@ class StopOnInterrupt(pl.Callback):
                 trainer.save_checkpoint(checkpoint_path(self.folder, BEST))
             raise Interrupted(trainer.current_epoch + 1)
 
-    def _on_interrupt(self, signum: int, frame: FrameType | None) -> None:
+    def _ask(self, signum: int, frame: FrameType | None) -> None:
         if self.asked:
             sys.exit(130)
         self.asked = True

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.tuner.tuning import Tuner
 
-from ser import figures
+from ser import figures, interruption
 from ser.config import Trainer, check_keys
 from ser.errors import ConfigError
 from ser.paths import replacing
@@ -64,14 +64,15 @@ def find(cfg: DictConfig, folder: Path) -> Search:
         Trainer(**settings["trainer"]), folder, max_epochs=N_STEPS, check_val_every_n_epoch=N_STEPS + 1, callbacks=[]
     )
     log.info("trying %d learning rates from %g to %g", N_STEPS, LOWEST, HIGHEST)
-    found = Tuner(trainer).lr_find(
-        material.recognizer(split),
-        datamodule=material.data(split),
-        min_lr=LOWEST,
-        max_lr=HIGHEST,
-        num_training=N_STEPS,
-        update_attr=False,
-    )
+    with interruption.ending():
+        found = Tuner(trainer).lr_find(
+            material.recognizer(split),
+            datamodule=material.data(split),
+            min_lr=LOWEST,
+            max_lr=HIGHEST,
+            num_training=N_STEPS,
+            update_attr=False,
+        )
     assert found is not None
     losses = each_loss(found.results["loss"])
     losses = losses[np.isfinite(losses)]  # from the first that is no number on, Lightning's average is none either

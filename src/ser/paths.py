@@ -1,5 +1,6 @@
 """Where things lie, and writing files so that a killed run leaves none half-written."""
 
+import errno
 import os
 import re
 import tempfile
@@ -38,6 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.chmod(0o644)
         beside.replace(path)
     except OSError as error:
+        if error.errno is None:  # numpy's word for a file that took less than it was given
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         error.filename = error.filename or str(path)
         raise
     finally:

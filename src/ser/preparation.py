@@ -122,10 +122,10 @@ def prepare(settings: Settings, folder: Path) -> Material:
     folds = protocol.folds(usable, recordings.digests)
     trainer = Trainer(**settings["trainer"])
     n_processes = processes.n_devices(trainer) * trainer.num_nodes
-    if any(min(len(split.val), len(split.test)) < n_processes for split in folds):
+    if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(
-            f"split={folds[0].name}: {n_processes} processes, but fewer clips for validation or test; take fewer"
-            " processes"
+            f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
+            " fewer processes"
         )
     return Material(settings, recordings, labels, feature.sample_rate, folds, facts)
 

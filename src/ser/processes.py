@@ -142,7 +142,7 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
 
 def _start(number: int, configuration: Mapping[str, Any], folder: Path) -> subprocess.Popen[str]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "ser.worker", str(folder)],
+        [sys.executable, "-P", "-m", "ser.worker", str(folder)],
         env={**os.environ, "RANK": str(number), "LOCAL_RANK": str(number), "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.PIPE,
         text=True,

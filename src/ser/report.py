@@ -66,6 +66,19 @@ def check_split(folder: Path, split: Split) -> None:
         )
 
 
+def check_corpus(folder: Path, fingerprint: str) -> None:
+    """Refuse to pool a fold whose recordings were others than now.
+
+    Raises:
+        ResumeError: recordings were replaced since the fold was finished.
+    """
+    if read_results(folder)["corpus"]["fingerprint"] != fingerprint:
+        raise ResumeError(
+            f"ckpt_path=last: the corpus has changed since {folder} was finished (another recording under an old name);"
+            " restore it, or begin a new run"
+        )
+
+
 def write_split(folder: Path, split: Split) -> None:
     """Write split.csv: which utterance is in which part."""
     rows = [

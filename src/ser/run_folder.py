@@ -37,6 +37,8 @@ class RunFolder(Callback):
             return
         if config.ckpt_path not in (None, LAST):
             sys.exit(f"ckpt_path must be last or null; got {config.ckpt_path!r}")
+        if not config.hydra.run.dir:
+            sys.exit("hydra.run.dir is empty; name a folder, or leave it out")
         folder = self._unfinished(config) if config.ckpt_path == LAST else Path(config.hydra.run.dir).expanduser()
         if config.ckpt_path is None and holds_a_run(folder):
             sys.exit(
@@ -92,7 +94,9 @@ class RunFolder(Callback):
                 )
             return folder
         outputs = Path(config.paths.outputs).expanduser()
-        runs = [path.parents[1] for path in outputs.glob("*/*/.hydra/config.yaml")]
+        # Folds have no hydra.yaml of their own. Runs of a sweep have, but are continued by name only.
+        runs = [path.parents[1] for path in outputs.rglob(".hydra/hydra.yaml")]
+        runs = [folder for folder in runs if not (folder.parent / "multirun.yaml").exists()]
         for folder in sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True):
             if is_unfinished(folder) and not differences(folder, config):
                 return folder

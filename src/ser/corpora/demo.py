@@ -247,4 +247,7 @@ def _roughen(samples: Samples, rasp: float, rng: np.random.Generator) -> Samples
 
 
 if __name__ == "__main__":
-    make_actor(sys.argv[1], Path(sys.argv[2]))
+    try:
+        make_actor(sys.argv[1], Path(sys.argv[2]))
+    except soundfile.LibsndfileError as error:
+        sys.exit(f"{error.error_string} is the disk full?")
