@@ -250,4 +250,4 @@ if __name__ == "__main__":
     try:
         make_actor(sys.argv[1], Path(sys.argv[2]))
     except soundfile.LibsndfileError as error:
-        sys.exit(f"{error.error_string} is the disk full?")
+        sys.exit(f"{error.error_string.rstrip('.')}; is the disk full?")
