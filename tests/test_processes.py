@@ -23,7 +23,7 @@ from ser.models.resnet import ResNet
 
 # Nothing random but the order of the clips: the two processes draw numbers of their own.
 SETTINGS = ["split=random", "augment=none", "model.dropout=0", "model.depth=10", "model.width=8", "feature.n_bands=32"]
-SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0.0003"]
+SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0.0003", "trainer.accelerator=cpu"]
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),
     *("confusion.png", "curves.png", "history.csv", "checkpoints"),
