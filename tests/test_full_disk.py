@@ -20,6 +20,7 @@ from test_report import FACTS
 from ser import report
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
+from ser.predictions import PREDICTIONS, write_predictions
 from ser.store import Store
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
@@ -206,7 +207,7 @@ def test_a_store_without_room_holds_no_half_shard(full: Callable[[Any, str], Non
 
 def test_a_report_without_room_for_a_figure_is_not_finished(full: Callable[[Any, str], None], tmp_path: Path) -> None:
     clips = [Utterance(emotion, Path("a.wav"), emotion, None, "made") for emotion in ("sad", "happy")]
-    report.write_predictions(tmp_path / report.PREDICTIONS, clips, ["sad", "happy"], np.eye(2, dtype=np.float32))
+    write_predictions(tmp_path / PREDICTIONS, clips, ["sad", "happy"], np.eye(2, dtype=np.float32))
     full(Figure, "savefig")
     with pytest.raises(OSError, match=r"No space.*confusion\.png"):
         report.write_report(tmp_path, FACTS)

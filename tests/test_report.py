@@ -15,6 +15,7 @@ from sklearn.metrics import classification_report
 
 from ser import report
 from ser.corpora.base import Utterance
+from ser.predictions import PREDICTIONS, pool_predictions, read_predictions, write_predictions
 from ser.splits import Split
 
 LABELS = ["neutral", "sad", "angry", "wide awake"]
@@ -46,9 +47,7 @@ def predict(folder: Path, seed: int = 0, n: int = 60, absent: int | None = None)
         best = row.argmax()
         row[[label, best]] = row[[best, label]]
     folder.mkdir(exist_ok=True)
-    report.write_predictions(
-        folder / report.PREDICTIONS, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32)
-    )
+    write_predictions(folder / PREDICTIONS, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32))
     return truth.tolist(), probabilities.argmax(axis=1).tolist()
 
 
@@ -69,7 +68,7 @@ def table(text: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("absent", [None, 2])
 def test_predictions_can_be_read_again(tmp_path: Path, absent: int | None) -> None:
     truth, predicted = predict(tmp_path, absent=absent)
-    read = report.read_predictions(tmp_path / report.PREDICTIONS)
+    read = read_predictions(tmp_path / PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (LABELS, truth, predicted)
     for row, utterance in zip(read.rows, utterances(truth), strict=True):
         assert (row["utterance"], row["path"]) == (utterance.id, str(utterance.path))
@@ -87,10 +86,8 @@ def test_columns_of_the_predictions(tmp_path: Path) -> None:
 
 def test_a_corpus_s_attributes_do_not_disturb_the_columns(tmp_path: Path) -> None:
     clip = Utterance("a", Path("a.wav"), "sad", "s", "made", {"p_age": "33", "emotion": "furious", "fold": "x"})
-    report.write_predictions(
-        tmp_path / report.PREDICTIONS, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32)
-    )
-    read = report.read_predictions(tmp_path / report.PREDICTIONS)
+    write_predictions(tmp_path / PREDICTIONS, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32))
+    read = read_predictions(tmp_path / PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (["neutral", "sad"], [1], [0])
 
 
@@ -99,8 +96,8 @@ def test_attributes_and_speakers_that_some_clips_lack(tmp_path: Path) -> None:
         Utterance("a", Path("a.wav"), "sad", None, "made", {"age": "33"}),
         Utterance("b", Path("b.wav"), "sad", "s", "made", {"place": "x"}),
     ]
-    report.write_predictions(tmp_path / report.PREDICTIONS, clips, ["sad"], np.ones((2, 1), np.float32))
-    rows = report.read_predictions(tmp_path / report.PREDICTIONS).rows
+    write_predictions(tmp_path / PREDICTIONS, clips, ["sad"], np.ones((2, 1), np.float32))
+    rows = read_predictions(tmp_path / PREDICTIONS).rows
     assert [(row["speaker"], row["age"], row["place"]) for row in rows] == [("", "33", ""), ("s", "", "x")]
 
 
@@ -179,10 +176,10 @@ def test_a_pooled_report(tmp_path: Path) -> None:
     for fold, folder in folders.items():
         truth += predict(folder, seed=fold, n=20 * fold)[0]
         report.write_report(folder, FACTS | {"split": FACTS["split"] | {"fold": fold}})
-    report.pool_predictions(tmp_path, folders)
+    pool_predictions(tmp_path, folders)
     pooled = FACTS | {"split": FACTS["split"] | {"fold": "all"}}
     text = report.write_report(tmp_path, pooled, folders)
-    read = report.read_predictions(tmp_path / report.PREDICTIONS)
+    read = read_predictions(tmp_path / PREDICTIONS)
     assert (read.labels, read.truth) == (LABELS, truth)
     assert [row["fold"] for row in read.rows] == ["1"] * 20 + ["2"] * 40 + ["3"] * 60
     results = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
@@ -241,8 +238,8 @@ def test_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> None:
 def test_labels_in_any_script_survive(tmp_path: Path) -> None:
     labels = ["怒り", "喜び, 大", 'tri"ste"']
     clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
-    report.write_predictions(tmp_path / report.PREDICTIONS, clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]])
-    read = report.read_predictions(tmp_path / report.PREDICTIONS)
+    write_predictions(tmp_path / PREDICTIONS, clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]])
+    read = read_predictions(tmp_path / PREDICTIONS)
     assert (read.labels, read.truth, read.predicted) == (labels, [0, 1, 2], [0, 2, 2])
 
 
@@ -250,7 +247,7 @@ def test_the_table_stands_straight_whatever_the_script(tmp_path: Path) -> None:
     """In a terminal, where a Japanese character takes two columns."""
     labels = ["怒り", "喜び", "とても長い名前のついた感情", "sad"]
     clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
-    report.write_predictions(tmp_path / report.PREDICTIONS, clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
+    write_predictions(tmp_path / PREDICTIONS, clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
     lines = report.write_report(tmp_path, FACTS).splitlines()
     [header] = [line for line in lines if "precision" in line]
     rows = [line for line in lines if re.search(r"\d$", line) and line.startswith((" ", *labels))]
@@ -265,12 +262,12 @@ def test_names_survive_where_the_locale_is_plain_ascii(tmp_path: Path) -> None:
         predict(folder)
     code = """
 import json, sys, pathlib
-from ser import report
+from ser import predictions, report
 root, facts = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
 folders = {fold: root / f"fold-{fold}" for fold in (1, 2)}
 for folder in folders.values():
     report.write_report(folder, facts)
-report.pool_predictions(root, folders)
+predictions.pool_predictions(root, folders)
 report.write_report(root, facts, folders)
 """
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -19,7 +19,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from ser.errors import SerError
@@ -100,7 +100,8 @@ def _explain_disk(error: OSError) -> str:
         raise error
     where = f" {error.filename}" if error.filename else ""
     said = f"cannot write{where} ({error.strerror}); free space or set paths.outputs=<folder>"
-    if HydraConfig.initialized() and holds_a_run(Path(HydraConfig.get().runtime.output_dir)):
+    begun = HydraConfig.initialized() and not OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir")
+    if begun and holds_a_run(Path(HydraConfig.get().runtime.output_dir)):
         said += ". What was written before is whole: the same command with ckpt_path=last goes on"
     return said
 

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ser import interruption, processes, report, splits
+from ser import interruption, predictions, processes, report, splits
 from ser.checkpoints import BEST, LAST, best_path, checkpoint_path
 from ser.config import Trainer, check_keys
 from ser.data import SpeechData
@@ -73,7 +73,7 @@ def _run_folds(cfg: DictConfig, folder: Path, material: Material) -> Outcome:
 def _pool(folder: Path, folders: Mapping[int, Path], material: Material) -> str:
     """Write the pooled files of the folds that were tested, and return their report."""
     results = [report.read_results(path) for path in folders.values()]
-    report.pool_predictions(folder, folders)
+    predictions.pool_predictions(folder, folders)
     seconds = Counter[str]()
     for result in results:
         seconds.update({name: result["seconds"][name] for name in ("training", "test")})
@@ -135,9 +135,9 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         plain, views = _test(trainer, best_path(trainer) or checkpoint_path(folder, BEST), data, settings["tta"])
     if not material.is_main:
         return Outcome("", interrupted is not None)
-    report.write_predictions(folder / report.PREDICTIONS, split.test, material.labels, plain)
+    predictions.write_predictions(folder / predictions.PREDICTIONS, split.test, material.labels, plain)
     if views is not None:
-        report.write_predictions(folder / report.TTA_PREDICTIONS, split.test, material.labels, views)
+        predictions.write_predictions(folder / predictions.TTA_PREDICTIONS, split.test, material.labels, views)
     facts = {
         **material.facts,
         "split": _describe_split(split, audit, settings["split"]["seed"]),

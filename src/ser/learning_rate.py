@@ -1,6 +1,5 @@
 """Finding a learning rate: a short training in which it rises with every step, and the loss is watched."""
 
-import csv
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +11,9 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.tuner.tuning import Tuner
 
-from ser import figures, interruption
+from ser import figures, interruption, tables
 from ser.config import Trainer, check_keys
 from ser.errors import ConfigError
-from ser.paths import replacing
 from ser.preparation import prepare
 from ser.trainer import bare_trainer
 
@@ -83,8 +81,8 @@ def find(cfg: DictConfig, folder: Path) -> Search:
     losses = smooth(losses)
     rates = np.array(found.results["lr"][: len(losses)])
     search = Search(rates, losses, suggest(rates, losses))
-    with replacing(folder / "learning_rate.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([("lr", "loss"), *zip(rates, losses, strict=True)])
+    rows = [{"lr": rate, "loss": loss} for rate, loss in zip(rates.tolist(), losses.tolist(), strict=True)]
+    tables.write(folder / "learning_rate.csv", rows)
     figures.learning_rate(folder / "learning_rate.png", rates, losses, search.suggestion)
     return search
 

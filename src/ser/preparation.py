@@ -1,6 +1,5 @@
 """What comes before training: corpus, recordings, labels, and the protocol's folds."""
 
-import csv
 import logging
 import time
 from collections import Counter
@@ -9,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ser import processes, provenance
+from ser import processes, provenance, tables
 from ser.config import Trainer, build, check_choice, check_range
 from ser.corpora.base import Corpus, Utterance
 from ser.data import Part, SpeechData
 from ser.errors import ConfigError, CorpusNotFound
 from ser.labels import EMOTIONS, label_order
 from ser.module import EmotionRecognizer
-from ser.paths import replacing
 from ser.splits import PARTS, Protocol, Split
 from ser.store import Recordings, digest, load_recordings
 from ser.trainer import check_trainer
@@ -170,8 +168,8 @@ def _leave_out_broken(
     if not usable:
         raise CorpusNotFound(f"none of the {len(broken)} clips can be used; the first: {next(iter(broken.values()))}")
     if broken and write:
-        with replacing(folder / "broken.csv") as beside, beside.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([("utterance", "problem"), *sorted(broken.items())])
+        rows = [{"utterance": name, "problem": problem} for name, problem in sorted(broken.items())]
+        tables.write(folder / "broken.csv", rows)
         log.warning(
             "left out %d of %d clips that cannot be used, listed in %s; the first: %s",
             *(len(broken), len(utterances), folder / "broken.csv", next(iter(broken.values()))),

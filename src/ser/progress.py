@@ -1,6 +1,5 @@
 """What a run tells while it trains: history.csv, and its progress."""
 
-import csv
 import logging
 import sys
 import time
@@ -10,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ser.paths import replacing
+from ser import tables
 
 log = logging.getLogger("ser")
 
@@ -41,10 +40,7 @@ class History(pl.Callback):
             }
         )
         if trainer.is_global_zero:
-            with replacing(self.path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, fieldnames=list(self.rows[0]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(self.rows)
+            tables.write(self.path, self.rows)
 
 
 class ProgressBar(pl.Callback):

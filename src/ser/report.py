@@ -1,39 +1,20 @@
 """A run's report, from its saved predictions alone: metrics.json, report.txt and figures."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from rich.cells import cell_len
 
-from ser import metrics
-from ser.corpora.base import Utterance
+from ser import metrics, tables
 from ser.errors import ResumeError
 from ser.paths import replacing
+from ser.predictions import PREDICTIONS, TTA_PREDICTIONS, Predictions, read_predictions
 from ser.splits import Split
 
-PREDICTIONS, TTA_PREDICTIONS = "predictions.csv", "predictions_tta.csv"
 SCORES = ("accuracy", "uar", "macro_f1", "weighted_f1")
-RESERVED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted", "fold")
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What predictions.csv says: rows as they stand, the class order, and class numbers (n_test,)."""
-
-    rows: list[dict[str, str]]
-    labels: list[str]
-    truth: list[int]
-    predicted: list[int]
-
-    @property
-    def confusion(self) -> metrics.Counts:
-        return metrics.confusion_matrix(self.truth, self.predicted, len(self.labels))
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -56,7 +37,7 @@ def check_split(folder: Path, split: Split) -> None:
     path = folder / "split.csv"
     if not path.exists():
         return
-    before = {row["utterance"]: row["part"] for row in _read_csv(path)}
+    before = {row["utterance"]: row["part"] for row in tables.read(path)}
     now = {utterance.id: part for utterance, part in split.rows()}
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if changed:
@@ -91,51 +72,7 @@ def write_split(folder: Path, split: Split) -> None:
         }
         for utterance, part in split.rows()
     ]
-    _write_csv(folder / "split.csv", rows)
-
-
-def write_predictions(
-    path: Path, utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
-) -> None:
-    """Write predictions: one row a test utterance, with `probabilities` of shape (n_test, n_classes)."""
-    attributes = dict.fromkeys(name for utterance in utterances for name in utterance.attributes)
-    # An attribute must not pass for one of our own columns.
-    columns = {name: f"attribute_{name}" if _is_reserved(name) else name for name in attributes}
-    rows = []
-    for utterance, row in zip(utterances, probabilities, strict=True):
-        rows.append(
-            {
-                "utterance": utterance.id,
-                "path": str(utterance.path),
-                "speaker": utterance.speaker or "",
-                "emotion": utterance.emotion,
-                "predicted": labels[int(row.argmax())],
-                **{f"p_{label}": f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
-                **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
-            }
-        )
-    _write_csv(path, rows)
-
-
-def pool_predictions(folder: Path, folds: Mapping[int, Path]) -> None:
-    """Write the predictions of all folds into `folder`, with a column `fold`."""
-    for name in (PREDICTIONS, TTA_PREDICTIONS):
-        rows: list[dict[str, str]] = []
-        for fold, fold_folder in folds.items():
-            if (fold_folder / name).exists():
-                rows += [{**row, "fold": str(fold)} for row in _read_csv(fold_folder / name)]
-        if rows:
-            _write_csv(folder / name, rows)
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Read predictions; the classes are the `p_` columns, in their order."""
-    rows = _read_csv(path)
-    labels = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
-    number = {label: index for index, label in enumerate(labels)}
-    truth = [number[row["emotion"]] for row in rows]
-    predicted = [number[row["predicted"]] for row in rows]
-    return Predictions(rows, labels, truth, predicted)
+    tables.write(folder / "split.csv", rows)
 
 
 def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Path] | None = None) -> str:
@@ -167,7 +104,7 @@ def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Pat
     histories = {fold: path / "history.csv" for fold, path in (folds or {1: folder}).items()}
     histories = {fold: path for fold, path in histories.items() if path.exists()}
     if histories:
-        figures.curves(folder / "curves.png", {fold: _read_csv(path) for fold, path in histories.items()})
+        figures.curves(folder / "curves.png", {fold: tables.read(path) for fold, path in histories.items()})
     # Last: where it is, the report is complete.
     with replacing(folder / "metrics.json") as beside:
         beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -297,19 +234,3 @@ def _class_table(results: Mapping[str, Any]) -> list[str]:
     lines.append(row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test))
     lines.append(row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test))
     return lines
-
-
-def _is_reserved(name: str) -> bool:
-    return name in RESERVED_COLUMNS or name.startswith("p_")
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -26,6 +26,7 @@ from ser.errors import AudioError, StoreError
 from ser.paths import replacing, sweep
 
 SHARD_BYTES = 32 * 2**20
+READ_AHEAD = 256  # clips
 WAVEFORM_RECIPE = 1  # raise it when audio.load gives other samples than before
 
 Array = npt.NDArray[np.float32]
@@ -216,8 +217,13 @@ def _read_clips(
         except AudioError as error:
             return error
 
-    results = zip(missing.items(), pool.map(read, missing.values()), strict=True)
-    for (key, utterance), result in track(results, "Reading audio", total=len(missing)):
+    def results() -> Iterator[tuple[tuple[str, Utterance], Array | AudioError]]:
+        waiting = list(missing.items())
+        for start in range(0, len(waiting), READ_AHEAD):  # not all at once: what is read waits in memory to be written
+            some = waiting[start : start + READ_AHEAD]
+            yield from zip(some, pool.map(read, [utterance for _, utterance in some]), strict=True)
+
+    for (key, utterance), result in track(results(), "Reading audio", total=len(missing)):
         if isinstance(result, AudioError):
             broken[utterance.id] = str(result)
         else:
