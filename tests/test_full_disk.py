@@ -21,6 +21,7 @@ from ser import report
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
 from ser.predictions import PREDICTIONS, write_predictions
+from ser.run_folder import is_finished
 from ser.store import Store
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
@@ -212,4 +213,4 @@ def test_a_report_without_room_for_a_figure_is_not_finished(full: Callable[[Any,
     with pytest.raises(OSError, match=r"No space.*confusion\.png"):
         report.write_report(tmp_path, FACTS)
     assert {path.name for path in tmp_path.iterdir()} == {"predictions.csv", "report.txt"}
-    assert not report.is_finished(tmp_path)
+    assert not is_finished(tmp_path)

@@ -170,7 +170,7 @@ class SpeechData(pl.LightningDataModule):
         batch_size: over all processes.
         seed: of the order in training.
         sampling: natural, or balanced (every class equally often in training).
-        content: hash of the recordings; a checkpoint remembers it.
+        corpus: fingerprint of the corpus; a checkpoint remembers it.
     """
 
     def __init__(
@@ -181,10 +181,10 @@ class SpeechData(pl.LightningDataModule):
         batch_size: int,
         seed: int,
         sampling: str = "natural",
-        content: str = "",
+        corpus: str = "",
     ) -> None:
         super().__init__()
-        self.batch_size, self.seed, self.sampling, self.content = batch_size, seed, sampling, content
+        self.batch_size, self.seed, self.sampling, self.corpus = batch_size, seed, sampling, corpus
         self.sample_rate = sample_rate
         longest = {"train": round(TRAINING_CLIP_S * sample_rate)}
         self.datasets = {
@@ -215,10 +215,10 @@ class SpeechData(pl.LightningDataModule):
         return self._in_order("train", 0, 1)
 
     def state_dict(self) -> dict[str, str]:
-        return {"content": self.content}
+        return {"corpus": self.corpus}
 
     def load_state_dict(self, state_dict: dict[str, str]) -> None:
-        if state_dict["content"] != self.content:
+        if state_dict["corpus"] != self.corpus:
             raise ResumeError(
                 "ckpt_path=last: the corpus has changed since this run began (another recording under an old name);"
                 " restore it, or begin a new run"

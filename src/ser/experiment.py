@@ -22,6 +22,7 @@ from ser.data import SpeechData
 from ser.interruption import Interrupted, StopOnInterrupt
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
+from ser.run_folder import is_finished
 from ser.splits import Audit, Split
 from ser.store import digest
 from ser.trainer import device_name, make_trainer
@@ -105,7 +106,7 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
     resume = settings["ckpt_path"] is not None
     if resume:
         report.check_split(folder, split)
-    if resume and report.is_finished(folder):
+    if resume and is_finished(folder):
         report.check_corpus(folder, material.facts["corpus"]["fingerprint"])
         return Outcome((folder / "report.txt").read_text(encoding="utf-8").strip(), interrupted=False)
     audit = splits.audit(split, material.recordings.digests)

@@ -55,6 +55,8 @@ def find(cfg: DictConfig, folder: Path) -> Search:
     check_keys(settings)  # type: ignore[arg-type]
     if settings["trainer"]["devices"] != 1 or settings["trainer"]["num_nodes"] > 1:
         raise ConfigError("trainer: the learning rate is searched by one process; leave out trainer=ddp")
+    if (folder / "learning_rate.csv").exists():
+        raise ConfigError(f"hydra.run.dir: {folder} holds an earlier search, which would be lost; name another folder")
     material = prepare(settings, folder)  # type: ignore[arg-type]
     split = material.folds[0]
     pl.seed_everything(settings["seed"], workers=True, verbose=False)

@@ -63,14 +63,13 @@ class Material:
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
             parts[name] = Part([recordings.waveforms[u.id] for u in utterances], self._targets(utterances))
-        content = "".join(recordings.digests[utterance.id] for utterance, _ in split.rows())
         return SpeechData(
             parts,
             sample_rate=self.sample_rate,
             batch_size=settings["batch_size"],
             seed=settings["seed"],
             sampling=settings["sampling"],
-            content=digest(content.encode()),
+            corpus=self.facts["corpus"]["fingerprint"],
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -118,8 +117,7 @@ def prepare(settings: Settings, folder: Path) -> Material:
         "seconds": {"audio": round(time.monotonic() - started, 1)},
     }
     folds = protocol.folds(usable, recordings.digests)
-    trainer = Trainer(**settings["trainer"])
-    n_processes = processes.n_devices(trainer) * trainer.num_nodes
+    n_processes = processes.n_processes(Trainer(**settings["trainer"]))
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"

@@ -35,9 +35,14 @@ def n_devices(settings: Trainer) -> int:
     return max(torch.cuda.device_count(), 1) if settings.accelerator != "cpu" and torch.cuda.is_available() else 2
 
 
+def n_processes(settings: Trainer) -> int:
+    """Processes that train together, on all machines."""
+    return n_devices(settings) * settings.num_nodes
+
+
 def is_distributed(settings: Trainer) -> bool:
     """Whether several processes are to train together."""
-    return settings.num_nodes > 1 or n_devices(settings) > 1
+    return n_processes(settings) > 1
 
 
 def are_external() -> bool:
@@ -58,7 +63,7 @@ def check_launcher(settings: Trainer) -> None:
             "SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how"
         )
     n_started = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
-    n_wanted = n_devices(settings) * settings.num_nodes
+    n_wanted = n_processes(settings)
     if n_started != n_wanted:
         raise ConfigError(
             f"{n_started} processes were started, but trainer.devices={settings.devices} and"
@@ -92,29 +97,29 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
     """
     if not is_distributed(settings) or are_external() or rank() > 0:
         yield
+        _leave()
         return
     if settings.num_nodes > 1:
         raise ConfigError(
             f"trainer.num_nodes={settings.num_nodes}: start the processes on all machines with torchrun or srun, as"
             " docs/several-processes.md shows"
         )
-    import torch.distributed
     from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
-    n_processes = n_devices(settings)
+    n_here = n_devices(settings)
     # What torch and Lightning read; the number of the process differs.
     shared = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(find_free_network_port()),
         "NODE_RANK": "0",
-        "WORLD_SIZE": str(n_processes),
+        "WORLD_SIZE": str(n_here),
     }
     before = dict(os.environ)
     os.environ.update(shared, RANK="0", LOCAL_RANK="0")
     children: list[subprocess.Popen[str]] = []
     over = threading.Event()
     try:
-        for number in range(1, n_processes):
+        for number in range(1, n_here):
             children.append(_start(number, configuration, folder))
         threading.Thread(target=_watch, args=(children, over), daemon=True).start()
         yield
@@ -134,10 +139,17 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
         for child in children:
             child.kill()
             child.wait()
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+        _leave()
         os.environ.clear()
         os.environ.update(before)
+
+
+def _leave() -> None:
+    """Part from the other processes: one that ends while it is still connected may be aborted."""
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _start(number: int, configuration: Mapping[str, Any], folder: Path) -> subprocess.Popen[str]:

@@ -23,11 +23,6 @@ def read_results(folder: Path) -> dict[str, Any]:
     return results
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether a run, or a fold, came to its end; one that was interrupted did not."""
-    return (folder / "metrics.json").exists() and "interrupted" not in read_results(folder)
-
-
 def check_split(folder: Path, split: Split) -> None:
     """Refuse to go on with a run whose split.csv says otherwise.
 

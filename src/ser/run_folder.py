@@ -111,8 +111,8 @@ class RunFolder(Callback):
             self.lock.acquire()
         except Timeout:
             sys.exit(f"hydra.run.dir: another run is at work in {folder}; wait for it, or name another folder")
-        except (OSError, NotImplementedError):
-            self.lock = None  # a file system without locks
+        except OSError:
+            self.lock = None  # a file system that gives no locks
 
 
 def holds_a_run(folder: Path) -> bool:
@@ -120,12 +120,17 @@ def holds_a_run(folder: Path) -> bool:
     return any(folder.glob("split.csv")) or any(folder.glob("*/split.csv"))
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether the run, or fold, in this folder came to its end; one that was stopped by Ctrl-C did not."""
+    try:
+        return "interrupted" not in json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+
+
 def is_unfinished(folder: Path) -> bool:
     """Whether the run in this folder was killed, or stopped by Ctrl-C."""
-    try:
-        return "interrupted" in json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return holds_a_run(folder)
+    return holds_a_run(folder) and not is_finished(folder)
 
 
 def differences(folder: Path, config: DictConfig) -> list[str]:

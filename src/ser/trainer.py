@@ -52,7 +52,7 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
             " most, or trainer.accelerator=cpu"
         )
     processes.check_launcher(settings)
-    n_processes = processes.n_devices(settings) * settings.num_nodes
+    n_processes = processes.n_processes(settings)
     if batch_size < n_processes:
         raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
 

@@ -2,17 +2,10 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+from conftest import assert_padding_changes_nothing, noise
 
 from ser.errors import ConfigError
 from ser.features.logspec import LogSpectrogram
-
-
-def noise(*lengths: int) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return [torch.rand(length, generator=generator) - 0.5 for length in lengths]
-
 
 CASES = [
     ({}, {"n_fft": 512}, 129),
@@ -47,12 +40,7 @@ def test_batch_equals_single_and_padding_changes_nothing(deltas: int) -> None:
     feature = LogSpectrogram(deltas=deltas)
     clips = [clip * level for clip, level in zip(noise(4000, 2500, 1599), (1, 0.01, 0.3), strict=True)]
     clips[1][-8:] = 0.9
-    lengths = torch.tensor([len(clip) for clip in clips])
-    frames, n_frames = feature(pad_sequence([*clips, torch.zeros(9000)], batch_first=True)[:-1], lengths)
-    for row, count, clip in zip(frames, n_frames, clips, strict=True):
-        alone, [alone_count] = feature(clip[None], torch.tensor([len(clip)]))
-        assert count == alone_count == alone.shape[-1]
-        torch.testing.assert_close(row[:, :count], alone[0], atol=1e-3, rtol=0)
+    assert_padding_changes_nothing(feature, clips, atol=1e-3)
 
 
 @pytest.mark.parametrize("f_max_hz", [50.0, 8001.0])

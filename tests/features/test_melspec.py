@@ -4,16 +4,12 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from conftest import assert_padding_changes_nothing, noise
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.features.melspec import MelSpectrogram
-
-
-def noise(*lengths: int) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return [torch.rand(length, generator=generator) - 0.5 for length in lengths]
 
 
 def oracle(feature: MelSpectrogram, clip: Tensor, **settings: float | int | None) -> Tensor:
@@ -96,13 +92,7 @@ def test_a_tone_lies_in_its_band() -> None:
 def test_batch_equals_single_and_padding_changes_nothing() -> None:
     feature = MelSpectrogram(n_bands=16)
     clips = [clip * level for clip, level in zip(noise(4000, 2500, 1600, 5001), (1, 0.01, 0.3, 1e-4), strict=True)]
-    lengths = torch.tensor([len(clip) for clip in clips])
-    padded = pad_sequence([*clips, torch.zeros(9000)], batch_first=True)[:-1]
-    frames, n_frames = feature(padded, lengths)
-    for row, count, clip in zip(frames, n_frames, clips, strict=True):
-        alone, [alone_count] = feature(clip[None], torch.tensor([len(clip)]))
-        assert count == alone_count == alone.shape[-1]
-        torch.testing.assert_close(row[:, :count], alone[0], atol=1e-4, rtol=0)
+    assert_padding_changes_nothing(feature, clips, atol=1e-4)
 
 
 def test_the_range_is_each_clip_s_own() -> None:

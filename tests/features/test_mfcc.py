@@ -1,16 +1,11 @@
 import librosa
 import pytest
 import torch
+from conftest import assert_padding_changes_nothing, noise
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.features.mfcc import MFCC
-
-
-def noise(*lengths: int) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return [torch.rand(length, generator=generator) - 0.5 for length in lengths]
 
 
 def oracle(feature: MFCC, clip: Tensor, *, n_coefficients: int, n_bands: int, deltas: int) -> Tensor:
@@ -40,12 +35,7 @@ def test_batch_equals_single_and_padding_changes_nothing() -> None:
     feature = MFCC(n_coefficients=13, n_bands=26)
     clips = [clip * level for clip, level in zip(noise(4000, 2500, 1600), (1, 0.01, 0.3), strict=True)]
     clips[1][-8:] = 0.9  # a loud ending, which deltas must not see falling off
-    lengths = torch.tensor([len(clip) for clip in clips])
-    frames, n_frames = feature(pad_sequence([*clips, torch.zeros(9000)], batch_first=True)[:-1], lengths)
-    for row, count, clip in zip(frames, n_frames, clips, strict=True):
-        alone, [alone_count] = feature(clip[None], torch.tensor([len(clip)]))
-        assert count == alone_count == alone.shape[-1]
-        torch.testing.assert_close(row[:, :count], alone[0], atol=1e-3, rtol=0)
+    assert_padding_changes_nothing(feature, clips, atol=1e-3)
 
 
 def test_loudness_is_in_the_0th_coefficient_alone() -> None:

@@ -1,23 +1,16 @@
 import csv
-import importlib.util
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import FAST
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "find_lr.py"
+from conftest import FAST, load_script
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("find_lr", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("find_lr")
 
 
 @pytest.fixture

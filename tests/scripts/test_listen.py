@@ -1,23 +1,17 @@
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 import soundfile
+from conftest import load_script
 
 from ser.corpora.demo import clip_names
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "listen.py"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("listen", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("listen")
 
 
 @pytest.fixture
