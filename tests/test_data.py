@@ -10,11 +10,11 @@ from ser.data import (
     TEST_BATCH_S,
     TRAINING_CLIP_S,
     Batch,
+    ClipDataset,
     Item,
     LengthBatches,
     Part,
     SpeechData,
-    WaveformDataset,
     balanced_chances,
     collate,
 )
@@ -42,31 +42,31 @@ def epochs_of(batches: LengthBatches, n_epochs: int) -> list[list[list[int]]]:
 
 def test_collate_pads_with_zeros_and_returns_targets() -> None:
     clips = waveforms(5, 9, 1)
-    dataset = WaveformDataset(clips, [2, 0, 1])
+    dataset = ClipDataset(clips, [2, 0, 1])
     batch = collate([dataset[2], dataset[0], dataset[1]])
     assert isinstance(batch, Batch)
-    assert batch.waveforms.shape == (3, 9)
-    assert batch.waveforms.dtype == torch.float32
+    assert batch.inputs.shape == (3, 9)
+    assert batch.inputs.dtype == torch.float32
     assert (batch.lengths.tolist(), batch.targets.tolist(), batch.places.tolist()) == ([1, 5, 9], [1, 2, 0], [2, 0, 1])
     assert batch.targets.dtype == batch.lengths.dtype == torch.int64
-    for row, length, place in zip(batch.waveforms, batch.lengths, batch.places, strict=True):
+    for row, length, place in zip(batch.inputs, batch.lengths, batch.places, strict=True):
         np.testing.assert_array_equal(row[:length], clips[place])
         assert (row[length:] == 0).all()
 
 
 def test_collate_one_clip() -> None:
     batch = collate([Item(torch.ones(4), 1, 7)])
-    assert batch.waveforms.tolist() == [[1, 1, 1, 1]]
+    assert batch.inputs.tolist() == [[1, 1, 1, 1]]
 
 
 def test_clips_of_a_memory_map_are_copied(tmp_path: Path) -> None:
     np.save(tmp_path / "clips.npy", np.arange(10, dtype=np.float32))
     mapped = np.load(tmp_path / "clips.npy", mmap_mode="r")
-    dataset = WaveformDataset([mapped[:4], mapped[4:]], [0, 1])
+    dataset = ClipDataset([mapped[:4], mapped[4:]], [0, 1])
     assert dataset.lengths == [4, 6]
     item = dataset[1]
-    item.waveform.zero_()  # may be written to
-    assert dataset[1].waveform.tolist() == [4, 5, 6, 7, 8, 9]
+    item.input.zero_()  # may be written to
+    assert dataset[1].input.tolist() == [4, 5, 6, 7, 8, 9]
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_batches_do_not_come_in_order_of_length() -> None:
 def test_parts_are_served_whole() -> None:
     sizes = {"train": 21, "val": 10, "test": 9}
     parts = {name: Part(waveforms(*range(10 * size, 11 * size)), list(range(size))) for name, size in sizes.items()}
-    data = SpeechData(parts, sample_rate=16000, batch_size=4, seed=0)
+    data = SpeechData(parts, rate=16000, batch_size=4, seed=0)
     loaders = {"val": data.val_dataloader(), "test": data.predict_dataloader(), "train": data.statistics_dataloader()}
     for name, loader in loaders.items():
         batches = list(loader)
         assert sorted(place for batch in batches for place in batch.places.tolist()) == list(range(sizes[name]))
         for batch in batches:
             assert batch.places.tolist() == batch.targets.tolist()
-            assert batch.lengths.tolist() == [len(parts[name].waveforms[place]) for place in batch.places]
+            assert batch.lengths.tolist() == [len(parts[name].inputs[place]) for place in batch.places]
     training = list(data.train_dataloader())
     assert sorted(place for batch in training for place in batch.places.tolist())[0] == 0
     assert sum(len(batch.places) for batch in training) == 20
@@ -141,7 +141,7 @@ def test_training_batches_differ_between_epochs_and_not_between_runs() -> None:
     part = Part(waveforms(*range(100, 140)), [0] * 40)
 
     def run() -> list[list[list[int]]]:
-        loader = SpeechData({"train": part}, sample_rate=16000, batch_size=4, seed=3).train_dataloader()
+        loader = SpeechData({"train": part}, rate=16000, batch_size=4, seed=3).train_dataloader()
         batches = []
         for epoch in range(2):
             loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
@@ -183,7 +183,7 @@ class TestBalanced:
         part = Part(waveforms(*[100] * 12), [0] * 11 + [1])
         times = {}
         for sampling in ("natural", "balanced"):
-            data = SpeechData({"train": part}, sample_rate=16000, batch_size=4, seed=0, sampling=sampling)
+            data = SpeechData({"train": part}, rate=16000, batch_size=4, seed=0, sampling=sampling)
             times[sampling] = [place for batch in data.train_dataloader() for place in batch.places.tolist()].count(11)
         assert times["natural"] == 1 and times["balanced"] > 2
 
@@ -229,30 +229,30 @@ class TestLongClips:
     def data(self, *seconds: float, part: str = "train", batch_size: int = 8) -> SpeechData:
         clips = [np.arange(1, round(self.RATE * s) + 1, dtype=np.float32) for s in seconds]
         parts = {part: Part(clips, [0] * len(clips))}
-        return SpeechData(parts, sample_rate=self.RATE, batch_size=batch_size, seed=0)
+        return SpeechData(parts, rate=self.RATE, batch_size=batch_size, seed=0)
 
     def test_training_hears_a_part_another_each_time(self) -> None:
         dataset = self.data(50, TRAINING_CLIP_S, 3).datasets["train"]
         longest = round(TRAINING_CLIP_S * self.RATE)
         assert dataset.lengths == [longest, longest, 300]
         torch.manual_seed(0)
-        heard = [dataset[0].waveform for _ in range(40)]
+        heard = [dataset[0].input for _ in range(40)]
         starts = {int(part[0]) for part in heard}
         for part in heard:
             assert len(part) == longest and (part.diff() == 1).all(), "a part without gaps"
         assert len(starts) > 20 and min(starts) < 1000 and max(starts) > 2000
         torch.manual_seed(0)
-        assert {int(dataset[0].waveform[0]) for _ in range(40)} == starts
+        assert {int(dataset[0].input[0]) for _ in range(40)} == starts
 
     def test_both_ends_of_a_clip_can_be_heard(self) -> None:
-        dataset = WaveformDataset([np.arange(4, dtype=np.float32)], [0], longest=3)
-        assert {int(dataset[0].waveform[0]) for _ in range(60)} == {0, 1}
+        dataset = ClipDataset([np.arange(4, dtype=np.float32)], [0], longest=3)
+        assert {int(dataset[0].input[0]) for _ in range(60)} == {0, 1}
 
     def test_short_clips_are_whole_and_draw_nothing(self) -> None:
         dataset = self.data(TRAINING_CLIP_S, 3).datasets["train"]
         before = torch.get_rng_state()
         for place in (0, 1):
-            np.testing.assert_array_equal(dataset[place].waveform, dataset.waveforms[place])
+            np.testing.assert_array_equal(dataset[place].input, dataset.inputs[place])
         assert torch.equal(torch.get_rng_state(), before)
 
     @pytest.mark.parametrize("part", ["val", "test"])
@@ -262,7 +262,7 @@ class TestLongClips:
         batches = list(data.val_dataloader() if part == "val" else data.predict_dataloader())
         assert sorted(place for batch in batches for place in batch.places.tolist()) == list(range(len(seconds)))
         for batch in batches:
-            assert batch.waveforms.numel() <= TEST_BATCH_S * self.RATE
+            assert batch.inputs.numel() <= TEST_BATCH_S * self.RATE
             assert batch.lengths.tolist() == [round(self.RATE * seconds[place]) for place in batch.places]
         assert max(len(batch.places) for batch in batches) == 3
 

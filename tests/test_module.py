@@ -54,7 +54,7 @@ def data() -> SpeechData:
         ]
         return Part(clips, targets)
 
-    return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, sample_rate=16000, batch_size=8, seed=0)
+    return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, rate=16000, batch_size=8, seed=0)
 
 
 def trainer(folder: Path, n_epochs: int = 2) -> pl.Trainer:
@@ -97,14 +97,14 @@ def test_a_checkpoint_is_all_one_needs(trained: tuple[EmotionRecognizer, Path]) 
     assert loaded.class_weights.tolist() == [1.0, 2.0, 0.5]
     some = batch(3000, 2000)
     torch.testing.assert_close(
-        loaded.eval()(some.waveforms, some.lengths), recognizer.cpu().eval()(some.waveforms, some.lengths)
+        loaded.eval()(some.inputs, some.lengths), recognizer.cpu().eval()(some.inputs, some.lengths)
     )
 
 
 def test_normalisation_is_taken_from_the_training_part(trained: tuple[EmotionRecognizer, Path]) -> None:
     recognizer, _ = trained
     frames = []
-    for waveform in data().datasets["train"].waveforms:
+    for waveform in data().datasets["train"].inputs:
         features, _ = recognizer.feature(torch.from_numpy(waveform)[None], torch.tensor([len(waveform)]))
         frames.append(features[0])
     together = torch.cat(frames, dim=1).double()
@@ -148,11 +148,11 @@ def test_training_can_be_repeated_exactly(tmp_path: Path) -> None:
 def test_padding_changes_nothing(trained: tuple[EmotionRecognizer, Path]) -> None:
     recognizer = trained[0].eval()
     some = batch(4000, 2500, 800, 801)
-    together = recognizer(some.waveforms, some.lengths)
+    together = recognizer(some.inputs, some.lengths)
     torch.testing.assert_close(together.exp().sum(dim=1), torch.ones(4))
-    more = recognizer(F.pad(some.waveforms, (0, 3333)), some.lengths)
+    more = recognizer(F.pad(some.inputs, (0, 3333)), some.lengths)
     torch.testing.assert_close(more, together, atol=1e-4, rtol=1e-4)
-    for waveform, length, result in zip(some.waveforms, some.lengths, together, strict=True):
+    for waveform, length, result in zip(some.inputs, some.lengths, together, strict=True):
         alone = recognizer(waveform[None, :length], length[None])
         torch.testing.assert_close(alone[0], result, atol=1e-4, rtol=1e-4)
 
@@ -164,7 +164,7 @@ def loss_of(recognizer: EmotionRecognizer, some: Batch) -> Tensor:
 
 def test_the_losses_are_what_their_names_say() -> None:
     some = batch(4000, 2500, 800, 900)
-    log_probabilities = make().eval()(some.waveforms, some.lengths)
+    log_probabilities = make().eval()(some.inputs, some.lengths)
     expected = F.nll_loss(log_probabilities, some.targets)
     for name in ("nll", "cross_entropy"):
         made = make(loss={"name": name, "label_smoothing": 0.0, "focal_gamma": 2.0})
@@ -179,14 +179,14 @@ def test_class_weights(name: str) -> None:
     some = batch(4000, 2500, 800, 900)
     weights = [0.2, 1.0, 3.0]
     made = make(loss={"name": name, "label_smoothing": 0.0, "focal_gamma": 2.0}, class_weights=weights)
-    expected = F.nll_loss(made.eval()(some.waveforms, some.lengths), some.targets, weight=torch.tensor(weights))
+    expected = F.nll_loss(made.eval()(some.inputs, some.lengths), some.targets, weight=torch.tensor(weights))
     torch.testing.assert_close(loss_of(made, some), expected)
 
 
 def test_focal_loss_takes_its_settings() -> None:
     some, weights = batch(4000, 2500, 800, 900), [0.2, 1.0, 3.0]
     made = make(loss={"name": "focal", "label_smoothing": 0.1, "focal_gamma": 3.0}, class_weights=weights)
-    log_probabilities = made.eval()(some.waveforms, some.lengths)
+    log_probabilities = made.eval()(some.inputs, some.lengths)
     settings: dict[str, Any] = {"weights": torch.tensor(weights), "smoothing": 0.1}
     expected, other = (losses.focal(log_probabilities, some.targets, gamma=gamma, **settings) for gamma in (3.0, 2.0))
     torch.testing.assert_close(loss_of(made, some), expected)
@@ -202,10 +202,10 @@ def test_gamma_out_of_range_is_refused(gamma: float) -> None:
 def test_the_validation_loss_does_not_depend_on_the_batches(tmp_path: Path) -> None:
     made = make(class_weights=[0.2, 1.0, 3.0])
     val = data().datasets["val"]
-    part = Part(val.waveforms, [0, 0, 0, 1, 2, 2])
+    part = Part(val.inputs, [0, 0, 0, 1, 2, 2])
     found = []
     for batch_size in (1, 2, 4, 6):
-        some = SpeechData({"val": part}, sample_rate=16000, batch_size=batch_size, seed=0)
+        some = SpeechData({"val": part}, rate=16000, batch_size=batch_size, seed=0)
         found.append(trainer(tmp_path).validate(made, datamodule=some, verbose=False)[0]["val/loss"])
     assert found == pytest.approx([found[0]] * 4, rel=1e-5)
 
@@ -216,7 +216,7 @@ def test_mixup_mixes_the_losses_as_it_mixes_the_clips() -> None:
     torch.manual_seed(5)
     loss = loss_of(made, some)
     torch.manual_seed(5)
-    frames, n_frames = made.feature(some.waveforms, some.lengths)
+    frames, n_frames = made.feature(some.inputs, some.lengths)
     features, lengths, other, weight = made.augment.mix(made.normalization(frames, n_frames), n_frames)
     assert 0.05 < weight < 0.95
     log_probabilities = made.model(features, lengths)
@@ -227,8 +227,8 @@ def test_mixup_mixes_the_losses_as_it_mixes_the_clips() -> None:
 
 def test_trains_with_one_clip_a_batch(tmp_path: Path) -> None:
     some = SpeechData(
-        {name: Part(data().datasets["val"].waveforms, [0, 1, 2] * 2) for name in ("train", "val")},
-        sample_rate=16000,
+        {name: Part(data().datasets["val"].inputs, [0, 1, 2] * 2) for name in ("train", "val")},
+        rate=16000,
         batch_size=1,
         seed=0,
     )
@@ -278,4 +278,4 @@ def test_takes_what_the_feature_says(n_channels: int) -> None:
         }
     )
     some = batch(3000, 2000)
-    assert make(feature=feature)(some.waveforms, some.lengths).shape == (2, len(LABELS))
+    assert make(feature=feature)(some.inputs, some.lengths).shape == (2, len(LABELS))

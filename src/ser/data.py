@@ -1,8 +1,8 @@
-"""From waveforms to padded batches."""
+"""From clips (waveforms, or a frozen feature's frames) to padded batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ser.errors import ResumeError
 
+Array = npt.NDArray[np.floating[Any]]
+
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
 TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
 POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
@@ -22,62 +24,63 @@ JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet 
 class Batch(NamedTuple):
     """A padded batch.
 
-    waveforms (batch, samples), zero after each clip's end; lengths (batch,) in samples; targets (batch,) class
-    numbers; places (batch,) in the dataset.
+    inputs: waveforms (batch, samples), or a frozen feature's frames (batch, n_bands, frames), zero after each clip's
+    end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset.
     """
 
-    waveforms: Tensor
+    inputs: Tensor
     lengths: Tensor
     targets: Tensor
     places: Tensor
 
 
 class Item(NamedTuple):
-    """One clip: waveform (samples,), class number, place in the dataset."""
+    """One clip: waveform (samples,) or frames (n_bands, frames), class number, place in the dataset."""
 
-    waveform: Tensor
+    input: Tensor
     target: int
     place: int
 
 
-class WaveformDataset(Dataset[Item]):
-    """Waveforms (samples,) with their class numbers.
+class ClipDataset(Dataset[Item]):
+    """Clips with their class numbers.
 
     Args:
-        waveforms, targets: of the clips.
-        longest: in samples; of a longer clip a part of this length is given, another one each time. None: all.
+        inputs: waveforms (samples,) or frames (n_bands, frames).
+        targets: class numbers.
+        longest: in samples or frames; of a longer clip a part of this length is given, another one each time. None:
+            all.
     """
 
-    def __init__(
-        self, waveforms: Sequence[npt.NDArray[np.float32]], targets: Sequence[int], longest: int | None = None
-    ) -> None:
-        self.waveforms, self.targets, self.longest = waveforms, targets, longest
+    def __init__(self, inputs: Sequence[Array], targets: Sequence[int], longest: int | None = None) -> None:
+        self.inputs, self.targets, self.longest = inputs, targets, longest
 
     def __len__(self) -> int:
-        return len(self.waveforms)
+        return len(self.inputs)
 
     def __getitem__(self, index: int) -> Item:
-        waveform = self.waveforms[index]
-        if self.longest is not None and len(waveform) > self.longest:
-            start = int(torch.randint(len(waveform) - self.longest + 1, ()))
-            waveform = waveform[start : start + self.longest]
+        clip = self.inputs[index]
+        length = clip.shape[-1]
+        if self.longest is not None and length > self.longest:
+            start = int(torch.randint(length - self.longest + 1, ()))
+            clip = clip[..., start : start + self.longest]
         # A copy: torch wants to be able to write, and the memory map is read-only.
-        return Item(torch.from_numpy(np.array(waveform)), self.targets[index], index)
+        return Item(torch.from_numpy(np.array(clip, np.float32)), self.targets[index], index)
 
     @property
     def lengths(self) -> list[int]:
-        """Number of samples of every clip as it is given."""
-        return [min(len(waveform), self.longest or len(waveform)) for waveform in self.waveforms]
+        """Number of samples or frames of every clip as it is given."""
+        return [min(clip.shape[-1], self.longest or clip.shape[-1]) for clip in self.inputs]
 
 
 def collate(items: Sequence[Item]) -> Batch:
     """Pad clips with zeros to the longest; returns the targets too."""
-    lengths = torch.tensor([len(item.waveform) for item in items])
-    waveforms = torch.zeros(len(items), int(lengths.max()))
-    for row, item in zip(waveforms, items, strict=True):
-        row[: len(item.waveform)] = item.waveform
+    lengths = torch.tensor([item.input.shape[-1] for item in items])
+    inputs = torch.zeros(len(items), *items[0].input.shape[:-1], int(lengths.max()))
+    for row, item in zip(inputs, items, strict=True):
+        row[..., : item.input.shape[-1]] = item.input
     targets = torch.tensor([item.target for item in items])
-    return Batch(waveforms, lengths, targets, torch.tensor([item.place for item in items]))
+    return Batch(inputs, lengths, targets, torch.tensor([item.place for item in items]))
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -153,9 +156,9 @@ def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Part:
-    """Waveforms and class numbers of train, val or test."""
+    """Clips (waveforms or frames) and class numbers of train, val or test."""
 
-    waveforms: Sequence[npt.NDArray[np.float32]]
+    inputs: Sequence[Array]
     targets: Sequence[int]
 
 
@@ -166,7 +169,7 @@ class SpeechData(pl.LightningDataModule):
 
     Args:
         parts: train, val and test.
-        sample_rate: of the waveforms, in Hz.
+        rate: samples or frames a second.
         batch_size: over all processes.
         seed: of the order in training.
         sampling: natural, or balanced (every class equally often in training).
@@ -177,7 +180,7 @@ class SpeechData(pl.LightningDataModule):
         self,
         parts: Mapping[str, Part],
         *,
-        sample_rate: int,
+        rate: float,
         batch_size: int,
         seed: int,
         sampling: str = "natural",
@@ -185,10 +188,10 @@ class SpeechData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.batch_size, self.seed, self.sampling, self.corpus = batch_size, seed, sampling, corpus
-        self.sample_rate = sample_rate
-        longest = {"train": round(TRAINING_CLIP_S * sample_rate)}
+        self.rate = rate
+        longest = {"train": round(TRAINING_CLIP_S * rate)}
         self.datasets = {
-            name: WaveformDataset(part.waveforms, part.targets, longest.get(name)) for name, part in parts.items()
+            name: ClipDataset(part.inputs, part.targets, longest.get(name)) for name, part in parts.items()
         }
 
     def train_dataloader(self) -> DataLoader[Item]:
@@ -231,6 +234,6 @@ class SpeechData(pl.LightningDataModule):
     def _in_order(self, part: str, process: int, n_processes: int) -> DataLoader[Item]:
         dataset = self.datasets[part]
         order = np.argsort(dataset.lengths, kind="stable").tolist()[process::n_processes]
-        at_once = int(TEST_BATCH_S * self.sample_rate) // max(dataset.lengths)
+        at_once = int(TEST_BATCH_S * self.rate) // max(dataset.lengths)
         size = max(min(self.batch_size // n_processes, at_once), 1)
         return DataLoader(dataset, batch_size=size, sampler=order, collate_fn=collate)

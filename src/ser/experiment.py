@@ -143,7 +143,7 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         **material.facts,
         "split": _describe_split(split, audit, settings["split"]["seed"]),
         "audit": {"shared_speakers": audit.shared_speakers, "identical": audit.identical},
-        "n_parameters": sum(parameter.numel() for parameter in recognizer.model.parameters()),
+        "n_parameters": sum(parameter.numel() for parameter in recognizer.trained.parameters()),
         "device": device_name(trainer),
         "precision": str(trainer.precision),
         "seconds": {

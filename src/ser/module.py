@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
@@ -16,7 +16,7 @@ from ser.augment import Augment, effects
 from ser.config import build, check_choice, check_range
 from ser.data import Batch
 from ser.errors import ConfigError
-from ser.features.base import Feature, Normalization
+from ser.features.base import Feature, FrozenFeature, LayerSum, Normalization
 from ser.models.base import Model
 
 VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
@@ -63,10 +63,11 @@ class EmotionRecognizer(pl.LightningModule):
         self.feature: Feature = build("feature", feature)
         n_channels = self.feature.n_channels
         self.normalization = Normalization(self.feature.n_bands)
+        self.layer_sum = LayerSum(self.feature.n_layers)
+        n_bands = self.feature.n_bands // self.feature.n_layers
         self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
-        self.model: Model = build(
-            "model", model, n_bands=self.feature.n_bands, n_channels=n_channels, n_classes=len(self.labels)
-        )
+        self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
+        self._check_pair()
         self.make_optimizer = build("optim", optim)
         self.loss_name, self.label_smoothing, self.focal_gamma = (
             loss[key] for key in ("name", "label_smoothing", "focal_gamma")
@@ -76,17 +77,41 @@ class EmotionRecognizer(pl.LightningModule):
         self.confusion = MulticlassConfusionMatrix(len(self.labels))
         self.val_loss = MeanMetric()
 
-    def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
-        """Log-probabilities (batch, n_classes) of padded waveforms (batch, samples) with their lengths (batch,)."""
-        log_probabilities: Tensor = self.model(*self._features(waveforms, lengths))
+    def _check_pair(self) -> None:
+        """Refuse a feature, an augmentation and a model that do not go together."""
+        if self.feature.is_waveform and not self.model.takes_waveforms:
+            raise ConfigError("feature=waveform goes with model=finetune alone; this model needs another feature")
+        if self.model.takes_waveforms and not self.feature.is_waveform:
+            raise ConfigError("model=finetune listens to the waveform itself; set feature=waveform")
+        if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
+            raise ConfigError(
+                "augment: waveforms cannot be changed in training where the feature is computed once for all epochs;"
+                " set augment=specaugment or none"
+            )
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Log-probabilities (batch, n_classes) of padded clips.
+
+        Args:
+            inputs: waveforms (batch, samples), or frames (batch, n_bands, frames) that a frozen feature has made.
+            lengths: (batch,) in samples or frames.
+        """
+        log_probabilities: Tensor = self.model(*self._features(inputs, lengths))
         return log_probabilities
+
+    @property
+    def trained(self) -> nn.ModuleList:
+        """The parts that training changes."""
+        return nn.ModuleList([self.model, self.layer_sum])
 
     def on_fit_start(self) -> None:
         """Take the normalisation from the training part."""
+        if self.feature.is_waveform:
+            return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         batches = (batch for batch in data.statistics_dataloader())
         self.normalization.fit(
-            self._frames(batch.waveforms.to(self.device), batch.lengths.to(self.device)) for batch in batches
+            self._frames(batch.inputs.to(self.device), batch.lengths.to(self.device)) for batch in batches
         )
 
     def on_train_epoch_start(self) -> None:
@@ -94,8 +119,9 @@ class EmotionRecognizer(pl.LightningModule):
         self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        waveforms, lengths = self._augmented(batch.waveforms, batch.lengths)
-        features, lengths = self.augment(*self._features(waveforms, lengths))
+        features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths))
+        if not self.feature.is_waveform:
+            features, lengths = self.augment(features, lengths)
         if self.augment.mixup:
             features, lengths, other, weight = self.augment.mix(features, lengths)
             log_probabilities = self.model(features, lengths)
@@ -116,7 +142,7 @@ class EmotionRecognizer(pl.LightningModule):
         return weight * torch.distributed.get_world_size() / total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        log_probabilities = self(batch.waveforms, batch.lengths)
+        log_probabilities = self(batch.inputs, batch.lengths)
         self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
         weight = losses.weight_of(batch.targets, self.class_weights)
         self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=weight)
@@ -131,11 +157,9 @@ class EmotionRecognizer(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:
         """Places in the dataset (batch,), probabilities (batch, n_classes), and their mean over `n_views` views."""
-        plain = self(batch.waveforms, batch.lengths).float().exp()
+        plain = self(batch.inputs, batch.lengths).float().exp()
         views = [
-            self(*effects.speed(batch.waveforms, batch.lengths, torch.full_like(batch.waveforms[:, 0], factor)))
-            .float()
-            .exp()
+            self(*effects.speed(batch.inputs, batch.lengths, torch.full_like(batch.inputs[:, 0], factor))).float().exp()
             for factor in torch.linspace(*VIEW_SPEEDS, self.n_views).tolist()
         ]
         mean = torch.stack(views).mean(dim=0) if views else plain
@@ -143,24 +167,30 @@ class EmotionRecognizer(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         n_steps = int(self.trainer.estimated_stepping_batches)
-        optimizer, schedule = self.make_optimizer(self.model, n_steps)
+        optimizer, schedule = self.make_optimizer(self.trained, n_steps, self.model.own_rates())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @torch.no_grad()
     def _augmented(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.augment.changes_waveforms:
+            return waveforms, lengths
         with torch.autocast(waveforms.device.type, enabled=False):
             return self.augment.waveforms(waveforms.float(), lengths)
 
     @torch.no_grad()
-    def _frames(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def _frames(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if inputs.ndim == 3:  # frames from the store
+            return inputs, lengths
         # Decibels need all 32 bits, whatever the model computes in.
-        with torch.autocast(waveforms.device.type, enabled=False):
-            frames: tuple[Tensor, Tensor] = self.feature(waveforms.float(), lengths)
+        with torch.autocast(inputs.device.type, enabled=False):
+            frames: tuple[Tensor, Tensor] = self.feature(inputs.float(), lengths)
         return frames
 
-    def _features(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        frames, n_frames = self._frames(waveforms, lengths)
-        return self.normalization(frames, n_frames), n_frames
+    def _features(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        frames, n_frames = self._frames(inputs, lengths)
+        if not self.feature.is_waveform:
+            frames = self.layer_sum(self.normalization(frames, n_frames))
+        return frames, n_frames
 
     def _loss(self, log_probabilities: Tensor, targets: Tensor) -> Tensor:
         weights = self.class_weights

@@ -1,6 +1,7 @@
 """Optimisers with their schedule of learning rates."""
 
 import math
+from collections.abc import Mapping
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
@@ -24,19 +25,28 @@ class OneCycle:
         check_range("optim.warmup", warmup, 0, 0.95)
         self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
 
-    def __call__(self, module: nn.Module, n_steps: int) -> tuple[Optimizer, LRScheduler]:
-        """Optimiser of `module` and its schedule over `n_steps` steps."""
-        optimizer = _adamw(module, self.lr, self.weight_decay)
+    def __call__(
+        self, module: nn.Module, n_steps: int, own_rates: Mapping[nn.Module, float] | None = None
+    ) -> tuple[Optimizer, LRScheduler]:
+        """Optimiser of `module` and its schedule over `n_steps` steps.
+
+        Args:
+            own_rates: parts of `module` that have a highest learning rate of their own instead of `lr`.
+        """
+        optimizer = _adamw(module, self.lr, self.weight_decay, own_rates)
         # OneCycleLR divides by the length of each phase less one step: neither may be a single step.
         warmup = min(max(self.warmup, 2 / n_steps), 1 - 2 / n_steps) if n_steps > 4 else 0.5
-        return optimizer, OneCycleLR(optimizer, self.lr, total_steps=max(n_steps, 4), pct_start=warmup)
+        highest = [group["lr"] for group in optimizer.param_groups]
+        return optimizer, OneCycleLR(optimizer, highest, total_steps=max(n_steps, 4), pct_start=warmup)
 
 
 class Cosine(OneCycle):
     """AdamW whose learning rate rises linearly to `lr` and falls to 0 along a cosine. Arguments as `OneCycle`."""
 
-    def __call__(self, module: nn.Module, n_steps: int) -> tuple[Optimizer, LRScheduler]:
-        optimizer = _adamw(module, self.lr, self.weight_decay)
+    def __call__(
+        self, module: nn.Module, n_steps: int, own_rates: Mapping[nn.Module, float] | None = None
+    ) -> tuple[Optimizer, LRScheduler]:
+        optimizer = _adamw(module, self.lr, self.weight_decay, own_rates)
         n_warmup = round(self.warmup * n_steps)
 
         def factor(step: int) -> float:
@@ -47,10 +57,17 @@ class Cosine(OneCycle):
         return optimizer, LambdaLR(optimizer, factor)
 
 
-def _adamw(module: nn.Module, lr: float, weight_decay: float) -> AdamW:
-    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return AdamW(groups, lr=lr)
+def _adamw(module: nn.Module, lr: float, weight_decay: float, own_rates: Mapping[nn.Module, float] | None) -> AdamW:
+    rates = {parameter: rate for part, rate in (own_rates or {}).items() for parameter in part.parameters()}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for is_matrix in (True, False):
+        groups[lr, is_matrix] = []  # first, whatever else there is: its rate is the one that is told
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((rates.get(parameter, lr), parameter.ndim > 1), []).append(parameter)
+    return AdamW(
+        [
+            {"params": parameters, "lr": rate, "weight_decay": weight_decay if is_matrix else 0.0}
+            for (rate, is_matrix), parameters in groups.items()
+        ]
+    )

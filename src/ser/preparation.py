@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 from ser import processes, provenance, tables
 from ser.config import Trainer, build, check_choice, check_range
 from ser.corpora.base import Corpus, Utterance
-from ser.data import Part, SpeechData
+from ser.data import Array, Part, SpeechData
 from ser.errors import ConfigError, CorpusNotFound
+from ser.extraction import load_frames
+from ser.features.base import FrozenFeature
 from ser.labels import EMOTIONS, label_order
 from ser.module import EmotionRecognizer
 from ser.splits import PARTS, Protocol, Split
@@ -32,16 +34,18 @@ class Material:
     Attributes:
         settings: the resolved configuration.
         recordings: waveforms of all usable clips.
+        inputs: what training reads, by utterance id: the waveforms, or a frozen feature's frames.
+        rate: samples or frames a second of `inputs`.
         labels: the emotions, in class order.
-        sample_rate: of the waveforms, in Hz.
         folds: the splits to train and test on.
         facts: of the corpus, code and machine, for the report.
     """
 
     settings: Settings
     recordings: Recordings
+    inputs: Mapping[str, Array]
+    rate: float
     labels: list[str]
-    sample_rate: int
     folds: list[Split]
     facts: dict[str, Any]
 
@@ -58,14 +62,14 @@ class Material:
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
-        recordings, settings = self.recordings, self.settings
+        settings = self.settings
         parts = {}
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
-            parts[name] = Part([recordings.waveforms[u.id] for u in utterances], self._targets(utterances))
+            parts[name] = Part([self.inputs[u.id] for u in utterances], self._targets(utterances))
         return SpeechData(
             parts,
-            sample_rate=self.sample_rate,
+            rate=self.rate,
             batch_size=settings["batch_size"],
             seed=settings["seed"],
             sampling=settings["sampling"],
@@ -92,6 +96,8 @@ def prepare(settings: Settings, folder: Path) -> Material:
     protocol: Protocol = build("split", settings["split"])
     # Built here only so that a wrong setting is refused before any work is done; each fold builds its own.
     feature = _recognizer(settings, list(EMOTIONS), None).feature
+    if settings["tta"] and isinstance(feature, FrozenFeature):
+        raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
     if corpus.notice:
         log.warning("%s", corpus.notice)
     started = time.monotonic()
@@ -99,6 +105,10 @@ def prepare(settings: Settings, folder: Path) -> Material:
     protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # for the same reason
     store = Path(settings["paths"]["store"]).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
+    inputs: Mapping[str, Array] = recordings.waveforms
+    rate: float = feature.sample_rate
+    if isinstance(feature, FrozenFeature):
+        inputs, rate = load_frames(feature, recordings, store), feature.frame_rate
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(Trainer(**settings["trainer"])))
     labels = label_order(utterance.emotion for utterance in usable)
     if len(labels) < 2:
@@ -123,7 +133,7 @@ def prepare(settings: Settings, folder: Path) -> Material:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Material(settings, recordings, labels, feature.sample_rate, folds, facts)
+    return Material(settings, recordings, inputs, rate, labels, folds, facts)
 
 
 def check_settings(settings: Settings) -> None:

@@ -14,7 +14,12 @@ class Augment(nn.Module):
             arXiv 1710.09412)
         n_channels: pictures that a frame stacks (given by code).
         sample_rate: of the waveforms, in Hz (given by code).
+
+    Attributes:
+        changes_waveforms: whether `waveforms` does anything.
     """
+
+    changes_waveforms: bool = False
 
     def __init__(self, mixup: float = 0.0, n_channels: int = 1, sample_rate: int = 16000) -> None:
         super().__init__()

@@ -29,6 +29,7 @@ class Combined(Augment):
         given = {"n_channels": n_channels, "sample_rate": sample_rate}
         waveform_part, specaugment_part = _part("waveform", waveform, given), _part("specaugment", specaugment, given)
         super().__init__(specaugment_part.mixup, n_channels, sample_rate)
+        self.changes_waveforms = waveform_part.changes_waveforms
         self.waveform, self.specaugment = waveform_part, specaugment_part
 
     def waveforms(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

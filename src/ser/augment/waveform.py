@@ -65,6 +65,8 @@ class WaveformAugment(Augment):
         n_channels, sample_rate: see `Augment`.
     """
 
+    changes_waveforms = True
+
     def __init__(
         self,
         pitch_probability: float = 0.3,

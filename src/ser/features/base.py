@@ -1,7 +1,8 @@
 """What a feature is, and its normalisation."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,12 +18,17 @@ class Feature(nn.Module, ABC):
         trim_db: how far below a clip's loudest part its beginning and end are cut off, in dB; None: not at all.
         n_bands: size of a frame, over all channels.
         n_channels: how many pictures of `n_bands / n_channels` rows a frame stacks.
+        n_layers: how many layers of an encoder a frame stacks; the model sees their weighted sum, whose weights are
+            learnt with it, so that its frames have `n_bands / n_layers` bands.
+        is_waveform: whether the frames are the samples themselves, one band, for a model that listens to them.
     """
 
     sample_rate: int
     trim_db: float | None
     n_bands: int
     n_channels: int = 1
+    n_layers: int = 1
+    is_waveform: bool = False
 
     @abstractmethod
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,6 +41,21 @@ class Feature(nn.Module, ABC):
         Returns:
             features (batch, n_bands, frames), and (batch,) numbers of frames.
         """
+
+
+class FrozenFeature(Feature):
+    """A feature too slow to be computed every epoch: computed once over a corpus, and kept in the store.
+
+    Attributes:
+        frame_rate: frames a second.
+    """
+
+    frame_rate: float
+
+    @property
+    @abstractmethod
+    def identity(self) -> Mapping[str, Any]:
+        """All that the frames of a waveform depend on, as JSON values: what is kept is found again by it."""
 
 
 class Normalization(nn.Module):
@@ -69,3 +90,22 @@ class Normalization(nn.Module):
         """Normalise features (batch, n_bands, frames); padding becomes 0, the mean of every band."""
         normalized = (features - self.mean) / self.deviation
         return normalized * frame_mask(lengths, features.shape[-1])[:, None]
+
+
+class LayerSum(nn.Module):
+    """Weighted sum of an encoder's layers, the weights learnt and positive, their sum 1. (Yang et al. 2021, arXiv
+    2105.01051)
+    """
+
+    def __init__(self, n_layers: int) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(torch.zeros(n_layers)) if n_layers > 1 else None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(batch, n_layers * size, frames), layer by layer, to (batch, size, frames)."""
+        if self.scores is None:
+            return features
+        layers = features.reshape(
+            len(features), len(self.scores), -1, features.shape[-1]
+        )  # (batch, n_layers, size, frames)
+        return torch.einsum("blsf,l->bsf", layers, self.scores.softmax(0))

@@ -1,6 +1,7 @@
 """What a model is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -10,7 +11,16 @@ class Model(nn.Module, ABC):
 
     Every model's `__init__` takes, beside its own settings, what the code gives it: `n_bands` and `n_channels` of
     the feature (a frame of `n_bands` values stacks `n_channels` pictures) and `n_classes`.
+
+    Attributes:
+        takes_waveforms: whether it listens to `feature=waveform` rather than to frames.
     """
+
+    takes_waveforms: bool = False
+
+    def own_rates(self) -> Mapping[nn.Module, float]:
+        """Parts that are trained at a highest learning rate of their own, instead of the optimiser's."""
+        return {}
 
     @abstractmethod
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
