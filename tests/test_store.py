@@ -17,7 +17,8 @@ from conftest import FAST, Command
 from ser import audio, store
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
-from ser.store import Recordings, Store, load_recordings
+from ser.recordings import Recordings, load_recordings
+from ser.store import Store
 
 RATE = 16_000
 Array = npt.NDArray[np.float32]
@@ -341,6 +342,7 @@ import sys, threading
 from pathlib import Path
 from ser import audio, store
 from ser.corpora.base import Utterance
+from ser.recordings import load_recordings
 
 root, folder = Path(sys.argv[1]), Path(sys.argv[2])
 n_before_stop, store.SHARD_BYTES = int(sys.argv[3]), int(sys.argv[4])
@@ -355,7 +357,7 @@ audio.load = load
 print("ready", flush=True)
 sys.stdin.readline()
 utterances = [Utterance(path.stem, path, "sad", None, "made") for path in sorted(root.glob("*.wav"))]
-recordings = store.load_recordings(utterances, folder, sample_rate=16000, top_db=None)
+recordings = load_recordings(utterances, folder, sample_rate=16000, top_db=None)
 assert sorted(recordings.waveforms) == [u.id for u in utterances]
 assert all((recordings.waveforms[u.id] == audio.read(u.path)[0]).all() for u in utterances)
 """

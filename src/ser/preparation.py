@@ -17,9 +17,10 @@ from ser.extraction import load_frames
 from ser.features.base import FrozenFeature
 from ser.labels import EMOTIONS, label_order
 from ser.module import EmotionRecognizer
+from ser.recordings import Recordings, load_recordings
 from ser.splits import PARTS, Protocol, Split
-from ser.store import Recordings, digest, load_recordings
-from ser.trainer import check_trainer
+from ser.store import digest
+from ser.trainer import check_trainer, frozen_device
 
 log = logging.getLogger("ser")
 
@@ -108,7 +109,9 @@ def prepare(settings: Settings, folder: Path) -> Material:
     inputs: Mapping[str, Array] = recordings.waveforms
     rate: float = feature.sample_rate
     if isinstance(feature, FrozenFeature):
-        inputs, rate = load_frames(feature, recordings, store), feature.frame_rate
+        device, precision = frozen_device(Trainer(**settings["trainer"]))
+        inputs = load_frames(feature, recordings, store, device=device, precision=precision)
+        rate = feature.frame_rate
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(Trainer(**settings["trainer"])))
     labels = label_order(utterance.emotion for utterance in usable)
     if len(labels) < 2:

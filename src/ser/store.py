@@ -1,35 +1,41 @@
-"""A content-addressed cache of arrays on disk, and the waveforms kept in it.
+"""A content-addressed cache of arrays on disk.
 
 One folder for each kind of content and set of parameters, so that what was made with other parameters is
 never served. In it lie shards: `<name>.npy`, arrays laid end to end, and `<name>.json`, which says where each
 begins. A shard counts once its index is there, and the index is written last: a kill loses the shard at work only.
-Writers need no lock, for a shard is named by what it holds.
+Writers need no lock, for a shard is named by what it holds; those that would do long work twice take one (`alone`).
 """
 
 import hashlib
 import json
+import logging
+import math
+import operator
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
-from ser import audio
-from ser.corpora.base import Utterance
-from ser.errors import AudioError, StoreError
+from ser.errors import StoreError
 from ser.paths import replacing, sweep
 
-SHARD_BYTES = 32 * 2**20
-READ_AHEAD = 256  # clips
-WAVEFORM_RECIPE = 1  # raise it when audio.load gives other samples than before
+log = logging.getLogger("ser")
 
-Array = npt.NDArray[np.float32]
+SHARD_BYTES = 32 * 2**20
+SHARD_S = 60.0  # of work, which is the most that a kill may lose
+QUIET_BYTES = 2**30  # checking so much takes a second or two
+PARAMETERS, ABOUT, LOCK = "parameters.json", "about.json", "writer.lock"
+
+Array = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,42 +46,158 @@ class _Entry:
     digest: str
 
 
+@dataclass(frozen=True)
+class Shard:
+    """Arrays laid end to end, memory-mapped, and where each lies."""
+
+    array: Array
+    entries: Mapping[str, _Entry]
+
+    def __getitem__(self, key: str) -> Array:
+        entry = self.entries[key]
+        return self.array[entry.offset : entry.offset + math.prod(entry.shape)].reshape(entry.shape)
+
+    def is_intact(self, key: str) -> bool:
+        """Whether an array is as it was written."""
+        return digest(self[key]) == self.entries[key].digest
+
+
 def digest(data: Any) -> str:
     """Hash of a bytes-like object, 128 bits in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-class Store:
-    """Arrays of float32 by key, for one kind of content made with one set of parameters."""
+def shard_names(folder: Path) -> list[str]:
+    """Names of the shards in the folder of a store that have an index."""
+    return sorted(path.stem for path in folder.glob("*.json") if path.name not in (PARAMETERS, ABOUT))
 
-    def __init__(self, folder: Path, *, kind: str, parameters: Mapping[str, Any]) -> None:
+
+def read_shard(folder: Path, name: str) -> Shard:
+    """Open a shard; its arrays' content is not looked at.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        index = json.loads((folder / f"{name}.json").read_text())
+        array = np.load(folder / f"{name}.npy", mmap_mode="r")
+        entries, end = {}, 0
+        for key, entry in index.items():
+            shape = tuple(map(operator.index, entry["shape"]))
+            if entry["offset"] != end:
+                raise ValueError
+            entries[key] = _Entry(name, end, shape, entry["digest"])
+            end += math.prod(shape)
+        if array.shape != (end,) or not entries:
+            raise ValueError
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{folder / name}.npy is damaged") from None
+    return Shard(array, entries)
+
+
+def map_threads(function: Any, items: Iterable[Any], *, n_bytes: int, title: str) -> list[Any]:
+    """Results of a function that lets go of Python's lock, such as hashing; with a bar where that takes long."""
+    from rich.progress import track
+
+    items = list(items)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(function, items)
+        quiet = n_bytes < QUIET_BYTES or not sys.stdout.isatty()
+        return list(track(results, title, total=len(items), disable=quiet))
+
+
+class Store:
+    """Arrays by key, for one kind of content made with one set of parameters.
+
+    Args:
+        folder: of all stores; this one lies in a folder therein.
+        kind: of the content; part of the folder's name.
+        parameters: JSON values that the content depends on, beside its keys.
+        dtype: of the arrays.
+        about: JSON values for people; nothing depends on them.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        kind: str,
+        parameters: Mapping[str, Any],
+        dtype: npt.DTypeLike = np.float32,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         described = json.dumps(dict(parameters), sort_keys=True, indent=1)
         self.folder = folder / f"{kind}-{digest(described.encode())[:16]}"
+        self.dtype = np.dtype(dtype)
+        notes = {PARAMETERS: described}
+        if about is not None:
+            notes[ABOUT] = json.dumps(dict(about), sort_keys=True, indent=1)
         with _writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            note = self.folder / "parameters.json"
-            if not note.exists() or note.read_bytes() != described.encode():  # a whole store may be read-only
-                with replacing(note) as beside:
-                    beside.write_text(described)
+            for name, text in notes.items():
+                note = self.folder / name
+                if not note.exists() or note.read_bytes() != text.encode():  # a whole store may be read-only
+                    with replacing(note) as beside:
+                        beside.write_text(text)
+        with suppress(OSError):
+            os.utime(self.folder)  # tells when it was last used
         sweep(self.folder)
         self._entries: dict[str, _Entry] = {}
-        self._shards: dict[str, Array] = {}
-        for index in sorted(self.folder.glob("*.json")):
-            if index.name != "parameters.json":
-                self._open(index.stem)
+        self._shards: dict[str, Shard] = {}
+        self._checked: set[str] = set()
+        self.refresh()
 
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
     def __getitem__(self, key: str) -> Array:
         """The array of a key, as a view of the memory-mapped shard."""
-        entry = self._entries[key]
-        flat = self._shards[entry.shard][entry.offset : entry.offset + int(np.prod(entry.shape))]
-        return flat.reshape(entry.shape)
+        return self._shards[self._entries[key].shard][key]
 
     def digest(self, key: str) -> str:
         """Hash of the content of a key's array: equal for identical recordings."""
         return self._entries[key].digest
+
+    def refresh(self) -> None:
+        """Take in shards that others have written."""
+        for name in shard_names(self.folder):
+            if name not in self._shards:
+                self._open(name)
+
+    def verify(self, keys: Iterable[str]) -> None:
+        """Hash the arrays of those of the keys that are there; a shard that is damaged is said and removed."""
+        keys = sorted({key for key in keys if key in self} - self._checked)
+        n_bytes = sum(self[key].nbytes for key in keys)
+        shards = {key: self._shards[self._entries[key].shard] for key in keys}
+        intact = map_threads(lambda key: shards[key].is_intact(key), keys, n_bytes=n_bytes, title="Checking the store")
+        self._checked.update(keys)
+        for name in {self._entries[key].shard for key, good in zip(keys, intact, strict=True) if not good}:
+            self._remove(name)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others that call this out meanwhile; wait for one that is at work, and take in what it has made.
+
+        The lock ends with the process that holds it, however it ends.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        lock = FileLock(self.folder / LOCK)
+        with _writing(self.folder):
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                log.info("another run is computing these features; waiting for it")
+                lock.acquire()
+        try:
+            self.refresh()
+            yield
+        finally:
+            lock.release()
 
     def add(self, items: Iterable[tuple[str, Array]]) -> None:
         """Keep arrays as they come, a shard at a time.
@@ -83,14 +205,23 @@ class Store:
         Raises:
             StoreError: the disk is full or the folder cannot be written.
         """
+        self.add_batches([item] for item in items)
+
+    def add_batches(self, batches: Iterable[Iterable[tuple[str, Array]]]) -> None:
+        """Keep arrays as they come, a shard at a time; what is made together is kept together, or lost together.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written.
+        """
         waiting: dict[str, Array] = {}
-        size = 0
-        for key, array in items:
-            waiting[key] = array
-            size += array.nbytes
-            if size >= SHARD_BYTES:
+        size, begun = 0, time.monotonic()
+        for batch in batches:
+            for key, array in batch:
+                waiting[key] = array
+                size += array.nbytes
+            if size >= SHARD_BYTES or time.monotonic() - begun >= SHARD_S:
                 self._write(waiting)
-                waiting, size = {}, 0
+                waiting, size, begun = {}, 0, time.monotonic()
         if waiting:
             self._write(waiting)
 
@@ -108,17 +239,24 @@ class Store:
         self._open(name)
 
     def _open(self, name: str) -> None:
-        """Take a shard in; one that is damaged is passed over, and what it held is made again."""
+        """Take a shard in; one that is damaged is removed, and what it held is made again."""
         try:
-            index = json.loads((self.folder / f"{name}.json").read_text())
-            shard = np.load(self.folder / f"{name}.npy", mmap_mode="r")
-            entries = {key: _Entry(name, e["offset"], tuple(e["shape"]), e["digest"]) for key, e in index.items()}
-            whole = shard.shape == (sum(int(np.prod(entry.shape)) for entry in entries.values()),)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+            shard = read_shard(self.folder, name)
+            if shard.array.dtype != self.dtype:
+                raise ValueError
+        except ValueError:
+            self._remove(name)
             return
-        if whole:
-            self._shards[name] = shard
-            self._entries |= entries
+        self._shards[name] = shard
+        self._entries |= shard.entries
+
+    def _remove(self, name: str) -> None:
+        log.warning("%s was damaged; what it held is made again", self.folder / f"{name}.npy")
+        self._shards.pop(name, None)
+        self._entries = {key: entry for key, entry in self._entries.items() if entry.shard != name}
+        with suppress(OSError):  # read-only: it is passed over each time
+            for ending in ("json", "npy"):
+                (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -129,102 +267,3 @@ def _writing(folder: Path) -> Iterator[None]:
         raise StoreError(
             f"paths.store: cannot write to {folder} ({error.strerror or error}); free space or set paths.store=<folder>"
         ) from None
-
-
-@dataclass
-class Recordings:
-    """Waveforms of a corpus, by utterance id.
-
-    Attributes:
-        waveforms: mono samples (samples,), float32, memory-mapped.
-        digests: hash of each waveform's samples; the same recording under two names has one digest.
-        files: hash of each file's content.
-        broken: why a clip was left out, for those that could not be used.
-    """
-
-    waveforms: dict[str, Array] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
-
-
-def load_recordings(
-    utterances: Sequence[Utterance], folder: Path, *, sample_rate: int, top_db: float | None
-) -> Recordings:
-    """Read, mix, resample and trim every clip once; later calls find the result in the store below `folder`.
-
-    A clip is found again by the content of its file, so a changed file is read anew and a renamed one is not.
-
-    Raises:
-        StoreError: the store cannot be written.
-    """
-    parameters = {
-        "sample_rate": sample_rate,
-        "top_db": top_db,
-        "recipe": WAVEFORM_RECIPE,
-        "libraries": {name: version(name) for name in ("librosa", "soundfile", "soxr")},
-    }
-    store = Store(folder, kind="waveforms", parameters=parameters)
-    recordings = Recordings()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        keys: dict[str, str] = {}
-        for utterance, (key, problem) in zip(utterances, pool.map(_file_key, utterances), strict=True):
-            if problem:
-                recordings.broken[utterance.id] = problem
-            else:
-                keys[utterance.id] = key
-        missing = {keys[u.id]: u for u in utterances if u.id in keys and keys[u.id] not in store}
-        if missing:
-            store.add(_read_clips(missing, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
-    paths = {utterance.id: utterance.path for utterance in utterances}
-    for identity, key in keys.items():
-        if key in store:
-            recordings.waveforms[identity] = store[key]
-            recordings.digests[identity] = store.digest(key)
-            recordings.files[identity] = key
-        else:
-            # A broken file may be there under several names; it was read, and failed, once.
-            read = missing[key]
-            problem = recordings.broken[read.id].replace(str(read.path), str(paths[identity]))
-            recordings.broken[identity] = problem
-    return recordings
-
-
-def _file_key(utterance: Utterance) -> tuple[str, str]:
-    try:
-        audio.check_file(utterance.path)
-        with utterance.path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest(), ""
-    except AudioError as error:
-        return "", str(error)
-    except OSError as error:
-        return "", f"{utterance.path}: cannot be read ({error.strerror})"
-
-
-def _read_clips(
-    missing: Mapping[str, Utterance],
-    pool: ThreadPoolExecutor,
-    broken: dict[str, str],
-    *,
-    sample_rate: int,
-    top_db: float | None,
-) -> Iterator[tuple[str, Array]]:
-    from rich.progress import track
-
-    def read(utterance: Utterance) -> Array | AudioError:
-        try:
-            return audio.load(utterance.path, sample_rate=sample_rate, top_db=top_db)
-        except AudioError as error:
-            return error
-
-    def results() -> Iterator[tuple[tuple[str, Utterance], Array | AudioError]]:
-        waiting = list(missing.items())
-        for start in range(0, len(waiting), READ_AHEAD):  # not all at once: what is read waits in memory to be written
-            some = waiting[start : start + READ_AHEAD]
-            yield from zip(some, pool.map(read, [utterance for _, utterance in some]), strict=True)
-
-    for (key, utterance), result in track(results(), "Reading audio", total=len(missing)):
-        if isinstance(result, AudioError):
-            broken[utterance.id] = str(result)
-        else:
-            yield key, result

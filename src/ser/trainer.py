@@ -1,6 +1,7 @@
 """Lightning's Trainer as a run wants it: devices, precision, checkpoints, averaging, early stopping."""
 
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +131,13 @@ def device_name(trainer: pl.Trainer) -> str:
 
 def _on_gpu(settings: Settings) -> bool:
     return settings.accelerator != "cpu" and torch.cuda.is_available()
+
+
+def frozen_device(settings: Settings) -> tuple[torch.device, str]:
+    """Where and with which precision frozen features are computed; on a CPU always with all 32 bits."""
+    if not _on_gpu(settings):
+        return torch.device("cpu"), "32"
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))), _precision(settings.precision, on_gpu=True)
 
 
 def _precision(wanted: str, on_gpu: bool) -> Any:

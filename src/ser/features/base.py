@@ -57,6 +57,11 @@ class FrozenFeature(Feature):
     def identity(self) -> Mapping[str, Any]:
         """All that the frames of a waveform depend on, as JSON values: what is kept is found again by it."""
 
+    @property
+    def title(self) -> str:
+        """For people, such as the name of a checkpoint; nothing depends on it."""
+        return type(self).__name__
+
 
 class Normalization(nn.Module):
     """Shifts and scales each band to mean 0 and deviation 1 over the training part."""
