@@ -53,9 +53,8 @@ def show(there: Sequence[Kept]) -> int:
     width = max((len(one.folder.name) for one in there), default=0)
     for one in there:
         used = datetime.fromtimestamp(one.last_used)
-        print(
-            f"{one.folder.name:{width}}  {one.n_clips:6} clips  {one.n_bytes / 1e6:8.1f} MB  used {used:%Y-%m-%d}  {one.about}"
-        )
+        size = f"{one.n_clips:6} clips  {one.n_bytes / 1e6:8.1f} MB"
+        print(f"{one.folder.name:{width}}  {size}  used {used:%Y-%m-%d}  {one.about}")
     if not there:
         print("nothing is there")
     return 0

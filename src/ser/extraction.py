@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -28,7 +27,6 @@ AHEAD = 4  # batches a thread that may be waiting to be computed or to be kept
 LINE_S = 60.0  # between two lines of progress where there is no terminal
 
 Batch = list[str]
-Given, Made = TypeVar("Given"), TypeVar("Made")
 
 
 def load_frames(
@@ -85,14 +83,12 @@ def _compute(
     n_bytes = 0
     with _threads(device) as n_threads, _Progress(len(seconds), sum(seconds.values())) as progress:
 
+        def compute(batch: Batch) -> list[Array]:
+            return _frames(feature, [waveforms[key] for key in batch], device, precision)
+
         def results() -> Generator[Iterable[tuple[str, Array]]]:
             nonlocal n_bytes
-            work = (
-                lambda batch: _frames(feature, [waveforms[key] for key in batch], device, precision),
-                left,
-                n_threads,
-            )
-            for batch, made in zip(left, in_order(*work), strict=True):
+            for batch, made in zip(left, _in_order(compute, left, n_threads), strict=True):
                 n_bytes += sum(array.nbytes for array in made)
                 yield zip(batch, made, strict=True)
                 progress.advance(len(batch), sum(seconds[key] for key in batch))
@@ -160,13 +156,13 @@ def _threads(device: torch.device) -> Iterator[int]:
         torch.set_num_threads(n_threads)
 
 
-def in_order(function: Callable[[Given], Made], items: Iterable[Given], n_threads: int) -> Iterator[Made]:
-    """Results of a function in the order of its arguments, computed by threads, and not far ahead of their use."""
-    waiting: deque[Future[Made]] = deque()
+def _in_order(compute: Callable[[Batch], list[Array]], some: Iterable[Batch], n_threads: int) -> Iterator[list[Array]]:
+    """Frames of batches in their order, computed by threads, and not far ahead of their use."""
+    waiting: deque[Future[list[Array]]] = deque()
     pool = ThreadPoolExecutor(n_threads)
     try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
+        for batch in some:
+            waiting.append(pool.submit(compute, batch))
             if len(waiting) > AHEAD * n_threads:
                 yield waiting.popleft().result()
         while waiting:
