@@ -101,6 +101,46 @@ def test_the_folder_says_what_it_holds(tmp_path: Path) -> None:
     assert json.loads((kept.folder / "parameters.json").read_text()) == {"rate": 3, "top": None}
 
 
+def test_half_precision(tmp_path: Path) -> None:
+    array = noise(0).reshape(4, -1).astype(np.float16)
+    empty = np.zeros((4, 0), np.float16)
+    kept = Store(tmp_path, kind="things", parameters={}, dtype=np.float16)
+    kept.add([("a", array)])
+    kept.add([("empty", empty)])
+    kept = Store(tmp_path, kind="things", parameters={}, dtype=np.float16)
+    assert kept["a"].dtype == np.float16 and kept["empty"].shape == (4, 0)
+    np.testing.assert_array_equal(kept["a"], array)
+
+
+def test_a_shard_is_written_once_a_minute_of_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "SHARD_S", 0.05)
+    kept = Store(tmp_path, kind="things", parameters={})
+
+    def slow() -> Iterator[tuple[str, Array]]:
+        for number in range(6):
+            time.sleep(0.03)
+            yield str(number), noise(number)
+            assert len(kept._entries) >= number - 2
+
+    kept.add(slow())
+    assert 2 < len(store.shard_names(kept.folder)) < 6
+
+
+def test_what_is_made_together_is_not_parted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "SHARD_BYTES", 1)
+    kept = Store(tmp_path, kind="things", parameters={})
+    kept.add_batches([[("a", noise(0)), ("b", noise(1))], [("c", noise(2))]])
+    held = [set(store.read_shard(kept.folder, name).entries) for name in store.shard_names(kept.folder)]
+    assert sorted(held, key=len) == [{"c"}, {"a", "b"}]
+
+
+def test_the_folder_tells_when_it_was_used(tmp_path: Path) -> None:
+    folder = Store(tmp_path, kind="things", parameters={}).folder
+    os.utime(folder, (0, 0))
+    Store(tmp_path, kind="things", parameters={})
+    assert time.time() - folder.stat().st_mtime < 60
+
+
 def test_nothing_to_add(tmp_path: Path) -> None:
     kept = Store(tmp_path, kind="things", parameters={})
     kept.add([])
@@ -235,7 +275,19 @@ def truncate(path: Path, length: int) -> None:
     path.write_bytes(path.read_bytes()[:length])
 
 
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
 def damages() -> Iterator[tuple[str, Any]]:
+    yield "a bit of the samples", lambda npy, index: flip(npy, 5000)
+    yield (
+        "a bit of an offset",
+        lambda npy, index: index.write_text(index.read_text().replace('"offset": 0', '"offset": 1')),
+    )
+    yield "a bit of a digest", lambda npy, index: flip(index, -10)
     yield "no index", lambda npy, index: index.unlink()
     yield "no arrays", lambda npy, index: npy.unlink()
     yield "arrays cut off", lambda npy, index: truncate(npy, 5000)
@@ -257,13 +309,19 @@ def damages() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("damage", [damage for _, damage in damages()], ids=[name for name, _ in damages()])
-def test_a_damaged_shard_is_made_again(tmp_path: Path, reads: list[str], damage: Any) -> None:
+def test_a_damaged_shard_is_said_and_made_again(
+    tmp_path: Path, reads: list[str], caplog: pytest.LogCaptureFixture, damage: Any
+) -> None:
     utterances = write_clips(tmp_path / "clips", 3)
     before = load(utterances, tmp_path / "store")
     whole = {path.name: path.read_bytes() for path in (tmp_path / "store").rglob("*.npy")}
     reads.clear()
-    damage(shards(tmp_path / "store", "npy")[0], shards(tmp_path / "store", "json")[0])
+    [npy], [index] = (shards(tmp_path / "store", ending) for ending in ("npy", "json"))
+    damage(npy, index)
+    is_said = index.exists()  # without an index it is what a killed writer leaves
     after = load(utterances, tmp_path / "store")
+    assert caplog.text.count(f"{npy} was damaged; what it held is made again") == is_said
+    caplog.clear()
     assert_content(after, utterances)
     assert after.digests == before.digests
     assert sorted(reads) == ["00", "01", "02"]
@@ -271,6 +329,7 @@ def test_a_damaged_shard_is_made_again(tmp_path: Path, reads: list[str], damage:
     reads.clear()
     assert_content(load(utterances, tmp_path / "store"), utterances)
     assert reads == []
+    assert not caplog.text
 
 
 def test_only_the_damaged_shard_is_made_again(

@@ -97,7 +97,7 @@ def _compute(
             store.add_batches(made)
     took = time.monotonic() - started
     log.info(
-        "computed the features of %d clips in %.0f s: %.1f clips a second, %.0f MB",
+        "computed the features of %d clips in %.0f s: %.1f clips a second, %.1f MB",
         *(len(seconds), took, len(seconds) / took, n_bytes / 1e6),
     )
 
@@ -176,12 +176,12 @@ def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: M
     needed = sum(seconds.values()) * feature.frame_rate * feature.n_bands * np.dtype(DTYPE).itemsize / 1e6
     free = shutil.disk_usage(store.folder).free / 1e6
     log.info(
-        "features of %d of %d clips are to be computed: about %.0f MB in %s, where %.0f MB are free",
+        "features of %d of %d clips are to be computed: about %.1f MB in %s, where %.1f MB are free",
         *(len(seconds), n_all, needed, store.folder, free),
     )
     if needed > free:
         raise StoreError(
-            f"paths.store: the features need about {needed:.0f} MB in {store.folder}, where {free:.0f} MB are free;"
+            f"paths.store: the features need about {needed:.1f} MB in {store.folder}, where {free:.1f} MB are free;"
             " make room (scripts/store.py prune), or set paths.store=<folder>"
         )
 
