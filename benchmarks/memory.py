@@ -3,8 +3,8 @@
     python benchmarks/memory.py --folder <folder with 3 GB of room>
 
 Features of a base-size encoder are made up, random, of (768, about 100) in 16 bits a clip: as many clips as RAVDESS
-has, and ten times as many. A small recurrent network is trained on each. Prints for each epoch, in MB, the memory that is
-the process's own (RssAnon), and the part of the files that lies in memory because it was read (RssFile): the system
+has, and ten times as many. A small recurrent network is trained on each. Prints for each epoch, in MB, the memory that
+is the process's own (RssAnon), and the part of the files that lies in memory because it was read (RssFile): the system
 takes that back as soon as it needs it.
 """
 

@@ -141,6 +141,19 @@ def test_the_folder_tells_when_it_was_used(tmp_path: Path) -> None:
     assert time.time() - folder.stat().st_mtime < 60
 
 
+def test_stores_that_users_have_stay_valid(tmp_path: Path) -> None:
+    parameters = {"sample_rate": 16000, "top_db": None, "recipe": 1}
+    kept = Store(tmp_path, kind="waveforms", parameters=parameters)
+    kept.add([("a", np.arange(5, dtype=np.float32)), ("b", np.ones(3, np.float32))])
+    assert kept.folder.name == "waveforms-83437c8667d6628d"
+    [name] = store.shard_names(kept.folder)
+    assert name == "3dc9ae220222e2e156b2a5abb60d01c7"
+    assert json.loads((kept.folder / f"{name}.json").read_text()) == {
+        "a": {"offset": 0, "shape": [5], "digest": kept.digest("a")},
+        "b": {"offset": 5, "shape": [3], "digest": "0e2942e7550ae7f13719a89dd4ee4b8f"},
+    }
+
+
 def test_nothing_to_add(tmp_path: Path) -> None:
     kept = Store(tmp_path, kind="things", parameters={})
     kept.add([])
