@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,23 @@ def test_several_threads_compute_the_same(
         torch.set_num_threads(before)
     assert_same(frames, expected(recordings))
     assert len(computed(diary)) == N_CLIPS
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_tells_how_far_it_is(
+    feature: FrozenNoise,
+    recordings: Recordings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    is_terminal: bool,
+) -> None:
+    caplog.set_level(logging.INFO, "ser")
+    monkeypatch.setattr(extraction, "LINE_S", 0.0)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    load(feature, recordings, tmp_path / "store")
+    lines = re.findall(r"features of (\d+)/30 clips, [\d.]+ a second, \d+ s left", caplog.text)
+    assert lines == ([] if is_terminal else [str(n) for n in range(1, N_CLIPS + 1)])
 
 
 def test_frames_are_memory_mapped(feature: FrozenNoise, recordings: Recordings, tmp_path: Path) -> None:
