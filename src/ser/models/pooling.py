@@ -36,7 +36,7 @@ class LastPooling(nn.Module):
         self.bidirectional = bidirectional
 
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
-        last = frames[torch.arange(len(frames)), :, mask.sum(-1) - 1]  # (batch, size)
+        last = frames[torch.arange(len(frames), device=frames.device), :, mask.sum(-1) - 1]  # (batch, size)
         if not self.bidirectional:
             return last
         half = frames.shape[1] // 2
