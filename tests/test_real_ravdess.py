@@ -77,7 +77,7 @@ def test_the_identical_pair_is_found_and_kept_together(utterances: list[Utteranc
 def test_little_is_padding(
     top_db: float, hop: int, utterances: list[Utterance], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Of waveforms, and of frames of 10 ms: less than a tenth of the real ones; several tenths where order is random."""
+    """Of waveforms, and of frames of 10 ms: less than a tenth of what is real; over half of it in a random order."""
     store = tmp_path_factory.getbasetemp() / "padding"
     clips = load_recordings(utterances, store, sample_rate=16000, top_db=top_db).waveforms.values()
     lengths = np.array([len(clip) // hop for clip in clips])

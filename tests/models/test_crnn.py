@@ -90,7 +90,11 @@ def test_dropout_in_training_only(key: str) -> None:
     ("key", "value", "said"),
     [
         *[("channels", 0, "got 0"), ("kernel", 0, "got 0"), ("hidden", 0, "got 0"), ("layers", 0, "got 0")],
-        *[("dropout", 1.0, "got 1.0"), ("conv_dropout", -0.1, "got -0.1"), ("pools", [2, 0], "between 1 and 100; got 0")],
+        *[
+            ("dropout", 1.0, "got 1.0"),
+            ("conv_dropout", -0.1, "got -0.1"),
+            ("pools", [2, 0], "between 1 and 100; got 0"),
+        ],
         ("pools", [], "is empty"),
     ],
 )

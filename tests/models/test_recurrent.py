@@ -27,7 +27,7 @@ def torchs(recurrence: Recurrence, cell: Any, *, bidirectional: bool) -> nn.RNNB
     hidden = recurrence.size // (1 + bidirectional)
     reference: nn.RNNBase = cell(BANDS, hidden, n_layers, batch_first=True, bidirectional=bidirectional)
     for number, layer in enumerate(recurrence.layers):
-        for single, ending in zip(layer, ("", "_reverse"), strict=False):  # type: ignore[call-overload]
+        for single, ending in zip(layer.children(), ("", "_reverse"), strict=False):
             for name, weight in single.state_dict().items():
                 getattr(reference, name.replace("_l0", f"_l{number}{ending}")).data.copy_(weight)
     assert sum(p.numel() for p in reference.parameters()) == sum(p.numel() for p in recurrence.parameters())
@@ -60,7 +60,7 @@ def test_gradients_are_those_of_packed_sequences(model_class: Any) -> None:
     states, _ = pad_packed_sequence(reference(packed)[0], batch_first=True)
     (states.transpose(1, 2) * weights).sum().backward()
     for number, layer in enumerate(recurrence.layers):
-        for single, ending in zip(layer, ("", "_reverse"), strict=True):  # type: ignore[call-overload]
+        for single, ending in zip(layer.children(), ("", "_reverse"), strict=True):
             for name, parameter in single.named_parameters():
                 expected = getattr(reference, name.replace("_l0", f"_l{number}{ending}")).grad
                 torch.testing.assert_close(parameter.grad, expected, atol=1e-5, rtol=1e-4)

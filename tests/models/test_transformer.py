@@ -15,7 +15,9 @@ BANDS, CLASSES = 12, 5
 
 def make(**settings: Any) -> Transformer:
     torch.manual_seed(0)
-    return Transformer(**{"n_bands": BANDS, "n_classes": CLASSES, "size": 16, "heads": 2, "layers": 2, **settings}).eval()
+    return Transformer(
+        **{"n_bands": BANDS, "n_classes": CLASSES, "size": 16, "heads": 2, "layers": 2, **settings}
+    ).eval()
 
 
 def clips(*lengths: int) -> tuple[Tensor, Tensor]:

@@ -76,14 +76,15 @@ class Convolution(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, *, kernel: int, pool: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv1d(n_in, n_out, kernel, padding="same", bias=False)
+        self.convolution = nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2, bias=False)
         self.norm = BatchNorm1d(n_out)
         self.pool = pool
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, n_in, frames), zero in the padding -> (batch, n_out, frames / pool), and lengths, both rounded up."""
         mask = frame_mask(lengths, x.shape[-1])
-        x = F.relu(self.norm(self.convolution(x))) * mask[:, None]
+        x = self.convolution(x)[..., : x.shape[-1]]  # an even kernel gives a frame more
+        x = F.relu(self.norm(x)) * mask[:, None]
         if self.pool == 1:
             return x, lengths
         # After ReLU nothing is below zero, so padding never is the greatest of several frames.

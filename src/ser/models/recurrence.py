@@ -31,11 +31,9 @@ class Recurrence(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        n_directions = 2 if bidirectional else 1
-        self.size = n_directions * hidden
+        self.size = (1 + bidirectional) * hidden
         self.layers = nn.ModuleList(
-            nn.ModuleList(cell(n_in, hidden, batch_first=True) for _ in range(n_directions))
-            for n_in in [size, *[self.size] * (layers - 1)]
+            Layer(cell, n_in, hidden, bidirectional=bidirectional) for n_in in [size, *[self.size] * (layers - 1)]
         )
         self.dropout = nn.Dropout(dropout)
 
@@ -52,13 +50,25 @@ class Recurrence(nn.Module):
         x = x.transpose(1, 2)  # (batch, frames, size)
         # Frame numbers that turn the real frames around, and those of the padding too: done twice, nothing is changed.
         turned = (lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)) % x.shape[1]
-        for number, (forward, *backward) in enumerate(self.layers):  # type: ignore[misc]
-            if number > 0:
-                x = self.dropout(x)
-            states = [forward(x)[0]]
-            states += [_take(cell(_take(x, turned))[0], turned) for cell in backward]
-            x = torch.cat(states, dim=-1)
+        for number, layer in enumerate(self.layers):
+            x = layer(x if number == 0 else self.dropout(x), turned)
         return x.transpose(1, 2)
+
+
+class Layer(nn.Module):
+    """One layer in one direction or both."""
+
+    def __init__(self, cell: type[nn.LSTM | nn.GRU], size: int, hidden: int, *, bidirectional: bool) -> None:
+        super().__init__()
+        self.onward = cell(size, hidden, batch_first=True)
+        self.back = cell(size, hidden, batch_first=True) if bidirectional else None
+
+    def forward(self, x: Tensor, turned: Tensor) -> Tensor:
+        """(batch, frames, size) -> (batch, frames, n_directions * hidden); `turned` (batch, frames) as above."""
+        states: Tensor = self.onward(x)[0]
+        if self.back is None:
+            return states
+        return torch.cat([states, _take(self.back(_take(x, turned))[0], turned)], dim=-1)
 
 
 def _take(x: Tensor, places: Tensor) -> Tensor:

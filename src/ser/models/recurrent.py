@@ -1,4 +1,4 @@
-"""Recurrent networks over the frames: LSTM (Hochreiter, Schmidhuber 1997) and GRU (Cho et al. 2014, arXiv 1406.1078)."""
+"""Recurrent networks over the frames."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -56,10 +56,12 @@ class _Recurrent(Model):
 
 
 class LSTM(_Recurrent):
-    __doc__ = f"Long short-term memory. {_Recurrent.__doc__}"
+    """Long short-term memory (Hochreiter, Schmidhuber 1997, doi 10.1162/neco.1997.9.8.1735), as `_Recurrent` says."""
+
     cell = nn.LSTM
 
 
 class GRU(_Recurrent):
-    __doc__ = f"Gated recurrent unit. {_Recurrent.__doc__}"
+    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), as `_Recurrent` says."""
+
     cell = nn.GRU
