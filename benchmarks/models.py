@@ -72,9 +72,8 @@ def measure(name: str) -> None:
 
 
 def main() -> None:
-    print(
-        "| model | million weights | ms a training step | s for ten minutes | MB for ten minutes |\n|---|---|---|---|---|"
-    )
+    print("| model | million weights | ms a training step | s for ten minutes | MB for ten minutes |")
+    print("|---|---|---|---|---|", flush=True)
     for path in sorted((conf_dir() / "model").glob("*.yaml")):
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(path.stem,))
         process.start()
