@@ -139,7 +139,7 @@ def composing() -> Iterator[None]:
 
 HOMES = {
     **{"corpus": "corpora", "split": "protocols", "feature": "features", "augment": "augmentation"},
-    **{"model": "training", "optim": "training", "trainer": "training", "experiment": "training"},
+    **{"model": "models", "optim": "training", "trainer": "training", "experiment": "training"},
 }
 
 

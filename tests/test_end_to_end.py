@@ -204,3 +204,19 @@ def test_the_command_of_the_readme_in_a_process_of_its_own(speech: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     assert "Warning" not in done.stderr, done.stderr
+
+
+MODELS = {
+    "lstm": ["model=lstm", "model.hidden=8", "model.pool=last", "loss.name=nll", "loss.label_smoothing=0"],
+    "crnn": ["model=crnn", "model.channels=8", "model.hidden=8", "model.pools=[2, 3]", "trainer.precision=32"],
+}
+
+
+@pytest.mark.parametrize("overrides", MODELS.values(), ids=MODELS.keys())
+def test_models_over_sequences_train(overrides: list[str], command: Command) -> None:
+    outcome = command(*overrides, "feature=melspec", "feature.n_bands=32", "epochs=1", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
+    assert "Warning" not in outcome.output
+    loaded = EmotionRecognizer.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True).eval()
+    answers = loaded(torch.randn(2, 16_000), torch.tensor([16_000, 9_000]))
+    torch.testing.assert_close(answers.exp().sum(dim=1), torch.ones(2))

@@ -18,6 +18,14 @@ MISTAKES = {
     "added key in a typed section": (["+loss.smoothing=1"], ["loss.smoothing", "no such setting"]),
     "wrong type at the top": (["seed=abc"], ["seed", "abc"]),
     "wrong type in a component": (["model.width=wide"], ["model.width must be a whole number", "wide"]),
+    "a number for a list": (
+        ["model=crnn", "model.pools=2"],
+        ["model.pools must be a list: [a whole number, ...]; got 2"],
+    ),
+    "too few heads' worth": (
+        ["model=transformer", "model.size=30"],
+        ["model.size must be a multiple of model.heads=4"],
+    ),
     "wrong choice": (["model.depth=19"], ["model.depth", "10, 18, 34, 50", "19"]),
     "out of range": (["augment.mixup=-1"], ["augment.mixup", "between"]),
     "no GPU": (["trainer=gpu"], ["trainer=auto"]),

@@ -18,7 +18,6 @@ import torch
 from conftest import Command
 
 from ser.checkpoints import RandomState
-from ser.models.norm import BatchNorm2d
 from ser.models.resnet import ResNet
 
 # Nothing random but the order of the clips: the two processes draw numbers of their own.
@@ -98,14 +97,6 @@ def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
     assert worker.stdin is not None
     worker.stdin.close()
     assert worker.wait(timeout=60) != 0
-
-
-def test_batch_norm_alone_is_torchs() -> None:
-    torch.manual_seed(0)
-    ours, reference = BatchNorm2d(5), torch.nn.BatchNorm2d(5)
-    x = torch.randn(4, 5, 3, 7)
-    torch.testing.assert_close(ours(x), reference(x), rtol=0, atol=0)
-    torch.testing.assert_close(ours.running_var, reference.running_var, rtol=0, atol=0)
 
 
 def test_a_batch_of_one_value_a_channel_can_be_learnt_from() -> None:

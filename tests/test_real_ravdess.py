@@ -3,8 +3,10 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from conftest import Command
@@ -12,6 +14,7 @@ from conftest import Command
 from ser import audio
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import Ravdess
+from ser.data import LengthBatches
 from ser.recordings import Recordings, load_recordings
 from ser.splits import KFold, Random
 
@@ -67,6 +70,29 @@ def test_the_identical_pair_is_found_and_kept_together(utterances: list[Utteranc
         ):
             parts = {utterance.id: part for utterance, part in split.rows()}
             assert parts[first] == parts[second]
+
+
+@pytest.mark.parametrize("top_db", [20.0, 30.0])
+@pytest.mark.parametrize("hop", [1, 160])
+def test_little_is_padding(
+    top_db: float, hop: int, utterances: list[Utterance], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of waveforms, and of frames of 10 ms: less than a tenth of what is real; over half of it in a random order."""
+    store = tmp_path_factory.getbasetemp() / "padding"
+    clips = load_recordings(utterances, store, sample_rate=16000, top_db=top_db).waveforms.values()
+    lengths = np.array([len(clip) // hop for clip in clips])
+
+    def padding(batches: Iterable[list[int]]) -> float:
+        kept = [lengths[batch] for batch in batches]
+        real = sum(batch.sum() for batch in kept)
+        return float(sum(batch.max() * len(batch) for batch in kept) / real - 1)
+
+    shuffled = np.random.default_rng(0).permutation(len(lengths))
+    assert padding(shuffled[i : i + 32].tolist() for i in range(0, len(shuffled), 32)) > 0.5
+    for epoch in range(3):
+        batches = LengthBatches(lengths, 32, seed=0)
+        batches.set_epoch(epoch)
+        assert padding(batches) < 0.1
 
 
 def test_a_short_training_beats_chance_by_far(command: Command) -> None:

@@ -153,7 +153,13 @@ _WORDS = {
 
 def _wanted(hint: Any) -> str:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else [hint]
-    return " or ".join(_WORDS.get(option, str(option)) for option in options)
+    return " or ".join(_word(option) for option in options)
+
+
+def _word(hint: Any) -> str:
+    if typing.get_origin(hint) is list:
+        return f"a list: [{_word(typing.get_args(hint)[0])}, ...]"
+    return _WORDS.get(hint, str(hint))
 
 
 def _fits(value: Any, hint: Any) -> bool:

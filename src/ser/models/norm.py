@@ -21,8 +21,8 @@ class _SumOverProcesses(Function):
         return _SumOverProcesses.forward(ctx, gradients[0].contiguous())
 
 
-class BatchNorm2d(nn.BatchNorm2d):
-    """torch's BatchNorm2d, over the whole batch where several processes hold a part of it each.
+class _BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """torch's batch normalisation, over the whole batch where several processes hold a part of it each.
 
     torch's own SyncBatchNorm does so on GPUs only (and takes this one's place there, by Lightning's
     `sync_batchnorm`). A training batch that has a single value a channel cannot be normalised by itself and is
@@ -38,8 +38,9 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def _together(self, x: Tensor) -> Tensor:
         assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        others = [0, *range(2, x.ndim)]  # all dimensions but that of the channels
         count = torch.full((1,), x.numel() / x.shape[1], device=x.device)
-        sums = torch.cat([x.sum(dim=(0, 2, 3)), x.square().sum(dim=(0, 2, 3)), count])
+        sums = torch.cat([x.sum(dim=others), x.square().sum(dim=others), count])
         everywhere: Tensor = _SumOverProcesses.apply(sums)  # type: ignore[no-untyped-call]
         half = len(sums) // 2
         total, squares, n = everywhere[:half], everywhere[half:-1], everywhere[-1]
@@ -51,5 +52,14 @@ class BatchNorm2d(nn.BatchNorm2d):
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked.add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
-        normalized: Tensor = x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+        per_channel = (-1, *[1] * (x.ndim - 2))
+        normalized: Tensor = x * scale.view(per_channel) + (self.bias - mean * scale).view(per_channel)
         return normalized
+
+
+class BatchNorm1d(_BatchNorm, nn.BatchNorm1d):
+    """For sequences (batch, channels, frames)."""
+
+
+class BatchNorm2d(_BatchNorm, nn.BatchNorm2d):
+    """For pictures (batch, channels, bands, frames)."""

@@ -24,6 +24,25 @@ class AttentionPooling(nn.Module):
         return (frames * torch.softmax(scores, dim=-1)).sum(-1)
 
 
+class LastPooling(nn.Module):
+    """State at the end of a recurrence, in each of its directions: (batch, size, frames) -> (batch, size).
+
+    The first half of a bidirectional frame has read the clip forwards and ends at the last real frame; the second half
+    has read it backwards and ends at the first.
+    """
+
+    def __init__(self, *, bidirectional: bool) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        last = frames[torch.arange(len(frames), device=frames.device), :, mask.sum(-1) - 1]  # (batch, size)
+        if not self.bidirectional:
+            return last
+        half = frames.shape[1] // 2
+        return torch.cat([last[:, :half], frames[:, half:, 0]], dim=1)
+
+
 def pooling(name: str, size: int) -> nn.Module:
     """The pooling called `name` (average or attention) for vectors of `size`."""
     return AveragePooling() if name == "average" else AttentionPooling(size)

@@ -1,0 +1,84 @@
+"""Every model's size, time of a training step, and time and memory of a clip of ten minutes.
+
+    OMP_NUM_THREADS=1 python benchmarks/models.py
+
+Times are of one CPU core's work. The training step is of 32 clips of 2 s, 80 bands, 100 frames a second.
+"""
+
+import multiprocessing
+import resource
+import time
+from typing import Any
+
+import hydra.utils
+import torch
+import torch.nn.functional as F
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from ser import config
+from ser.models.base import Model
+from ser.paths import conf_dir
+
+N_BANDS, N_CLASSES = 80, 8
+BATCH, FRAMES, LONG = 32, 200, 60_000
+REPEATS = 5
+
+
+def make(name: str) -> Model | None:
+    """The model called `name`; None for one that listens to waveforms."""
+    config.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        settings: Any = OmegaConf.to_container(compose("train", overrides=[f"model={name}"]).model)
+    if hydra.utils.get_object(settings["_target_"]).takes_waveforms:
+        return None
+    model: Model = config.build("model", settings, n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES)
+    return model
+
+
+def step_ms(model: Model) -> float:
+    features, lengths = torch.randn(BATCH, N_BANDS, FRAMES), torch.full((BATCH,), FRAMES)
+    targets = torch.arange(BATCH) % N_CLASSES
+    times = []
+    for _ in range(1 + REPEATS):
+        started = time.process_time()
+        F.nll_loss(model.train()(features, lengths), targets).backward()
+        times.append(time.process_time() - started)
+    return 1000 * min(times)
+
+
+@torch.no_grad()
+def long_clip(model: Model) -> tuple[float, float]:
+    """Seconds, and megabytes beyond what was there."""
+    features, lengths = torch.randn(1, N_BANDS, LONG), torch.tensor([LONG])
+    before, started = peak_mb(), time.process_time()
+    model.eval()(features, lengths)
+    return time.process_time() - started, peak_mb() - before
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(name: str) -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = make(name)
+    if model is None:
+        return
+    long_s, long_mb = long_clip(model)  # first: the peak is of the process's whole life
+    size = sum(parameter.numel() for parameter in model.parameters())
+    print(f"| `{name}` | {size / 1e6:.3f} | {step_ms(model):.0f} | {long_s:.1f} | {long_mb:.0f} |", flush=True)
+
+
+def main() -> None:
+    print("| model | million weights | ms a training step | s for ten minutes | MB for ten minutes |")
+    print("|---|---|---|---|---|", flush=True)
+    for path in sorted((conf_dir() / "model").glob("*.yaml")):
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=(path.stem,))
+        process.start()
+        process.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Convolutions over time, recurrence, and attention over the frames."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ser.config import check_range
+from ser.errors import ConfigError
+from ser.frames import frame_mask
+from ser.models.base import Model
+from ser.models.norm import BatchNorm1d
+from ser.models.pooling import AttentionPooling
+from ser.models.recurrence import Recurrence
+
+
+class CRNN(Model):
+    """Convolutional recurrent network: 1-d convolutions, bidirectional GRU layers, masked attention, a linear layer.
+
+    Args:
+        channels: of every convolution.
+        kernel: width of the convolutions, in frames.
+        pools: a number for each convolution: of so many frames after it the greatest value is kept; 1 keeps all.
+        hidden: size of the recurrent state in each direction.
+        layers: recurrent layers.
+        conv_dropout: after each convolution.
+        dropout: between the recurrent layers, before the attention and before the output layer.
+        n_bands, n_channels, n_classes: see `Model`.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_bands: int,
+        n_classes: int,
+        n_channels: int = 1,
+        channels: int = 128,
+        kernel: int = 5,
+        pools: list[int] = [2, 2, 2],  # noqa: B006 (never changed)
+        hidden: int = 128,
+        layers: int = 2,
+        conv_dropout: float = 0.0,
+        dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        check_range("model.channels", channels, 1, 4096)
+        check_range("model.kernel", kernel, 1, 101)
+        if not pools:
+            raise ConfigError("model.pools is empty; name a number for each convolution, as in model.pools=[2,2,2]")
+        for pool in pools:
+            check_range("model.pools", pool, 1, 100)
+        check_range("model.hidden", hidden, 1, 4096)
+        check_range("model.layers", layers, 1, 16)
+        check_range("model.conv_dropout", conv_dropout, 0, 0.99)
+        check_range("model.dropout", dropout, 0, 0.99)
+        sizes = [n_bands, *[channels] * (len(pools) - 1)]
+        self.convolutions = nn.ModuleList(
+            Convolution(n_in, channels, kernel=kernel, pool=pool) for n_in, pool in zip(sizes, pools, strict=True)
+        )
+        self.conv_dropout = nn.Dropout(conv_dropout)
+        self.recurrence = Recurrence(nn.GRU, channels, hidden, layers=layers, dropout=dropout)
+        self.pool = AttentionPooling(self.recurrence.size)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(self.recurrence.size, n_classes)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        x = features
+        for convolution in self.convolutions:
+            x, lengths = convolution(x, lengths)
+            x = self.conv_dropout(x)
+        states = self.dropout(self.recurrence(x, lengths))
+        pooled = self.pool(states, frame_mask(lengths, states.shape[-1]))  # (batch, size)
+        return F.log_softmax(self.output(self.dropout(pooled)), dim=-1)
+
+
+class Convolution(nn.Module):
+    """Convolution over time, batch normalisation, ReLU and max-pooling; what is padding stays zero."""
+
+    def __init__(self, n_in: int, n_out: int, *, kernel: int, pool: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(n_in, n_out, kernel, padding=kernel // 2, bias=False)
+        self.norm = BatchNorm1d(n_out)
+        self.pool = pool
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, n_in, frames), zero in the padding -> (batch, n_out, frames / pool), and lengths, both rounded up."""
+        mask = frame_mask(lengths, x.shape[-1])
+        x = self.convolution(x)[..., : x.shape[-1]]  # an even kernel gives a frame more
+        x = F.relu(self.norm(x)) * mask[:, None]
+        if self.pool == 1:
+            return x, lengths
+        # After ReLU nothing is below zero, so padding never is the greatest of several frames.
+        return F.max_pool1d(x, self.pool, ceil_mode=True), lengths.add(self.pool - 1) // self.pool
