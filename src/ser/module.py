@@ -120,9 +120,10 @@ class EmotionRecognizer(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths))
-        if not self.feature.is_waveform:
+        changes_features = not self.feature.is_waveform
+        if changes_features:
             features, lengths = self.augment(features, lengths)
-        if self.augment.mixup:
+        if changes_features and self.augment.mixup:
             features, lengths, other, weight = self.augment.mix(features, lengths)
             log_probabilities = self.model(features, lengths)
             loss = weight * self._loss(log_probabilities, batch.targets)
