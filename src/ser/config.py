@@ -147,13 +147,14 @@ _WORDS = {
     str: "text",
     Path: "a path",
     bool: "true or false",
+    Mapping: "a mapping",
     type(None): "null",
 }
 
 
 def _wanted(hint: Any) -> str:
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else [hint]
-    return " or ".join(_WORDS.get(option, str(option)) for option in options)
+    return " or ".join(_WORDS.get(typing.get_origin(option) or option, str(option)) for option in options)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -170,6 +171,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, hint)
     if hint in (str, Path):
         return isinstance(value, str)
+    if typing.get_origin(hint) is Mapping:
+        return isinstance(value, Mapping)
     return True
 
 

@@ -68,6 +68,7 @@ class EmotionRecognizer(pl.LightningModule):
         self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
         self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
         self._check_pair()
+        self.hparams["model"] = {**model, **self.model.remembered()}
         self.make_optimizer = build("optim", optim)
         self.loss_name, self.label_smoothing, self.focal_gamma = (
             loss[key] for key in ("name", "label_smoothing", "focal_gamma")
@@ -83,6 +84,12 @@ class EmotionRecognizer(pl.LightningModule):
             raise ConfigError("feature=waveform goes with model=finetune alone; this model needs another feature")
         if self.model.takes_waveforms and not self.feature.is_waveform:
             raise ConfigError("model=finetune listens to the waveform itself; set feature=waveform")
+        rate = self.model.sample_rate
+        if rate is not None and rate != self.feature.sample_rate:
+            raise ConfigError(
+                f"feature.sample_rate={self.feature.sample_rate}: the model's encoder hears {rate} Hz; set"
+                f" feature.sample_rate={rate}"
+            )
         if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
             raise ConfigError(
                 "augment: waveforms cannot be changed in training where the feature is computed once for all epochs;"
@@ -103,6 +110,10 @@ class EmotionRecognizer(pl.LightningModule):
     def trained(self) -> nn.ModuleList:
         """The parts that training changes."""
         return nn.ModuleList([self.model, self.layer_sum])
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and self.trainer.ckpt_path is None:
+            self.model.begin()
 
     def on_fit_start(self) -> None:
         """Take the normalisation from the training part."""
