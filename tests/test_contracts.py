@@ -58,6 +58,7 @@ def make_model(name: str, feature: Feature) -> Model:
         n_channels=feature.n_channels,
         n_classes=N_CLASSES,
     )
+    model.begin()
     return model
 
 

@@ -108,16 +108,17 @@ class SpeechEncoder(nn.Module):
         made = description.transformers_config
         with _quiet():
             model = WhisperEncoder(made) if description.kind == "whisper" else AutoModel.from_config(made)
-        return cls(description, model).eval()
+        return cls(description, model.float()).eval()
 
     @property
     def layers(self) -> nn.ModuleList:
         """The transformer layers, from the lowest."""
-        layers: nn.ModuleList = self._transformer.layers
+        layers: nn.ModuleList = self.transformer.layers
         return layers
 
     @property
-    def _transformer(self) -> Any:
+    def transformer(self) -> Any:
+        """The part of transformers' model that comes after the projection of what was convolved; of Whisper, all."""
         return self.model if self.kind == "whisper" else self.model.encoder
 
     def freeze(self) -> "SpeechEncoder":
@@ -206,19 +207,20 @@ class SpeechEncoder(nn.Module):
                 else:
                     hidden = layer(hidden, attention)
             states.append(hidden)
-        if last == self.n_layers - 1 and self._has_final_norm:
-            states[-1] = self._transformer.layer_norm(states[-1])
+        if last == self.n_layers - 1 and self.has_final_norm:
+            states[-1] = self.transformer.layer_norm(states[-1])
         return [state[:, : max(counts)] for state in states]
 
     @property
-    def _has_final_norm(self) -> bool:
+    def has_final_norm(self) -> bool:
+        """Whether the last hidden state of all is normalised."""
         config = self.description.transformers_config
         return self.kind == "whisper" or bool(getattr(config, "do_stable_layer_norm", False))
 
     def _drops(self, index: int) -> bool:
         """LayerDrop. (Fan et al. 2020, arXiv 1909.11556) WavLM's first layer gives the others their position bias."""
         rate = self.model.config.encoder_layerdrop if self.kind == "whisper" else self.model.config.layerdrop
-        if not self.training or rate == 0 or (self.kind == "wavlm" and index == 0):
+        if not self.layers[index].training or rate == 0 or (self.kind == "wavlm" and index == 0):
             return False
         return bool(torch.rand([]) < rate)
 
@@ -254,13 +256,13 @@ class SpeechEncoder(nn.Module):
         if mask is not None:
             hidden = hidden * mask[..., None]
         hidden = hidden + self._positions(hidden, mask)
-        if not self._has_final_norm:
-            hidden = self._transformer.layer_norm(hidden)
-        return Front(self._transformer.dropout(hidden), mask, n_frames)
+        if not self.has_final_norm:
+            hidden = self.transformer.layer_norm(hidden)
+        return Front(self.transformer.dropout(hidden), mask, n_frames)
 
     def _positions(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
         """Positions by convolution, with silence beyond each clip's end for every convolution of it."""
-        embed = self._transformer.pos_conv_embed
+        embed = self.transformer.pos_conv_embed
         batch_norm = getattr(embed, "batch_norm", None)
         if mask is None or (batch_norm is None and self.kind != "data2vec-audio"):
             positions: Tensor = embed(hidden)
