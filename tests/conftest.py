@@ -1,11 +1,16 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
+import atexit
 import importlib.util
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -86,17 +91,32 @@ def make_encoder(name: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny encoder of each kind, and a text model: `encoders / "wavlm"`."""
+@cache
+def tiny_encoders() -> Path:
+    """A folder with a tiny encoder of each kind in `TINY`, and a text model."""
     from transformers import BertConfig, BertModel
 
-    root = tmp_path_factory.mktemp("encoders")
+    root = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     for name in TINY:
         make_encoder(name, root / name)
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
     BertModel(BertConfig(**sizes, vocab_size=20)).save_pretrained(root / "bert")
     return root
+
+
+def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
+    """A component's settings, with a tiny encoder of the same kind where they name one on the hub."""
+    if "checkpoint" not in settings:
+        return settings
+    kind = next(name for name in TINY if name in settings["checkpoint"])
+    return {**settings, "checkpoint": str(tiny_encoders() / kind)}
+
+
+@pytest.fixture(scope="session")
+def encoders() -> Path:
+    """`encoders / "wavlm"` is the folder of a tiny WavLM; so for each kind in `TINY`."""
+    return tiny_encoders()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import hydra.utils
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import without_hub
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
@@ -33,7 +34,7 @@ def settings(group: str, name: str) -> dict[str, Any]:
     config.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed: Any = OmegaConf.to_container(compose("train", overrides=[f"{group}={name}"])[group], resolve=True)
-    return composed
+    return without_hub(composed)
 
 
 @cache
