@@ -69,6 +69,7 @@ class EmotionRecognizer(pl.LightningModule):
         self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
         self._check_pair()
         self.hparams["model"] = {**model, **self.model.remembered()}
+        self._is_fresh = True  # no checkpoint has been loaded
         self.make_optimizer = build("optim", optim)
         self.loss_name, self.label_smoothing, self.focal_gamma = (
             loss[key] for key in ("name", "label_smoothing", "focal_gamma")
@@ -111,12 +112,16 @@ class EmotionRecognizer(pl.LightningModule):
         """The parts that training changes."""
         return nn.ModuleList([self.model, self.layer_sum])
 
-    def setup(self, stage: str) -> None:
-        if stage == "fit" and self.trainer.ckpt_path is None:
-            self.model.begin()
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._is_fresh = False
 
-    def on_fit_start(self) -> None:
-        """Take the normalisation from the training part."""
+    def on_train_start(self) -> None:
+        """Load pretrained weights, unless a checkpoint's are here, and take the normalisation from the training part.
+
+        Not in `on_fit_start`: a search for a learning rate is over by then.
+        """
+        if self._is_fresh:
+            self.model.begin()
         if self.feature.is_waveform:
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ class Model(nn.Module, ABC):
     sample_rate: int | None = None
 
     def begin(self) -> None:
-        """Load pretrained weights, if there are any: a training begins. One that goes on has them already."""
+        """Load pretrained weights, if there are any, where a training begins. One that goes on has trained ones."""
 
     def remembered(self) -> Mapping[str, Any]:
         """Settings, as plain JSON values, by which a checkpoint builds this model again without files elsewhere."""

@@ -80,10 +80,10 @@ class Finetune(Model):
         self.encoder = _empty(checkpoint)
         self.sample_rate = self.encoder.sample_rate
         highest = self.encoder.n_layers - 1
-        if isinstance(layer, int):
-            check_range("model.layer", layer, 0, highest)
+        if isinstance(layer, str):
+            check_choice("model.layer", layer, LAYERS)
         else:
-            check_choice("model.layer", layer, (*LAYERS, *range(highest + 1)))
+            check_range("model.layer", layer, 0, highest)
         self.layer = layer
         self.last = layer if isinstance(layer, int) else highest  # the highest hidden state that is needed
         check_range("model.freeze_layers", freeze_layers, 0, self.last)
@@ -96,6 +96,7 @@ class Finetune(Model):
         self.projection = nn.Linear(self.encoder.size, hidden)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, n_classes)
+        self.train()
 
     def _set_up_training(self, layerdrop: float | None, time_masking: bool | None) -> None:
         config = self.encoder.model.config
@@ -128,9 +129,12 @@ class Finetune(Model):
         return trained
 
     def begin(self) -> None:
-        if self.folder is not None:
+        if self.folder is None:
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what the checkpoint lacks (masked_spec_embed) is drawn alike in every process
             pretrained = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle)
-            self.encoder.load_state_dict(pretrained.state_dict())
+        self.encoder.load_state_dict(pretrained.state_dict())
 
     def remembered(self) -> Mapping[str, Any]:
         described = self.encoder.description
