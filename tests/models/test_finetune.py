@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser import audio
+from ser.data import Batch
 from ser.encoders import SpeechEncoder
 from ser.errors import ConfigError, EncoderError
 from ser.models.finetune import Finetune
@@ -226,6 +227,16 @@ def recognizer_of(folder: Path, **settings: Any) -> EmotionRecognizer:
         loss={"name": "cross_entropy", "label_smoothing": 0.0, "focal_gamma": 2.0},
         labels=["neutral", "sad", "angry"],
     )
+
+
+def test_features_are_not_augmented_for_there_are_none(encoders: Path) -> None:
+    recognizer = recognizer_of(encoders / "wav2vec2").eval()
+    recognizer.model.begin()
+    waveforms, lengths = clips()
+    batch = Batch(waveforms[:, 0], lengths, torch.tensor([0, 1, 2, 0]), torch.arange(4))
+    with pytest.warns(UserWarning, match="trainer"):  # nobody to log to
+        loss = recognizer.training_step(batch, 0)
+    torch.testing.assert_close(loss, F.nll_loss(recognizer(batch.inputs, batch.lengths), batch.targets))
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "wavlm", "whisper"])
