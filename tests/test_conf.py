@@ -10,6 +10,7 @@ from typing import Any
 
 import hydra.utils
 import pytest
+from conftest import without_hub
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf

@@ -97,9 +97,9 @@ def _download(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path
 
 def _conversion(checkpoint: str) -> str | None:
     """The revision of the converter's pull request, if there is one."""
-    from huggingface_hub import get_repo_discussions
+    from huggingface_hub import HfApi
 
-    for discussion in get_repo_discussions(checkpoint, author=CONVERTER, discussion_type="pull_request"):
+    for discussion in HfApi().get_repo_discussions(checkpoint, author=CONVERTER, discussion_type="pull_request"):
         if discussion.author == CONVERTER and discussion.title == CONVERSION and discussion.status == "open":
             return str(discussion.git_reference)
     return None

@@ -115,8 +115,8 @@ class Encoder(FrozenFeature):
                 if wanted != self.weights_hash:
                     raise EncoderError(
                         f"feature.checkpoint={self.checkpoint}: is another encoder than this checkpoint was trained"
-                        f" with (the hash of its weights is {self.weights_hash}, that of the other was {wanted}); name the"
-                        " folder or feature.revision of the other"
+                        f" with (the hash of its weights is {self.weights_hash}, that of the other was {wanted}); name"
+                        " the folder or feature.revision of the other"
                     )
                 encoder = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle).freeze()
                 _loaded[self] = encoder
