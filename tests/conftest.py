@@ -37,7 +37,7 @@ TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where t
 }
 TINY_WAV2VEC = {
     **{"num_hidden_layers": 3, "intermediate_size": 32, "conv_dim": [16] * 7, "vocab_size": 30},
-    **{"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2},
+    **{"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2, "layerdrop": 0.0},
 }
 
 FAST = ["model.depth=10", "model.width=8", "feature.n_bands=32", "epochs=2"]  # a network that trains in seconds
