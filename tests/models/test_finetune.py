@@ -314,6 +314,11 @@ class TestRefusals:
         with pytest.raises(EncoderError):
             make(encoders / folder)
 
+    @pytest.mark.parametrize("checkpoint", [{}, {"config": {}}, {"a": 1}])
+    def test_a_checkpoint_that_is_no_name(self, checkpoint: dict[str, Any]) -> None:
+        with pytest.raises(ConfigError, match=r"model\.checkpoint must be a hub id or a folder"):
+            Finetune(n_bands=1, n_classes=N_CLASSES, checkpoint=checkpoint)
+
     def test_another_sample_rate(self, encoders: Path) -> None:
         with pytest.raises(ConfigError, match=r"feature\.sample_rate=8000: the model's encoder hears 16000 Hz"):
             EmotionRecognizer(

@@ -1,6 +1,7 @@
 """A pretrained speech encoder that is trained along, with a small classifier on top."""
 
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
@@ -76,6 +77,8 @@ class Finetune(Model):
             self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
             described = Description.read(self.folder)
             checkpoint = {"config": described.config, "extractor": described.extractor}
+        elif checkpoint.keys() != {"config", "extractor"}:
+            raise ConfigError(f"model.checkpoint must be a hub id or a folder; got {dict(checkpoint)}")
         self.allow_pickle, self.encoder_lr = allow_pickle, encoder_lr
         self.encoder = _empty(checkpoint)
         self.sample_rate = self.encoder.sample_rate
@@ -168,9 +171,9 @@ class Finetune(Model):
     def _of_all(self, states: list[Tensor]) -> Tensor:
         """The hidden states (batch, frames, size) as one."""
         if self.scores is not None:
-            return torch.stack([w * state for w, state in zip(self.scores.softmax(0), states, strict=True)]).sum(0)
+            return reduce(torch.add, (w * state for w, state in zip(self.scores.softmax(0), states, strict=True)))
         if self.layer == "mean":
-            return torch.stack(states).mean(0)
+            return reduce(torch.add, states) / len(states)
         return states[-1]
 
 
