@@ -59,6 +59,11 @@ def test_a_short_clip_is_padded_to_one_frame(encoders: Path, name: str) -> None:
     states, n_frames = encoder(clip[None], torch.tensor([100]))
     assert n_frames.tolist() == [1]
     assert states[0].shape == (1, 1, encoder.size)
+    if name != "whisper":
+        extractor, model = (cls.from_pretrained(encoders / name) for cls in (AutoFeatureExtractor, AutoModel))
+        inputs = extractor(clip.numpy(), sampling_rate=16000, return_tensors="pt").input_values
+        expected = model.eval()(torch.nn.functional.pad(inputs, (0, field - 100))).last_hidden_state
+        torch.testing.assert_close(states[-1], expected, atol=1e-5, rtol=1e-4)
     together, counts = encoder(*batch([clip, noise(field + 5 * encoder.hop)[0]]))
     assert counts.tolist() == [1, 6]
     torch.testing.assert_close(together[-1][:1, :1], states[-1], atol=1e-5, rtol=1e-4)
