@@ -39,11 +39,8 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for chatty in ("httpx", "httpx2"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        if arguments.folder.exists():
-            raise EncoderError(f"{arguments.folder} exists; name another folder, nothing was changed")
+        refuse_existing(arguments.folder)
         source = fetch(arguments.id, arguments.revision, allow_pickle=arguments.allow_pickle)
         put(source, arguments.folder, allow_pickle=arguments.allow_pickle)
     except SerError as error:
@@ -54,6 +51,12 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"{arguments.folder} holds {arguments.id}; train with it:")
     print(f"  python train.py feature=wav2vec {shlex.quote(f'feature.checkpoint={arguments.folder}')}")
     return 0
+
+
+def refuse_existing(folder: Path) -> None:
+    """Refuse to write over something."""
+    if folder.exists():
+        raise EncoderError(f"{folder} exists; name another folder, nothing was changed")
 
 
 def put(source: Path, folder: Path, *, allow_pickle: bool) -> None:

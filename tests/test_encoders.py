@@ -59,6 +59,11 @@ def test_a_short_clip_is_padded_to_one_frame(encoders: Path, name: str) -> None:
     states, n_frames = encoder(clip[None], torch.tensor([100]))
     assert n_frames.tolist() == [1]
     assert states[0].shape == (1, 1, encoder.size)
+    if name != "whisper":
+        extractor, model = (cls.from_pretrained(encoders / name) for cls in (AutoFeatureExtractor, AutoModel))
+        inputs = extractor(clip.numpy(), sampling_rate=16000, return_tensors="pt").input_values
+        expected = model.eval()(torch.nn.functional.pad(inputs, (0, field - 100))).last_hidden_state
+        torch.testing.assert_close(states[-1], expected, atol=1e-5, rtol=1e-4)
     together, counts = encoder(*batch([clip, noise(field + 5 * encoder.hop)[0]]))
     assert counts.tolist() == [1, 6]
     torch.testing.assert_close(together[-1][:1, :1], states[-1], atol=1e-5, rtol=1e-4)
@@ -261,3 +266,22 @@ def test_a_pickle_is_read_where_it_is_allowed_and_runs_no_code(encoders: Path, t
     torch.save({"weight": Path("code")}, folder / "pytorch_model.bin")
     with pytest.raises(EncoderError, match="the weights cannot be loaded"):
         SpeechEncoder.load(folder, allow_pickle=True)
+
+
+@pytest.mark.parametrize("name", ["wav2vec2", "wavlm", "whisper"])
+def test_published_checkpoints_have_heads_and_older_names(encoders: Path, tmp_path: Path, name: str) -> None:
+    """A head on top, whose weights are not needed, and torch's former names for normalised weights."""
+    from safetensors.torch import load_file, save_file
+
+    prefix = "model" if name == "whisper" else name
+    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    tensors = {"lm_head.weight": torch.zeros(30, 24), "lm_head.bias": torch.zeros(30)}
+    for key, tensor in load_file(encoders / name / "model.safetensors").items():
+        for new, old in older.items():
+            key = key.replace(new, old)
+        tensors[f"{prefix}.{key}"] = tensor
+    assert name == "whisper" or any(key.endswith("weight_g") for key in tensors)
+    shutil.copytree(encoders / name, tmp_path / name)
+    save_file(tensors, tmp_path / name / "model.safetensors", {"format": "pt"})
+    ours, plain = SpeechEncoder.load(tmp_path / name).state_dict(), SpeechEncoder.load(encoders / name).state_dict()
+    torch.testing.assert_close(ours, plain, atol=0, rtol=0)

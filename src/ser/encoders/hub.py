@@ -68,6 +68,8 @@ def _cached(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path |
 def _download(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path:
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 
+    for chatty in ("httpx", "httpx2"):  # a line for every request
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     files = HfApi().model_info(checkpoint, revision=revision).siblings or []
     names = {file.rfilename for file in files}
     if CONFIG not in names:
@@ -116,13 +118,13 @@ def _asking(checkpoint: str, revision: str | None) -> Iterator[None]:
     except errors.GatedRepoError:
         raise EncoderError(
             f"{checkpoint}: its owner wants you to agree to terms first: {constants.ENDPOINT}/{checkpoint}, then"
-            " `hf auth login`"
+            " hf auth login"
         ) from None
     except errors.RevisionNotFoundError:
         raise EncoderError(f"{checkpoint}: the hub has no revision {revision} of it") from None
     except errors.RepositoryNotFoundError:
         raise EncoderError(
-            f"{checkpoint}: there is no such folder, and no such id on the hub (or it is private: `hf auth login`)"
+            f"{checkpoint}: there is no such folder, and no such id on the hub (or it is private: hf auth login)"
         ) from None
     except errors.HFValidationError:
         raise EncoderError(
@@ -131,7 +133,7 @@ def _asking(checkpoint: str, revision: str | None) -> Iterator[None]:
     except (errors.LocalEntryNotFoundError, ConnectionError, httpx.TransportError):
         raise EncoderError(
             f"{checkpoint}: the hub cannot be reached, and there is no copy here; on a machine with network, run"
-            f" `python scripts/fetch_encoder.py {checkpoint} FOLDER`, bring FOLDER here, and set"
+            f" python scripts/fetch_encoder.py {checkpoint} FOLDER, bring FOLDER here, and set"
             " feature.checkpoint=FOLDER (or model.checkpoint=FOLDER)"
         ) from None
     except errors.HfHubHTTPError as error:

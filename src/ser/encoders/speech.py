@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,21 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.nn.utils.rnn import pad_sequence
 
+from ser.encoders import wavlm
 from ser.encoders.folder import CONTEXT_S, PICKLED, Description, weight_files
+from ser.encoders.fronts import convolutional_front, has_final_norm, log_mel_front, normalized
 from ser.errors import EncoderError
 from ser.frames import frame_mask
-
-NORM_EPS = 1e-7  # under the root of the variance, as in transformers' Wav2Vec2FeatureExtractor
-
-
-class Front(NamedTuple):
-    """What the transformer layers are given: hidden states (batch, frames, size), which frames are real (batch,
-    frames), or None where all are, and how many each clip has.
-    """
-
-    hidden: Tensor
-    mask: Tensor | None
-    counts: list[int]
 
 
 class SpeechEncoder(nn.Module):
@@ -49,6 +39,8 @@ class SpeechEncoder(nn.Module):
         super().__init__()
         self.description = description
         self.model: Any = model
+        if self.description.kind == "wavlm":
+            wavlm.attend_fast(model)
         self.kind, self.size, self.n_layers = description.kind, description.size, description.n_layers
         self.sample_rate, self.hop, self.frame_rate = description.sample_rate, description.hop, description.frame_rate
         if self.kind == "whisper":
@@ -152,25 +144,16 @@ class SpeechEncoder(nn.Module):
             model has one. And the numbers of frames (batch,).
         """
         last = self.n_layers - 1 if last is None else last
-        n_samples = lengths.tolist()
-        longest = max(*n_samples, self.description.receptive_field)
+        n_samples = lengths.clamp(min=self.description.receptive_field).tolist()
+        longest = max(n_samples)
         waveforms = F.pad(waveforms, (0, longest - waveforms.shape[1]))
-        waveforms = self._normalized(waveforms, lengths)
+        wants_norm = self.kind != "whisper" and self.description.extractor.get("do_normalize", True)
+        waveforms = normalized(waveforms, lengths) if wants_norm else waveforms * frame_mask(lengths, longest)
         if longest <= self.description.window:
             return self._states(waveforms, n_samples, last), self.n_frames(lengths)
         clips = [self._windows(row[None, :length], last) for row, length in zip(waveforms, n_samples, strict=True)]
         states = [pad_sequence([clip[i][0] for clip in clips], batch_first=True) for i in range(last + 1)]
         return states, self.n_frames(lengths)
-
-    def _normalized(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
-        """Silence after each clip's end, and mean 0 and deviation 1 where the checkpoint's extractor wants it."""
-        mask = frame_mask(lengths, waveforms.shape[1])
-        waveforms = waveforms * mask
-        if self.kind == "whisper" or not self.description.extractor.get("do_normalize", True):
-            return waveforms
-        centred = (waveforms - waveforms.sum(1, keepdim=True) / lengths[:, None]) * mask
-        variance = centred.square().sum(1, keepdim=True) / lengths[:, None]
-        return centred / (variance + NORM_EPS).sqrt()
 
     def _windows(self, waveform: Tensor, last: int) -> list[Tensor]:
         """Hidden states of one clip (1, samples) of any length."""
@@ -183,20 +166,19 @@ class SpeechEncoder(nn.Module):
         while done < total:
             first = max(done - context, 0)
             part = waveform[:, first * self.hop : first * self.hop + window]
-            states = self._states(self._at_least_a_frame(part), [part.shape[1]], last)
+            states = self._states(part, [part.shape[1]], last)
             at_end = first + whole >= total
             until = total if at_end else first + whole - context
             pieces.append([state[:, done - first : until - first] for state in states])
             done = until
         return [torch.cat(parts, dim=1) for parts in zip(*pieces, strict=True)]
 
-    def _at_least_a_frame(self, waveforms: Tensor) -> Tensor:
-        return F.pad(waveforms, (0, max(self.description.receptive_field - waveforms.shape[1], 0)))
-
     def _states(self, waveforms: Tensor, n_samples: Sequence[int], last: int) -> list[Tensor]:
         """Hidden states of normalised clips that fit into a window."""
-        front = self._log_mel(waveforms, n_samples) if self.kind == "whisper" else self._convolved(waveforms, n_samples)
-        hidden, mask, counts = front
+        if self.kind == "whisper":
+            hidden, mask, counts = log_mel_front(self.model, self.extractor, self.filters, waveforms, n_samples)
+        else:
+            hidden, mask, counts = convolutional_front(self.model, waveforms, n_samples)
         states = [hidden]
         attention = self._attention_mask(hidden, mask)
         bias: Tensor | None = None
@@ -214,8 +196,7 @@ class SpeechEncoder(nn.Module):
     @property
     def has_final_norm(self) -> bool:
         """Whether the last hidden state of all is normalised."""
-        config = self.description.transformers_config
-        return self.kind == "whisper" or bool(getattr(config, "do_stable_layer_norm", False))
+        return has_final_norm(self.model.config)
 
     def _drops(self, index: int) -> bool:
         """LayerDrop. (Fan et al. 2020, arXiv 1909.11556) WavLM's first layer gives the others their position bias."""
@@ -231,79 +212,6 @@ class SpeechEncoder(nn.Module):
 
         wide: Tensor | None = create_bidirectional_mask(self.model.config, hidden, mask)
         return wide
-
-    def _convolved(self, waveforms: Tensor, n_samples: Sequence[int]) -> Front:
-        """Convolutions over the waveform, projection, and positions by convolution."""
-        hidden = waveforms[:, None]  # (batch, channels, frames)
-        config = self.model.config
-        counts = torch.tensor(n_samples).clamp(min=self.description.receptive_field)
-        for layer, kernel, stride in zip(
-            self.model.feature_extractor.conv_layers, config.conv_kernel, config.conv_stride, strict=True
-        ):
-            counts = (counts - kernel) // stride + 1
-            if isinstance(getattr(layer, "layer_norm", None), nn.GroupNorm):
-                hidden = layer.activation(_norm_of_each(layer.layer_norm, layer.conv(hidden), counts.tolist()))
-            else:
-                hidden = layer(hidden)
-        n_frames = counts.tolist()
-        hidden = self.model.feature_projection(hidden.transpose(1, 2))  # (batch, frames, size)
-        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-        mask = None
-        if min(n_frames) < hidden.shape[1]:
-            mask = frame_mask(counts.to(hidden.device), hidden.shape[1])
-        if self.training and hidden.shape[1] >= config.mask_time_length:
-            hidden = self.model._mask_hidden_states(hidden, attention_mask=mask)
-        if mask is not None:
-            hidden = hidden * mask[..., None]
-        hidden = hidden + self._positions(hidden, mask)
-        if not self.has_final_norm:
-            hidden = self.transformer.layer_norm(hidden)
-        return Front(self.transformer.dropout(hidden), mask, n_frames)
-
-    def _positions(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
-        """Positions by convolution, with silence beyond each clip's end for every convolution of it."""
-        embed = self.transformer.pos_conv_embed
-        batch_norm = getattr(embed, "batch_norm", None)
-        if mask is None or (batch_norm is None and self.kind != "data2vec-audio"):
-            positions: Tensor = embed(hidden)
-            return positions
-        frames = hidden.transpose(1, 2)  # (batch, size, frames)
-        if batch_norm is not None:
-            frames = embed.activation(embed.padding(embed.conv(batch_norm(frames) * mask[:, None])))
-        else:
-            for layer in embed.layers:
-                frames = layer(frames * mask[:, None])
-        return frames.transpose(1, 2)
-
-    def _log_mel(self, waveforms: Tensor, n_samples: Sequence[int]) -> Front:
-        """Whisper's input: a log-mel spectrogram of a whole window, silence after the clip. (Radford et al. 2022,
-        arXiv 2212.04356)
-        """
-        extractor, model = self.extractor, self.model
-        waveforms = F.pad(waveforms, (0, self.description.window - waveforms.shape[1]))
-        with torch.autocast(waveforms.device.type, enabled=False):
-            window = torch.hann_window(extractor.n_fft, device=waveforms.device)
-            spectrum = torch.stft(
-                waveforms.float(), extractor.n_fft, extractor.hop_length, window=window, return_complex=True
-            )
-            mel = self.filters @ spectrum[..., :-1].abs().square()  # (batch, bands, frames)
-            levels = mel.clamp(min=1e-10).log10()
-            levels = torch.maximum(levels, levels.amax(dim=(1, 2), keepdim=True) - 8)
-            levels = (levels + 4) / 4
-        hidden = F.gelu(model.conv2(F.gelu(model.conv1(levels)))).transpose(1, 2)  # (batch, frames, size)
-        hidden = hidden + model.embed_positions.weight
-        hidden = F.dropout(hidden, p=model.dropout, training=self.training)
-        return Front(hidden, None, [-(-n // self.hop) for n in n_samples])
-
-
-def _norm_of_each(norm: nn.GroupNorm, frames: Tensor, counts: Sequence[int]) -> Tensor:
-    """Group normalisation of (batch, channels, frames), each clip by its own real frames."""
-    longest = frames.shape[-1]
-    if min(counts) == longest:
-        normalized: Tensor = norm(frames)
-        return normalized
-    rows = [F.pad(norm(row[None, :, :count]), (0, longest - count)) for row, count in zip(frames, counts, strict=True)]
-    return torch.cat(rows)
 
 
 @contextmanager

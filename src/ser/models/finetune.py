@@ -166,7 +166,8 @@ class Finetune(Model):
             if self.training and torch.distributed.is_initialized():
                 # Every process awaits gradients of every parameter, of layers too that this one has left out.
                 scores = scores + 0 * sum(p.sum() for p in self.encoder.parameters() if p.requires_grad)
-            return F.log_softmax(scores, dim=-1)
+            log_probabilities: Tensor = F.log_softmax(scores, dim=-1)
+            return log_probabilities
 
     def _of_all(self, states: list[Tensor]) -> Tensor:
         """The hidden states (batch, frames, size) as one."""
