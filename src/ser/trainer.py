@@ -146,8 +146,7 @@ def _quieten() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # Clips come from a memory map: loading needs no worker processes on a CPU.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # Of model=finetune: frozen parts are meant to be in evaluation mode, and WavLM has masks of two kinds.
-    warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
+    # Of model=finetune: what is frozen is meant to be in evaluation mode.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated.*")

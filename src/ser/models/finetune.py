@@ -172,10 +172,13 @@ class Finetune(Model):
     def _of_all(self, states: list[Tensor]) -> Tensor:
         """The hidden states (batch, frames, size) as one."""
         if self.scores is not None:
-            return reduce(torch.add, (w * state for w, state in zip(self.scores.softmax(0), states, strict=True)))
-        if self.layer == "mean":
-            return reduce(torch.add, states) / len(states)
-        return states[-1]
+            weights = self.scores.softmax(0)
+        elif self.layer == "mean":
+            weights = states[0].new_full((len(states),), 1 / len(states))
+        else:
+            return states[-1]
+        total: Tensor = reduce(torch.add, [weight * state for weight, state in zip(weights, states, strict=True)])
+        return total
 
 
 def _empty(described: Mapping[str, Any]) -> SpeechEncoder:
