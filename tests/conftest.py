@@ -1,11 +1,16 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
+import atexit
 import importlib.util
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +21,24 @@ from ser import train
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
+
+TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
+    "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},
+    "wav2vec2-stable": {"hidden_size": 24, "num_attention_heads": 2, "feat_extract_norm": "layer", "conv_bias": True}
+    | {"do_stable_layer_norm": True},
+    "hubert": {"hidden_size": 24, "num_attention_heads": 2},
+    "wavlm": {"hidden_size": 24, "num_attention_heads": 2},
+    "data2vec-audio": {"hidden_size": 24, "num_attention_heads": 2, "conv_pos_kernel_size": 5},
+    "unispeech-sat": {"hidden_size": 24, "num_attention_heads": 2},
+    "whisper": {"d_model": 24, "encoder_attention_heads": 2, "decoder_attention_heads": 2, "num_mel_bins": 16}
+    | {"encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "decoder_layers": 1, "encoder_layers": 3, "vocab_size": 60}
+    | {"max_source_positions": 100, "bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 1}
+    | {"decoder_start_token_id": 1},
+}
+TINY_WAV2VEC = {
+    **{"num_hidden_layers": 3, "intermediate_size": 32, "conv_dim": [16] * 7, "vocab_size": 30},
+    **{"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2, "layerdrop": 0.0},
+}
 
 FAST = ["model.depth=10", "model.width=8", "feature.n_bands=32", "epochs=2"]  # a network that trains in seconds
 
@@ -43,6 +66,57 @@ def load_script(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def make_encoder(name: str, folder: Path) -> Path:
+    """Save an encoder of `TINY` with random weights, as save_pretrained does."""
+    from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+    kind = name.removesuffix("-stable")
+    settings = TINY[name] if kind == "whisper" else {**TINY_WAV2VEC, **TINY[name]}
+    if kind == "data2vec-audio":
+        settings["num_conv_pos_embeddings"] = 3
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModel.from_config(AutoConfig.for_model(kind, **settings)).eval()
+        for parameter in model.parameters():
+            if parameter.ndim == 1:  # norms and biases say nothing as they are made
+                parameter.data += 0.1 * torch.randn_like(parameter)
+    model.save_pretrained(folder)
+    if kind == "whisper":
+        extractor = WhisperFeatureExtractor(feature_size=16, chunk_length=2)
+    else:
+        extractor = Wav2Vec2FeatureExtractor(do_normalize=name != "hubert")
+    extractor.save_pretrained(folder)
+    return folder
+
+
+@cache
+def tiny_encoders() -> Path:
+    """A folder with a tiny encoder of each kind in `TINY`, and a text model."""
+    from transformers import BertConfig, BertModel
+
+    root = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    for name in TINY:
+        make_encoder(name, root / name)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    BertModel(BertConfig(**sizes, vocab_size=20)).save_pretrained(root / "bert")
+    return root
+
+
+def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
+    """A component's settings, with a tiny encoder of the same kind where they name one on the hub."""
+    if "checkpoint" not in settings:
+        return settings
+    kind = next(name for name in TINY if name in settings["checkpoint"])
+    return {**settings, "checkpoint": str(tiny_encoders() / kind)}
+
+
+@pytest.fixture(scope="session")
+def encoders() -> Path:
+    """`encoders / "wavlm"` is the folder of a tiny WavLM; so for each kind in `TINY`."""
+    return tiny_encoders()
 
 
 @pytest.fixture(scope="session")

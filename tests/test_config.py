@@ -47,6 +47,7 @@ WRONG = [
     ("feature", {**MEL, "sample_rate": [16000]}, "sample_rate"),
     ("model", {**NET, "pool": 1}, "pool"),
     ("model", {**NET, "dropout": "0.1"}, "dropout"),
+    ("model", {"_target_": "ser.models.finetune.Finetune", "checkpoint": 5}, "checkpoint"),
     ("split", {**KFOLD, "fold": True}, "fold"),
     ("split", {**KFOLD, "fold": 1.0}, "fold"),
     ("split", {**KFOLD, "fold": None}, "fold"),

@@ -2,12 +2,14 @@
 
 import inspect
 from functools import cache
+from itertools import product
 from typing import Any
 
 import hydra.utils
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import without_hub
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
@@ -32,7 +34,13 @@ def settings(group: str, name: str) -> dict[str, Any]:
     config.register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed: Any = OmegaConf.to_container(compose("train", overrides=[f"{group}={name}"])[group], resolve=True)
-    return composed
+    return without_hub(composed)
+
+
+@cache
+def target_of(group: str, name: str) -> Any:
+    """The class of a component."""
+    return hydra.utils.get_object(settings(group, name)["_target_"])
 
 
 @cache
@@ -51,6 +59,7 @@ def make_model(name: str, feature: Feature) -> Model:
         n_channels=feature.n_channels,
         n_classes=N_CLASSES,
     )
+    model.begin()
     return model
 
 
@@ -68,6 +77,8 @@ def normalized(name: str) -> tuple[Tensor, Tensor]:
     feature = make_feature(name)
     with torch.no_grad():
         frames, n_frames = feature(*noise(feature.sample_rate))
+        if feature.is_waveform:
+            return frames, n_frames
         normalization = Normalization(feature.n_bands)
         normalization.fit([(frames, n_frames)])
         features: Tensor = normalization(frames, n_frames)
@@ -76,6 +87,19 @@ def normalized(name: str) -> tuple[Tensor, Tensor]:
 
 features = pytest.mark.parametrize("feature_name", names("feature"))
 models = pytest.mark.parametrize("model_name", names("model"))
+
+
+def go_together(feature_name: str, model_name: str) -> bool:
+    """A model takes either waveforms or frames."""
+    is_waveform: bool = target_of("feature", feature_name).is_waveform
+    takes_waveforms: bool = target_of("model", model_name).takes_waveforms
+    return is_waveform == takes_waveforms
+
+
+pairs = pytest.mark.parametrize(
+    ("feature_name", "model_name"),
+    [pair for pair in product(names("feature"), names("model")) if go_together(*pair)],
+)
 
 
 @features
@@ -138,13 +162,12 @@ def test_feature_of_constant_samples_is_finite(feature_name: str) -> None:
 
 @models
 def test_a_model_takes_what_the_code_gives(model_name: str) -> None:
-    target = hydra.utils.get_object(settings("model", model_name)["_target_"])
+    target = target_of("model", model_name)
     assert issubclass(target, Model)
     assert {"n_bands", "n_channels", "n_classes"} <= inspect.signature(target).parameters.keys()
 
 
-@features
-@models
+@pairs
 @torch.no_grad()
 def test_model_padding_changes_nothing(feature_name: str, model_name: str) -> None:
     model = make_model(model_name, make_feature(feature_name)).eval()
@@ -159,8 +182,7 @@ def test_model_padding_changes_nothing(feature_name: str, model_name: str) -> No
         torch.testing.assert_close(alone[0], result, atol=1e-4, rtol=1e-4)
 
 
-@features
-@models
+@pairs
 def test_model_gradients_flow(feature_name: str, model_name: str) -> None:
     model = make_model(model_name, make_feature(feature_name)).train()
     frames, n_frames = normalized(feature_name)
@@ -173,8 +195,7 @@ def test_model_gradients_flow(feature_name: str, model_name: str) -> None:
     assert sum(float(parameter.grad.abs().sum()) > 0 for parameter in trained.values()) > 0.95 * len(trained)  # type: ignore[union-attr]
 
 
-@features
-@models
+@pairs
 @torch.no_grad()
 def test_model_takes_the_shortest_clip(feature_name: str, model_name: str) -> None:
     feature = make_feature(feature_name)

@@ -58,6 +58,34 @@ def test_weight_decay_on_matrices_and_kernels_only(kind: type[OneCycle]) -> None
 
 
 @pytest.mark.parametrize("kind", [OneCycle, Cosine])
+def test_a_part_with_a_rate_of_its_own_rises_to_that(kind: type[OneCycle]) -> None:
+    module = network()
+    own = module[0]  # type: ignore[index]
+    optimizer, schedule = kind(lr=0.02, weight_decay=0.3)(module, 40, {own: 0.0005})
+    highest = dict.fromkeys(module.parameters(), 0.0)
+    told = []
+    for _ in range(40):
+        told.append(optimizer.param_groups[0]["lr"])
+        for group in optimizer.param_groups:
+            assert group["weight_decay"] == (0.3 if all(p.ndim > 1 for p in group["params"]) else 0.0)
+            for parameter in group["params"]:
+                highest[parameter] = max(highest[parameter], group["lr"])
+        optimizer.step()
+        schedule.step()
+    expected = {p: 0.0005 if any(p is q for q in own.parameters()) else 0.02 for p in module.parameters()}
+    assert highest == pytest.approx(expected)
+    assert max(told) == pytest.approx(0.02), "the rate that is told is the rest's"
+
+
+@pytest.mark.parametrize("kind", [OneCycle, Cosine])
+def test_the_rate_that_is_told_is_the_optimiser_s_even_if_all_parts_have_their_own(kind: type[OneCycle]) -> None:
+    module = network()
+    optimizer, _ = kind(lr=0.02, warmup=0.0)(module, 40, {module: 0.0005})
+    assert optimizer.param_groups[0]["params"] == []
+    assert optimizer.param_groups[0]["lr"] > optimizer.param_groups[-1]["lr"]
+
+
+@pytest.mark.parametrize("kind", [OneCycle, Cosine])
 def test_learns(kind: type[OneCycle]) -> None:
     torch.manual_seed(0)
     module = nn.Linear(3, 1)

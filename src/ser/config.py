@@ -147,6 +147,7 @@ _WORDS = {
     str: "text",
     Path: "a path",
     bool: "true or false",
+    Mapping: "a mapping",
     type(None): "null",
 }
 
@@ -159,7 +160,7 @@ def _wanted(hint: Any) -> str:
 def _word(hint: Any) -> str:
     if typing.get_origin(hint) is list:
         return f"a list: [{_word(typing.get_args(hint)[0])}, ...]"
-    return _WORDS.get(hint, str(hint))
+    return _WORDS.get(typing.get_origin(hint) or hint, str(hint))
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -176,6 +177,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, hint)
     if hint in (str, Path):
         return isinstance(value, str)
+    if typing.get_origin(hint) is Mapping:
+        return isinstance(value, Mapping)
     return True
 
 

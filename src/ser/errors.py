@@ -39,3 +39,7 @@ class ResumeError(SerError):
 
 class DownloadError(SerError):
     """A corpus cannot be downloaded, unpacked, or put where it shall lie."""
+
+
+class EncoderError(SerError):
+    """A pretrained encoder cannot be had, or cannot be used."""

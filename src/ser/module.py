@@ -68,6 +68,8 @@ class EmotionRecognizer(pl.LightningModule):
         self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
         self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
         self._check_pair()
+        self.hparams["model"] = {**model, **self.model.remembered()}
+        self._is_fresh = True  # no checkpoint has been loaded
         self.make_optimizer = build("optim", optim)
         self.loss_name, self.label_smoothing, self.focal_gamma = (
             loss[key] for key in ("name", "label_smoothing", "focal_gamma")
@@ -83,6 +85,12 @@ class EmotionRecognizer(pl.LightningModule):
             raise ConfigError("feature=waveform goes with model=finetune alone; this model needs another feature")
         if self.model.takes_waveforms and not self.feature.is_waveform:
             raise ConfigError("model=finetune listens to the waveform itself; set feature=waveform")
+        rate = self.model.sample_rate
+        if rate is not None and rate != self.feature.sample_rate:
+            raise ConfigError(
+                f"feature.sample_rate={self.feature.sample_rate}: the model's encoder hears {rate} Hz; set"
+                f" feature.sample_rate={rate}"
+            )
         if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
             raise ConfigError(
                 "augment: waveforms cannot be changed in training where the feature is computed once for all epochs;"
@@ -104,8 +112,16 @@ class EmotionRecognizer(pl.LightningModule):
         """The parts that training changes."""
         return nn.ModuleList([self.model, self.layer_sum])
 
-    def on_fit_start(self) -> None:
-        """Take the normalisation from the training part."""
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._is_fresh = False
+
+    def on_train_start(self) -> None:
+        """Load pretrained weights, unless a checkpoint's are here, and take the normalisation from the training part.
+
+        Not in `on_fit_start`: a search for a learning rate is over by then.
+        """
+        if self._is_fresh:
+            self.model.begin()
         if self.feature.is_waveform:
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -120,9 +136,10 @@ class EmotionRecognizer(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths))
-        if not self.feature.is_waveform:
+        changes_features = not self.feature.is_waveform
+        if changes_features:
             features, lengths = self.augment(features, lengths)
-        if self.augment.mixup:
+        if changes_features and self.augment.mixup:
             features, lengths, other, weight = self.augment.mix(features, lengths)
             log_probabilities = self.model(features, lengths)
             loss = weight * self._loss(log_probabilities, batch.targets)

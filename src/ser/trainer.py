@@ -154,6 +154,8 @@ def _quieten() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # Clips come from a memory map: loading needs no worker processes on a CPU.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # Of model=finetune: what is frozen is meant to be in evaluation mode.
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated.*")
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")

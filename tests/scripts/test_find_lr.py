@@ -1,11 +1,18 @@
+import copy
 import csv
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 from conftest import FAST, load_script
+
+from ser.encoders import SpeechEncoder
+from ser.models.finetune import Finetune
+from ser.module import EmotionRecognizer
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +50,31 @@ def test_finds_a_rate(
     assert float(rate) == pytest.approx(best[0] / 3, rel=0.05)
     assert best[1] < rows[0][1], "the loss falls as the rate rises"
     assert rates[0] < best[0]
+
+
+def test_begins_as_a_training_does(
+    script: ModuleType, words: list[str], monkeypatch: pytest.MonkeyPatch, encoders: Path
+) -> None:
+    """With features normalised, pretrained weights loaded, and parts that have a rate of their own left alone."""
+    seen: list[EmotionRecognizer] = []
+    step = EmotionRecognizer.training_step
+
+    def watched(self: EmotionRecognizer, *arguments: Any) -> Any:
+        if not seen:
+            seen.append(copy.deepcopy(self))
+        return step(self, *arguments)
+
+    monkeypatch.setattr(EmotionRecognizer, "training_step", watched)
+    monkeypatch.setattr(sys, "argv", [*words, "split=random", "batch_size=8", *FAST[:3]])
+    script.main()
+    assert float(seen.pop().normalization.mean.abs().min()) > 1
+    finetune = ["feature=waveform", "model=finetune", f"model.checkpoint={encoders / 'hubert'}"]
+    monkeypatch.setattr(sys, "argv", [*words, "split=random", "batch_size=8", *finetune])
+    script.main()
+    pretrained = SpeechEncoder.load(encoders / "hubert").state_dict()
+    assert isinstance(seen[0].model, Finetune)
+    torch.testing.assert_close(seen[0].model.encoder.state_dict(), pretrained, atol=0, rtol=0)
+    assert not any(parameter.requires_grad for parameter in seen[0].model.encoder.parameters())
 
 
 def test_several_processes_are_refused(

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -14,9 +15,18 @@ class Model(nn.Module, ABC):
 
     Attributes:
         takes_waveforms: whether it listens to `feature=waveform` rather than to frames.
+        sample_rate: of those waveforms, in Hz.
     """
 
     takes_waveforms: bool = False
+    sample_rate: int | None = None
+
+    def begin(self) -> None:
+        """Load pretrained weights, if there are any, where a training begins. One that goes on has trained ones."""
+
+    def remembered(self) -> Mapping[str, Any]:
+        """Settings, as plain JSON values, by which a checkpoint builds this model again without files elsewhere."""
+        return {}
 
     def own_rates(self) -> Mapping[nn.Module, float]:
         """Parts that are trained at a highest learning rate of their own, instead of the optimiser's."""

@@ -1,0 +1,123 @@
+"""Hidden states of a pretrained speech encoder that stays as it is."""
+
+import threading
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from ser.config import check_choice, check_range
+from ser.encoders import Description, SpeechEncoder, fetch
+from ser.encoders.folder import CONTEXT_S, WINDOW_S, fingerprint
+from ser.errors import EncoderError
+from ser.features.base import FrozenFeature
+
+RECIPE = 1  # raise it when the same encoder gives other frames than before
+LAYERS = ("last", "mean", "weighted")
+
+# Weights stand here and not in the feature, so that copies of it, and checkpoints, hold none.
+_loaded: "WeakKeyDictionary[Encoder, SpeechEncoder]" = WeakKeyDictionary()
+_loading = threading.Lock()
+
+
+class Encoder(FrozenFeature):
+    """Hidden states of wav2vec 2.0, HuBERT, WavLM, Whisper and their kin (`SpeechEncoder`).
+
+    Only the configuration is read at first. The weights are loaded when the first clip is heard, onto its device. A
+    state dict holds their hash alone: where that of a checkpoint is another one, hearing is refused.
+
+    Args:
+        checkpoint: a folder, or an id on the Hugging Face hub.
+        revision: branch, tag or commit on the hub; None: main.
+        layer: which hidden state: a number from 0, the input of the first transformer layer; last; mean, of all;
+            weighted: all, stacked in a frame, whose weighted sum is learnt with the model.
+        trim_db: cut off beginning and end that lie this far below the loudest part, in dB; None: not at all.
+        allow_pickle: whether pickled weights will do, by torch's restricted loader.
+
+    Raises:
+        ConfigError: a setting has a value that cannot be used.
+        EncoderError: the encoder cannot be had, or is no speech encoder that is known here.
+    """
+
+    fingerprint: Tensor
+
+    def __init__(
+        self,
+        checkpoint: str = "facebook/wav2vec2-base",
+        revision: str | None = None,
+        layer: int | str = "mean",
+        trim_db: float | None = 30.0,
+        allow_pickle: bool = False,
+    ) -> None:
+        super().__init__()
+        if trim_db is not None:
+            check_range("feature.trim_db", trim_db, 1, 200)
+        if isinstance(layer, str):
+            check_choice("feature.layer", layer, LAYERS)
+        self.checkpoint, self.layer, self.trim_db, self.allow_pickle = checkpoint, layer, trim_db, allow_pickle
+        self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
+        about = Description.read(self.folder)
+        if not isinstance(layer, str):
+            check_range("feature.layer", layer, 0, about.n_layers - 1)
+        self.kind, self.sample_rate, self.frame_rate = about.kind, about.sample_rate, about.frame_rate
+        self.last = layer if isinstance(layer, int) else about.n_layers - 1
+        self.n_layers = about.n_layers if layer == "weighted" else 1
+        self.n_bands = self.n_layers * about.size
+        self.weights_hash = fingerprint(self.folder, allow_pickle=allow_pickle)
+        self.register_buffer("fingerprint", torch.tensor(list(bytes.fromhex(self.weights_hash)), dtype=torch.uint8))
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        return {
+            "encoder": self.kind,
+            "weights": self.weights_hash,
+            "layer": self.last if self.layer == "last" else self.layer,
+            "window_s": WINDOW_S,
+            "context_s": CONTEXT_S,
+            "transformers": version("transformers").split(".")[0],
+            "recipe": RECIPE,
+        }
+
+    @torch.no_grad()
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden states (batch, n_bands, frames) in float32, and numbers of frames (batch,).
+
+        Computed in bf16 or fp16 on a GPU. May be called by several threads at once.
+
+        Raises:
+            EncoderError: the weights cannot be loaded, or are not those of the checkpoint that this feature is from.
+        """
+        device = waveforms.device
+        half = torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
+        with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
+            states, n_frames = self._encoder(device)(waveforms.float(), lengths, self.last)
+        if self.layer == "weighted":
+            frames = torch.cat([state.float() for state in states], dim=-1)
+        elif self.layer == "mean":
+            frames = torch.stack([state.float() for state in states]).mean(dim=0)
+        else:
+            frames = states[-1].float()
+        return frames.transpose(1, 2), n_frames
+
+    def release(self) -> None:
+        """Let go of the weights; they are loaded again when they are needed."""
+        with _loading:
+            _loaded.pop(self, None)
+
+    def _encoder(self, device: torch.device) -> SpeechEncoder:
+        with _loading:
+            encoder = _loaded.get(self)
+            if encoder is None:
+                wanted = bytes(self.fingerprint.tolist()).hex()
+                if wanted != self.weights_hash:
+                    raise EncoderError(
+                        f"feature.checkpoint={self.checkpoint}: is another encoder than this checkpoint was trained"
+                        f" with (the hash of its weights is {self.weights_hash}, that of the other was {wanted}); name"
+                        " the folder or feature.revision of the other"
+                    )
+                encoder = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle).freeze()
+                _loaded[self] = encoder
+            return encoder.to(device)

@@ -1,0 +1,189 @@
+"""A pretrained speech encoder that is trained along, with a small classifier on top."""
+
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.distributed
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ser.config import check_choice, check_range
+from ser.encoders import Description, SpeechEncoder, fetch
+from ser.errors import ConfigError
+from ser.frames import frame_mask
+from ser.models.base import Model
+from ser.models.pooling import pooling
+
+LAYERS = ("last", "mean", "weighted")
+
+
+class Finetune(Model):
+    """Encoder, pooling over real frames, projection, ReLU, dropout, output layer; all trained but the convolutions.
+
+    The encoder's weights are loaded by `begin`, or from a checkpoint of ours; before that they have no values.
+
+    Args:
+        checkpoint: hub id or folder of an encoder; or, in a checkpoint of ours, the encoder's description.
+        revision: branch, tag or commit on the hub; None: main.
+        allow_pickle: whether pickled weights will do where there are no others.
+        layer: hidden state that is pooled: a number from 0, the input of the first transformer layer; last; mean of
+            all; or weighted: sum of all, with learnt weights. (Yang et al. 2021, arXiv 2105.01051)
+        freeze_layers: so many of the lowest transformer layers, and all below them, stay as they are.
+        encoder_lr: highest learning rate of the encoder; the rest has the optimiser's.
+        gradient_checkpointing: compute each layer again for its gradients rather than keep what it computed.
+        layerdrop: chance that a layer is left out in a training step; None: as the checkpoint says. (Fan et al. 2020,
+            arXiv 1909.11556)
+        time_masking: whether stretches of time are masked in training; None: as the checkpoint says.
+        hidden: size of the projection.
+        dropout: before the output layer. The encoder's own is as its checkpoint says.
+        pool: average or attention, over time.
+        n_bands, n_channels, n_classes: see `Model`; a waveform is one band.
+    """
+
+    takes_waveforms = True
+
+    def __init__(
+        self,
+        *,
+        n_bands: int,
+        n_classes: int,
+        n_channels: int = 1,
+        checkpoint: str | Mapping[str, Any] = "facebook/wav2vec2-base",
+        revision: str | None = None,
+        allow_pickle: bool = False,
+        layer: int | str = "weighted",
+        freeze_layers: int = 0,
+        encoder_lr: float = 2e-5,
+        gradient_checkpointing: bool = False,
+        layerdrop: float | None = None,
+        time_masking: bool | None = None,
+        hidden: int = 256,
+        dropout: float = 0.2,
+        pool: str = "average",
+    ) -> None:
+        super().__init__()
+        check_range("model.encoder_lr", encoder_lr, 1e-8, 1)
+        if layerdrop is not None:
+            check_range("model.layerdrop", layerdrop, 0, 0.99)
+        check_range("model.hidden", hidden, 1, 65536)
+        check_range("model.dropout", dropout, 0, 0.99)
+        check_choice("model.pool", pool, ("average", "attention"))
+        self.folder: Path | None = None
+        if isinstance(checkpoint, str):
+            self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
+            described = Description.read(self.folder)
+            checkpoint = {"config": described.config, "extractor": described.extractor}
+        elif checkpoint.keys() != {"config", "extractor"}:
+            raise ConfigError(f"model.checkpoint must be a hub id or a folder; got {dict(checkpoint)}")
+        self.allow_pickle, self.encoder_lr = allow_pickle, encoder_lr
+        self.encoder = _empty(checkpoint)
+        self.sample_rate = self.encoder.sample_rate
+        highest = self.encoder.n_layers - 1
+        if isinstance(layer, str):
+            check_choice("model.layer", layer, LAYERS)
+        else:
+            check_range("model.layer", layer, 0, highest)
+        self.layer = layer
+        self.last = layer if isinstance(layer, int) else highest  # the highest hidden state that is needed
+        check_range("model.freeze_layers", freeze_layers, 0, self.last)
+        self._set_up_training(layerdrop, time_masking)
+        self.trained = self._thaw(freeze_layers)
+        if gradient_checkpointing:
+            self.encoder.model.activation_checkpointing_enable()
+        self.scores = nn.Parameter(torch.zeros(highest + 1)) if layer == "weighted" else None
+        self.pool = pooling(pool, self.encoder.size)
+        self.projection = nn.Linear(self.encoder.size, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden, n_classes)
+        self.train()
+
+    def _set_up_training(self, layerdrop: float | None, time_masking: bool | None) -> None:
+        config = self.encoder.model.config
+        if layerdrop is not None:
+            setattr(config, "encoder_layerdrop" if self.encoder.kind == "whisper" else "layerdrop", layerdrop)
+        can_mask = hasattr(self.encoder.model, "masked_spec_embed") and config.mask_time_prob > 0
+        if time_masking and not can_mask:
+            raise ConfigError(
+                f"model.time_masking=true: this encoder ({self.encoder.kind}) has no time masking; set it to null"
+            )
+        if time_masking is not None:
+            config.apply_spec_augment = time_masking
+        self.masks = can_mask and getattr(config, "apply_spec_augment", True)
+
+    def _thaw(self, freeze_layers: int) -> list[nn.Module]:
+        """Parts of the encoder that are trained; all others hold no gradients and stay in evaluation mode."""
+        encoder, transformer = self.encoder, self.encoder.transformer
+        encoder.requires_grad_(False)
+        trained: list[nn.Module] = list(encoder.layers[freeze_layers : self.last])
+        if encoder.has_final_norm and self.last == encoder.n_layers - 1:
+            trained.append(transformer.layer_norm)
+        if freeze_layers == 0 and encoder.kind != "whisper":
+            trained += [encoder.model.feature_projection, transformer.pos_conv_embed, transformer.dropout]
+            if not encoder.has_final_norm:
+                trained.append(transformer.layer_norm)
+            if self.masks:
+                encoder.model.masked_spec_embed.requires_grad_(True)
+        for part in trained:
+            part.requires_grad_(True)
+        return trained
+
+    def begin(self) -> None:
+        if self.folder is None:
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what the checkpoint lacks (masked_spec_embed) is drawn alike in every process
+            pretrained = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle)
+        self.encoder.load_state_dict(pretrained.state_dict())
+
+    def remembered(self) -> Mapping[str, Any]:
+        described = self.encoder.description
+        return {"checkpoint": {"config": dict(described.config), "extractor": dict(described.extractor)}}
+
+    def own_rates(self) -> Mapping[nn.Module, float]:
+        return {self.encoder: self.encoder_lr}
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.encoder.eval()
+        self.encoder.training = self.encoder.model.training = mode  # time masking is theirs
+        for part in self.trained:
+            part.train(mode)
+        return self
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        if self.training:
+            # transformers draws its masks from numpy; a training that goes on restores torch's random numbers alone.
+            np.random.seed(int(torch.randint(2**32, ())))
+        states, n_frames = self.encoder(features[:, 0], lengths, self.last)
+        with torch.autocast(features.device.type, enabled=False):
+            frames = self._of_all([state.float() for state in states]).transpose(1, 2)  # (batch, size, frames)
+            pooled = self.pool(frames, frame_mask(n_frames, frames.shape[-1]))  # (batch, size)
+            scores: Tensor = self.output(self.dropout(F.relu(self.projection(pooled))))
+            if self.training and torch.distributed.is_initialized():
+                # Every process awaits gradients of every parameter, of layers too that this one has left out.
+                scores = scores + 0 * sum(p.sum() for p in self.encoder.parameters() if p.requires_grad)
+            log_probabilities: Tensor = F.log_softmax(scores, dim=-1)
+            return log_probabilities
+
+    def _of_all(self, states: list[Tensor]) -> Tensor:
+        """The hidden states (batch, frames, size) as one."""
+        if self.scores is not None:
+            weights = self.scores.softmax(0)
+        elif self.layer == "mean":
+            weights = states[0].new_full((len(states),), 1 / len(states))
+        else:
+            return states[-1]
+        total: Tensor = reduce(torch.add, [weight * state for weight, state in zip(weights, states, strict=True)])
+        return total
+
+
+def _empty(described: Mapping[str, Any]) -> SpeechEncoder:
+    """An encoder whose weights are yet to be loaded: to draw random ones takes seconds."""
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        return SpeechEncoder.from_config(described["config"], described["extractor"])
