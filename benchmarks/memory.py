@@ -16,30 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence
+import torch.nn.functional as F
 
 from ser.data import Part, SpeechData
+from ser.models.recurrent import GRU
 from ser.store import Store
 
 SIZES = (1_440, 14_400)  # clips
 N_BANDS, FRAME_RATE, N_CLASSES = 768, 50.0, 8
-
-
-class Network(nn.Module):
-    """A linear layer, a recurrent one, and its last state."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.narrow = nn.Linear(N_BANDS, 32)
-        self.recurrent = nn.GRU(32, 32, batch_first=True)
-        self.classes = nn.Linear(32, N_CLASSES)
-
-    def forward(self, frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        narrow = self.narrow(frames.transpose(1, 2))  # (batch, frames, 32)
-        packed = pack_padded_sequence(narrow, lengths, batch_first=True, enforce_sorted=False)
-        logits: torch.Tensor = self.classes(self.recurrent(packed)[1][0])
-        return logits
 
 
 def open_store(folder: Path, n_clips: int) -> Store:
@@ -63,13 +47,13 @@ def train(folder: Path, n_clips: int, n_epochs: int) -> None:
     targets = np.random.default_rng(1).integers(0, N_CLASSES, n_clips).tolist()
     part = Part([store[key] for key in keys], targets)
     loader = SpeechData({"train": part}, rate=FRAME_RATE, batch_size=32, seed=0).train_dataloader()
-    network = Network()
+    network = GRU(n_bands=N_BANDS, n_classes=N_CLASSES, hidden=32, layers=1)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for epoch in range(n_epochs):
         loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
         started = time.monotonic()
         for batch in loader:
-            loss = nn.functional.cross_entropy(network(batch.inputs, batch.lengths), batch.targets)
+            loss = F.nll_loss(network(batch.inputs, batch.lengths), batch.targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

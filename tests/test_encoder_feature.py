@@ -58,18 +58,14 @@ def test_unknown_words_and_levels_are_refused(encoders: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_weights_are_loaded_late_kept_out_of_state_and_copies_and_let_go(encoders: Path, name: str) -> None:
+def test_weights_are_loaded_late_and_kept_out_of_state_and_copies(encoders: Path, name: str) -> None:
     feature = Encoder(str(encoders / name))
     assert feature not in encoder_feature._loaded
-    first = heard(feature)
+    heard(feature)
     assert feature in encoder_feature._loaded
     assert list(feature.state_dict()) == ["fingerprint"]
     assert not list(feature.parameters())
     assert copy.deepcopy(feature) not in encoder_feature._loaded
-    feature.release()
-    feature.release()
-    assert feature not in encoder_feature._loaded
-    torch.testing.assert_close(heard(feature), first, rtol=0, atol=0)
 
 
 def test_several_threads_load_once_and_agree(encoders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

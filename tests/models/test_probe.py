@@ -24,5 +24,17 @@ def test_it_is_multinomial_regression_on_the_means() -> None:
     np.testing.assert_allclose(answers.detach().numpy(), expected.predict_log_proba(means), atol=1e-5)
 
 
+def test_a_hidden_layer_comes_before_the_mean() -> None:
+    """EmoBox' head, computed by hand."""
+    torch.manual_seed(0)
+    probe = Probe(n_bands=6, n_classes=3, hidden=4)
+    assert probe.hidden is not None
+    clip = torch.randn(6, 9)
+    frames = torch.relu(probe.hidden.weight[:, :, 0] @ clip + probe.hidden.bias[:, None])
+    expected = probe.output(frames.mean(dim=1)).log_softmax(0)
+    padded = torch.cat([clip, torch.zeros(6, 5)], dim=1)
+    torch.testing.assert_close(probe(padded[None], torch.tensor([9]))[0], expected)
+
+
 def test_nothing_but_a_linear_layer_is_learnt() -> None:
     assert sum(parameter.numel() for parameter in Probe(n_bands=768, n_classes=8).parameters()) == 768 * 8 + 8

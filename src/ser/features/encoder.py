@@ -81,19 +81,20 @@ class Encoder(FrozenFeature):
             "recipe": RECIPE,
         }
 
+    @property
+    def title(self) -> str:
+        return f"{self.checkpoint}, layer {self.layer}"
+
     @torch.no_grad()
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Hidden states (batch, n_bands, frames) in float32, and numbers of frames (batch,).
 
-        Computed in bf16 or fp16 on a GPU. May be called by several threads at once.
+        May be called by several threads at once.
 
         Raises:
             EncoderError: the weights cannot be loaded, or are not those of the checkpoint that this feature is from.
         """
-        device = waveforms.device
-        half = torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
-        with torch.autocast(device.type, dtype=half, enabled=device.type == "cuda"):
-            states, n_frames = self._encoder(device)(waveforms.float(), lengths, self.last)
+        states, n_frames = self._encoder(waveforms.device)(waveforms.float(), lengths, self.last)
         if self.layer == "weighted":
             frames = torch.cat([state.float() for state in states], dim=-1)
         elif self.layer == "mean":
@@ -101,11 +102,6 @@ class Encoder(FrozenFeature):
         else:
             frames = states[-1].float()
         return frames.transpose(1, 2), n_frames
-
-    def release(self) -> None:
-        """Let go of the weights; they are loaded again when they are needed."""
-        with _loading:
-            _loaded.pop(self, None)
 
     def _encoder(self, device: torch.device) -> SpeechEncoder:
         with _loading:
