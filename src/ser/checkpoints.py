@@ -11,7 +11,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from ser import processes
 from ser.paths import replacing
 
-MONITOR = "val/uar"
+MONITORS = {"uar": "max", "loss": "min"}  # on validation, by which an epoch is the best
 BEST, LAST = "best", "last"
 
 
@@ -27,15 +27,15 @@ def best_path(trainer: pl.Trainer) -> Path | None:
     return Path(checkpoint.best_model_path) if checkpoint.best_model_path else None
 
 
-def checkpoint_callbacks(folder: Path) -> list[Callback]:
-    """Keep best.ckpt, best on validation, and last.ckpt, the state after the last whole epoch."""
+def checkpoint_callbacks(folder: Path, monitor: str) -> list[Callback]:
+    """Keep best.ckpt, best on validation by `monitor` (uar or loss), and last.ckpt, the state after the last epoch."""
 
     def keep(name: str, **what: Any) -> ModelCheckpoint:
         where = folder / "checkpoints"
         return _Checkpoint(where, name, enable_version_counter=False, save_on_train_epoch_end=True, **what)
 
     # The last one after the best: it remembers which epoch was best.
-    return [RandomState(), keep(BEST, monitor=MONITOR, mode="max"), keep(LAST)]
+    return [RandomState(), keep(BEST, monitor=f"val/{monitor}", mode=MONITORS[monitor]), keep(LAST)]
 
 
 class _Checkpoint(ModelCheckpoint):

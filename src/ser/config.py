@@ -40,7 +40,8 @@ class Trainer:
     """How training runs.
 
     `devices`: GPUs (or CPU processes) that train together on each of `num_nodes` machines; null: all GPUs, or 2
-    processes on a CPU. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32.
+    processes on a CPU. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32. `monitor`: uar or
+    loss, on validation, by which the best epoch is chosen.
     """
 
     accelerator: str = MISSING
@@ -48,6 +49,7 @@ class Trainer:
     num_nodes: int = MISSING
     precision: str = MISSING
     gradient_clip: float = MISSING
+    monitor: str = MISSING
     patience: int | None = MISSING
     ema_decay: float | None = MISSING
 

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, WeightAveraging
 from torch import Tensor
 
 from ser import processes
-from ser.checkpoints import MONITOR, AtomicCheckpoints, checkpoint_callbacks
+from ser.checkpoints import MONITORS, AtomicCheckpoints, checkpoint_callbacks
 from ser.config import Trainer as Settings
 from ser.config import check_choice, check_range
 from ser.errors import ConfigError
@@ -34,6 +34,7 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
     check_choice("trainer.precision", settings.precision, PRECISIONS)
     check_range("trainer.gradient_clip", settings.gradient_clip, 0, 1e6)
     check_range("trainer.num_nodes", settings.num_nodes, 1, 10_000)
+    check_choice("trainer.monitor", settings.monitor, MONITORS)
     if settings.patience is not None:
         check_range("trainer.patience", settings.patience, 1, 1_000_000)
     if settings.ema_decay is not None:
@@ -60,12 +61,14 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
 
 def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_epochs: int, title: str) -> pl.Trainer:
     """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`."""
-    callbacks: list[Callback] = checkpoint_callbacks(folder)
+    callbacks: list[Callback] = checkpoint_callbacks(folder, settings.monitor)
     if settings.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
         callbacks.append(WeightAveraging(avg_fn=_moving_average(settings.ema_decay)))
     callbacks += [stop, EndOnTermination(), History(folder), ProgressBar(title, n_epochs)]
     if settings.patience is not None:
-        callbacks.append(_Patience(MONITOR, mode="max", patience=settings.patience))
+        callbacks.append(
+            _Patience(f"val/{settings.monitor}", mode=MONITORS[settings.monitor], patience=settings.patience)
+        )
     return bare_trainer(
         settings,
         folder,
