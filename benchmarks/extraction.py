@@ -3,8 +3,8 @@
     python benchmarks/extraction.py --clips 32 --rounds 3
 
 The encoder has the size of wav2vec2-base (94 million parameters, 12 layers) and random weights, the clips are noise of
-1 to 4 seconds: nothing is downloaded. Both give the mean of all hidden states. They take turns, each time in a process of
-its own; loading is not counted. Prints clips a second (median of the rounds), their ratio, and peak memory.
+1 to 4 seconds: nothing is downloaded. Both give the mean of all hidden states. They take turns, each time in a process
+of its own; loading is not counted. Prints clips a second (median of the rounds), their ratio, and peak memory.
 """
 
 import argparse
