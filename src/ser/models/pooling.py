@@ -3,6 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from ser.models.recurrence import Recurrence
+
+HIDDEN = 128  # state of the GRU of `RecurrentPooling`, in each direction
+
 
 class AveragePooling(nn.Module):
     """Mean over the real frames: (batch, size, frames) and mask (batch, frames) -> (batch, size)."""
@@ -41,6 +45,33 @@ class LastPooling(nn.Module):
             return last
         half = frames.shape[1] // 2
         return torch.cat([last[:, :half], frames[:, half:, 0]], dim=1)
+
+
+class RecurrentPooling(nn.Module):
+    """Mean over the real frames, and beside it the attention's mean of what a bidirectional GRU makes of them.
+
+    (batch, size, frames) -> (batch, size + 2 * HIDDEN). The plain mean is quickly learnt from; the GRU adds what the
+    order of the frames tells.
+
+    Args:
+        size: of a frame.
+        dropout: of the frames that the GRU reads.
+
+    Attributes:
+        size: of the result.
+    """
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.recurrence = Recurrence(nn.GRU, size, HIDDEN, layers=1)
+        self.attention = AttentionPooling(self.recurrence.size)
+        self.average = AveragePooling()
+        self.size = size + self.recurrence.size
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        states = self.recurrence(self.dropout(frames), mask.sum(-1))
+        return torch.cat([self.average(frames, mask), self.attention(states, mask)], dim=1)
 
 
 def pooling(name: str, size: int) -> nn.Module:

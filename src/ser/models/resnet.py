@@ -16,7 +16,7 @@ from ser.config import check_choice, check_range
 from ser.frames import frame_mask
 from ser.models.base import Model
 from ser.models.norm import BatchNorm2d
-from ser.models.pooling import pooling
+from ser.models.pooling import RecurrentPooling, pooling
 
 # Blocks in each of the four stages, and whether they are bottlenecks.
 DEPTHS = {
@@ -35,7 +35,7 @@ class ResNet(Model):
         depth: number of weighted layers.
         width: channels of the first stage; each further stage doubles them. 64 is the original.
         dropout: before the output layer.
-        pool: average or attention, over time; frequency is averaged.
+        pool: average, attention or recurrent (a GRU and attention), over time; frequency is averaged.
         n_bands, n_channels, n_classes: see `Model`; `n_channels` pictures are the network's input channels.
     """
 
@@ -54,7 +54,7 @@ class ResNet(Model):
         check_choice("model.depth", depth, DEPTHS)
         check_range("model.width", width, 1, 1024)
         check_range("model.dropout", dropout, 0, 0.99)
-        check_choice("model.pool", pool, ("average", "attention"))
+        check_choice("model.pool", pool, ("average", "attention", "recurrent"))
         blocks, bottleneck = DEPTHS[depth]
         expansion = BOTTLENECK if bottleneck else 1
         widths = [width * 2**stage for stage in range(len(blocks))]
@@ -69,9 +69,14 @@ class ResNet(Model):
                 layers.append(Block(n_in, n_out, stride=stride, bottleneck=bottleneck))
                 n_in = n_out * expansion
         self.blocks = nn.ModuleList(layers)
-        self.pool = pooling(pool, widths[-1] * expansion)
+        size = n_pooled = widths[-1] * expansion
+        if pool == "recurrent":
+            self.pool: nn.Module = (recurrent := RecurrentPooling(size, dropout))
+            n_pooled = recurrent.size
+        else:
+            self.pool = pooling(pool, size)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(widths[-1] * expansion, n_classes)
+        self.output = nn.Linear(n_pooled, n_classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
