@@ -1,7 +1,7 @@
 import torch
 
 from ser.frames import frame_mask
-from ser.models.pooling import AttentionPooling, AveragePooling, pooling
+from ser.models.pooling import AttentionPooling, AveragePooling, RecurrentPooling, pooling
 
 
 def test_average_is_the_mean_over_real_frames() -> None:
@@ -32,6 +32,18 @@ def test_attention_weighs_by_its_score() -> None:
         pool.score.weight.copy_(torch.tensor([[[50.0], [0.0]]]))
     frames = torch.tensor([[[0.0, 1.0, 0.0], [3.0, 7.0, 5.0]]])
     torch.testing.assert_close(pool(frames, torch.ones(1, 3, dtype=torch.bool)), torch.tensor([[1.0, 7.0]]))
+
+
+def test_recurrent_has_the_mean_and_knows_the_order() -> None:
+    torch.manual_seed(0)
+    pool = RecurrentPooling(5, dropout=0.5).eval()
+    frames = torch.randn(1, 5, 9)
+    mask = torch.ones(1, 9, dtype=torch.bool)
+    pooled, turned = pool(frames, mask), pool(frames.flip(2), mask)
+    assert pooled.shape == (1, pool.size)
+    torch.testing.assert_close(pooled[:, :5], frames.mean(dim=2))
+    torch.testing.assert_close(turned[:, :5], pooled[:, :5])
+    assert (turned[:, 5:] - pooled[:, 5:]).abs().max() > 1e-3
 
 
 def test_by_name() -> None:

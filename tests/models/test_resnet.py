@@ -76,7 +76,7 @@ def test_equals_transformers_weight_for_weight(depth: int, n_channels: int) -> N
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("pool", ["average", "attention"])
+@pytest.mark.parametrize("pool", ["average", "attention", "recurrent"])
 @torch.no_grad()
 def test_batch_equals_single_and_padding_changes_nothing(depth: int, pool: str) -> None:
     model = make(depth=depth, pool=pool)
@@ -94,7 +94,7 @@ def test_batch_equals_single_and_padding_changes_nothing(depth: int, pool: str) 
 
 
 @pytest.mark.parametrize("depth", [10, 50])
-@pytest.mark.parametrize("pool", ["average", "attention"])
+@pytest.mark.parametrize("pool", ["average", "attention", "recurrent"])
 def test_gradients_flow_to_all_parameters(depth: int, pool: str) -> None:
     model = make(depth=depth, pool=pool, n_channels=3).train()
     log_probabilities = model(*clips(70, 50, 64, 33))
