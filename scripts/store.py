@@ -73,9 +73,10 @@ def prune(there: Sequence[Kept], chosen: Sequence[Kept], sure: bool) -> int:
     """Throw away what was chosen, and what killed runs have left in the rest."""
     for one in there:
         tidy(one.folder)
-    show(chosen)
     if not chosen:
+        print("nothing is there that was not used for so long")
         return 0
+    show(chosen)
     if not sure:
         print(f"throw away {sum(one.n_bytes for one in chosen) / 1e6:.1f} MB? [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):

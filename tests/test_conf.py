@@ -121,8 +121,8 @@ def test_an_experiment_is_a_small_change_that_the_command_line_can_override(name
     text = (conf_dir() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.startswith("# @package _global_")
     assert len(text.splitlines()) < 25
-    cfg = composed(f"experiment={name}", "epochs=3", "seed=7", "split=random", "model.dropout=0.44")
-    assert (cfg.epochs, cfg.seed, cfg.split.name, cfg.model.dropout) == (3, 7, "random", 0.44)
+    cfg = composed(f"experiment={name}", "epochs=3", "seed=7", "split=random", "optim.lr=0.44")
+    assert (cfg.epochs, cfg.seed, cfg.split.name, cfg.optim.lr) == (3, 7, "random", 0.44)
     assert composed(f"experiment={name}") != composed()
 
 

@@ -96,7 +96,7 @@ def test_identity_follows_content_not_place(encoders: Path, tmp_path: Path) -> N
 def test_a_checkpoint_refuses_another_encoder_when_it_is_used(encoders: Path) -> None:
     trained, other = Encoder(str(encoders / "wavlm")), Encoder(str(encoders / "hubert"))
     other.load_state_dict(trained.state_dict())
-    with pytest.raises(EncoderError, match="is another encoder than this checkpoint was trained with"):
+    with pytest.raises(EncoderError, match="is not what this recogniser was trained with"):
         heard(other)
     same = Encoder(str(encoders / "wavlm"))
     same.load_state_dict(trained.state_dict())

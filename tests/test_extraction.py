@@ -503,7 +503,7 @@ def test_two_runs_at_once_compute_each_clip_once(
     assert forker.codes() == [0, 0, 0]
     assert len(computed(diary)) == N_CLIPS
     said = [(tmp_path / f"said-{number}").read_text() for number in range(3)]
-    assert sum("another run is computing these features; waiting for it" in text for text in said) == 2
+    assert sum("another run is filling" in text for text in said) == 2
     assert sum("computed the features of" in text for text in said) == 1
     assert_same(load(FrozenNoise(str(diary)), recordings, tmp_path / "shared"), expected(recordings))
 

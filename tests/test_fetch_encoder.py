@@ -239,14 +239,14 @@ def test_what_is_no_folder_and_no_id(cache: Path, name: str) -> None:
 def test_no_network_and_no_copy(nobody: None) -> None:
     with pytest.raises(EncoderError) as caught:
         fetch(ID, None)
-    assert f"{ID}: the hub cannot be reached, and there is no copy here" in str(caught.value)
+    assert f"{ID}: there is no such folder, nor a copy from the hub, and the hub cannot be reached" in str(caught.value)
     assert f"python scripts/fetch_encoder.py {ID} FOLDER" in str(caught.value)
     assert "feature.checkpoint=FOLDER" in str(caught.value)
 
 
 def test_offline_mode_and_no_copy(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(EncoderError, match="the hub cannot be reached, and there is no copy here"):
+    with pytest.raises(EncoderError, match="the hub cannot be reached"):
         fetch(ID, None)
 
 

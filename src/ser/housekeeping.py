@@ -15,7 +15,7 @@ from ser.errors import StoreError
 from ser.paths import LEFTOVER_AGE_S, sweep
 from ser.store import ABOUT, LOCK, PARAMETERS, Shard, map_threads, read_shard, shard_names
 
-LONGEST_WORD = 24  # longer ones are hashes
+TOLD = ("sample_rate", "top_db", "encoder", "precision")  # of the parameters; the rest is for the program
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,10 @@ def kept(folder: Path) -> list[Kept]:
     """
     if not folder.is_dir():
         raise StoreError(f"--store: no folder {folder}; name the folder that paths.store says")
-    found = [_describe(note.parent) for note in folder.glob(f"*/{PARAMETERS}")]
+    found = []
+    for note in sorted(folder.glob(f"*/{PARAMETERS}")):
+        with suppress(FileNotFoundError):  # somebody else has thrown it away meanwhile
+            found.append(_describe(note.parent))
     return sorted(found, key=lambda one: -one.last_used)
 
 
@@ -58,7 +61,7 @@ def damaged(folder: Path) -> list[Path]:
             arrays += [(folder / f"{name}.npy", shard, key) for key in shard.entries]
         except ValueError:
             bad.append(folder / f"{name}.npy")
-    n_bytes = sum(path.stat().st_size for path in folder.glob("*.npy"))
+    n_bytes = _size(folder)
     intact = map_threads(_is_intact, arrays, n_bytes=n_bytes, title=f"Checking {folder.name}")
     return sorted({*bad, *(path for (path, _, _), good in zip(arrays, intact, strict=True) if not good)})
 
@@ -103,8 +106,16 @@ def _describe(folder: Path) -> Kept:
     notes = [_read(folder / name) for name in (ABOUT, PARAMETERS)]
     words = list(dict.fromkeys(word for note in notes for word in _words(note)))
     keys = {key for name in shard_names(folder) for key in _read(folder / f"{name}.json")}
-    n_bytes = sum(path.stat().st_size for path in folder.iterdir())
-    return Kept(folder, ", ".join(words), len(keys), n_bytes, folder.stat().st_mtime)
+    return Kept(folder, ", ".join(words), len(keys), _size(folder), folder.stat().st_mtime)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files; those that a run renames meanwhile are passed over."""
+    total = 0
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -122,7 +133,7 @@ def _words(values: Mapping[str, Any]) -> Iterator[str]:
             yield from _words(value)
         elif isinstance(value, str) and key == "feature":
             yield value
-        elif isinstance(value, str | int | float) and key != "recipe" and len(str(value)) <= LONGEST_WORD:
+        elif isinstance(value, str | int | float) and key in TOLD:
             yield f"{key} {value}"
 
 

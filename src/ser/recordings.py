@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -64,7 +65,9 @@ def load_recordings(
                 keys[utterance.id] = key
         store.verify(keys.values())
         missing = {keys[u.id]: u for u in utterances if u.id in keys and keys[u.id] not in store}
-        if missing:
+        # A store that cannot be written has all it can have: what is missing are broken clips.
+        with store.alone() if missing and os.access(store.folder, os.W_OK) else nullcontext():
+            missing = {key: utterance for key, utterance in missing.items() if key not in store}
             store.add(_read_clips(missing, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
     paths = {utterance.id: utterance.path for utterance in utterances}
     for identity, key in keys.items():

@@ -69,7 +69,9 @@ def digest(data: Any) -> str:
 
 def shard_names(folder: Path) -> list[str]:
     """Names of the shards in the folder of a store that have an index."""
-    return sorted(path.stem for path in folder.glob("*.json") if path.name not in (PARAMETERS, ABOUT))
+    others = (PARAMETERS, ABOUT)
+    # Hidden ones are being written.
+    return sorted(p.stem for p in folder.glob("*.json") if p.name not in others and not p.name.startswith("."))
 
 
 def read_shard(folder: Path, name: str) -> Shard:
@@ -132,16 +134,13 @@ class Store:
         described = json.dumps(dict(parameters), sort_keys=True, indent=1)
         self.folder = folder / f"{kind}-{digest(described.encode())[:16]}"
         self.dtype = np.dtype(dtype)
-        notes = {PARAMETERS: described}
-        if about is not None:
-            notes[ABOUT] = json.dumps(dict(about), sort_keys=True, indent=1)
         with _writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for name, text in notes.items():
-                note = self.folder / name
-                if not note.exists() or note.read_bytes() != text.encode():  # a whole store may be read-only
-                    with replacing(note) as beside:
-                        beside.write_text(text)
+            note = self.folder / PARAMETERS
+            if not note.exists() or note.read_bytes() != described.encode():  # a whole store may be read-only
+                _write_text(note, described)
+            if about is not None and not (self.folder / ABOUT).exists():
+                _write_text(self.folder / ABOUT, json.dumps(dict(about), sort_keys=True, indent=1))
         with suppress(OSError):
             os.utime(self.folder)  # tells when it was last used
         sweep(self.folder)
@@ -191,7 +190,7 @@ class Store:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                log.info("another run is computing these features; waiting for it")
+                log.info("another run is filling %s; waiting for it", self.folder)
                 lock.acquire()
         try:
             self.refresh()
@@ -215,13 +214,18 @@ class Store:
         """
         waiting: dict[str, Array] = {}
         size, begun = 0, time.monotonic()
-        for batch in batches:
-            for key, array in batch:
-                waiting[key] = array
-                size += array.nbytes
-            if size >= SHARD_BYTES or time.monotonic() - begun >= SHARD_S:
+        try:
+            for batch in batches:
+                made = dict(batch)
+                waiting |= made
+                size += sum(array.nbytes for array in made.values())
+                if size >= SHARD_BYTES or time.monotonic() - begun >= SHARD_S:
+                    self._write(waiting)
+                    waiting, size, begun = {}, 0, time.monotonic()
+        except KeyboardInterrupt:
+            if waiting:
                 self._write(waiting)
-                waiting, size, begun = {}, 0, time.monotonic()
+            raise
         if waiting:
             self._write(waiting)
 
@@ -234,8 +238,7 @@ class Store:
         with _writing(self.folder):
             with replacing(self.folder / f"{name}.npy") as beside:
                 np.save(beside, np.concatenate([array.ravel() for array in arrays.values()]))
-            with replacing(self.folder / f"{name}.json") as beside:
-                beside.write_text(json.dumps(index))
+            _write_text(self.folder / f"{name}.json", json.dumps(index))
         self._open(name)
 
     def _open(self, name: str) -> None:
@@ -257,6 +260,11 @@ class Store:
         with suppress(OSError):  # read-only: it is passed over each time
             for ending in ("json", "npy"):
                 (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with replacing(path) as beside:
+        beside.write_text(text)
 
 
 @contextmanager

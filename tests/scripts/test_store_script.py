@@ -62,9 +62,7 @@ def test_lists_what_is_there(run: Run, stores: dict[str, Store]) -> None:
     assert code == 0
     assert first.startswith(stores["frames"].folder.name) and second.startswith(stores["waveforms"].folder.name)
     assert "     1 clips       0.1 MB" in first and "     3 clips       0.0 MB" in second
-    assert first.endswith(
-        "some/long-named-checkpoint-of-an-encoder, layer mean, precision 32, sample_rate 16000, top_db 30.0"
-    )
+    assert first.endswith("some/long-named-checkpoint-of-an-encoder, precision 32, sample_rate 16000, top_db 30.0")
     assert second.endswith("sample_rate 16000, top_db 30.0")
     assert f"used {time.strftime('%Y-%m-%d')}" in first
 

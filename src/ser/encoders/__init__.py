@@ -1,7 +1,7 @@
 """Pretrained speech encoders: their files, fetching them, and running them."""
 
-from ser.encoders.folder import Description
+from ser.encoders.folder import LAYERS, Description
 from ser.encoders.hub import fetch
 from ser.encoders.speech import SpeechEncoder
 
-__all__ = ["Description", "SpeechEncoder", "fetch"]
+__all__ = ["LAYERS", "Description", "SpeechEncoder", "fetch"]

@@ -12,6 +12,7 @@ from typing import Any
 from ser.errors import EncoderError
 
 KINDS = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
+LAYERS = ("last", "mean", "weighted")  # which hidden state, beside its number
 WINDOW_S = 30  # a longer clip is heard in windows of this length
 CONTEXT_S = 5  # of a window, so much at either end serves as context only
 
@@ -46,9 +47,30 @@ class Description:
         extractor = read_json(folder / EXTRACTOR)
         kept = {key: extractor[key] for key in _EXTRACTOR_KEYS if key in extractor}
         description = cls(config, kept, str(folder))
-        if not (description.sample_rate > 0 and description.size > 0 and description.n_layers > 1):
-            raise EncoderError(f"{folder / CONFIG}: cannot be used (sizes below 1); fetch the encoder again")
+        description._check_numbers(folder)
         return description
+
+    def _check_numbers(self, folder: Path) -> None:
+        config = self.transformers_config
+        of_extractor = {key: value for key, value in self.extractor.items() if key != "do_normalize"}
+        of_config = {"hidden_size": config.hidden_size, "num_hidden_layers": config.num_hidden_layers}
+        if self.kind == "whisper":
+            of_config |= {"num_mel_bins": config.num_mel_bins, "max_source_positions": config.max_source_positions}
+        else:
+            of_config |= {f"conv_stride[{i}]": stride for i, stride in enumerate(config.conv_stride)}
+            of_config |= {f"conv_kernel[{i}]": kernel for i, kernel in enumerate(config.conv_kernel)}
+        for file, numbers in ((CONFIG, of_config), (EXTRACTOR, of_extractor)):
+            for key, value in numbers.items():
+                if type(value) is not int or value < 1:
+                    raise EncoderError(
+                        f"{folder / file}: {key} must be a whole number above 0; got {value!r}; fetch the encoder again"
+                    )
+        n_mels = self.extractor.get("feature_size", 80)
+        if self.kind == "whisper" and n_mels != config.num_mel_bins:
+            raise EncoderError(
+                f"{folder}: {EXTRACTOR} has {n_mels} mel bands and {CONFIG} {config.num_mel_bins}; fetch the encoder"
+                " again"
+            )
 
     @property
     def kind(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ser.encoders.folder import CONFIG, EXTRACTOR, PICKLED, SAFE, check_kind, read_json, weight_files
 from ser.errors import EncoderError
+from ser.paths import replacing
 
 log = logging.getLogger("ser")
 
@@ -47,13 +48,12 @@ def fetch(checkpoint: str, revision: str | None, *, allow_pickle: bool = False) 
 
 def _cached(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path | None:
     """What was fetched before, if all of it is there."""
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
-    from huggingface_hub.file_download import repo_folder_name
 
-    cache = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=checkpoint, repo_type="model") / "refs"
-    conversions = [] if revision else [path.relative_to(cache).as_posix() for path in sorted(cache.glob("refs/pr/*"))]
-    for wanted in (revision, *conversions):
+    approved = _approved(checkpoint)
+    conversion = [approved.read_text()] if revision is None and approved.is_file() else []
+    for wanted in (revision, *conversion):
         try:
             names = [CONFIG, EXTRACTOR]
             folder = Path(snapshot_download(checkpoint, revision=wanted, allow_patterns=names, local_files_only=True))
@@ -76,7 +76,7 @@ def _download(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path
         raise EncoderError(f"{checkpoint}: holds no {CONFIG} on the hub; it was not made by transformers")
     config = read_json(Path(hf_hub_download(checkpoint, CONFIG, revision=revision)))
     check_kind(config, checkpoint)  # before its weights are fetched
-    weights = _SAFE_FILES
+    weights, conversion = _SAFE_FILES, None
     if not names.intersection(_SAFE_FILES):
         conversion = None if revision else _conversion(checkpoint)
         if conversion is not None:
@@ -94,7 +94,18 @@ def _download(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path
     log.info("fetching %s from the hub", checkpoint)
     folder = Path(snapshot_download(checkpoint, revision=revision, allow_patterns=[CONFIG, EXTRACTOR, *weights]))
     weight_files(folder, allow_pickle=allow_pickle)
+    if conversion is not None:
+        with replacing(_approved(checkpoint)) as beside:
+            beside.write_text(folder.name)  # the commit
     return folder
+
+
+def _approved(checkpoint: str) -> Path:
+    """Where it is noted which commit of the converter's was fetched: others lie in the cache just so."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=checkpoint, repo_type="model"), "ser-conversion")
 
 
 def _conversion(checkpoint: str) -> str | None:
@@ -132,9 +143,9 @@ def _asking(checkpoint: str, revision: str | None) -> Iterator[None]:
         ) from None
     except (errors.LocalEntryNotFoundError, ConnectionError, httpx.TransportError):
         raise EncoderError(
-            f"{checkpoint}: the hub cannot be reached, and there is no copy here; on a machine with network, run"
-            f" python scripts/fetch_encoder.py {checkpoint} FOLDER, bring FOLDER here, and set"
-            " feature.checkpoint=FOLDER (or model.checkpoint=FOLDER)"
+            f"{checkpoint}: there is no such folder, nor a copy from the hub, and the hub cannot be reached; on a"
+            f" machine with network, run python scripts/fetch_encoder.py {checkpoint} FOLDER, bring FOLDER here, and"
+            " set feature.checkpoint=FOLDER (or model.checkpoint=FOLDER)"
         ) from None
     except errors.HfHubHTTPError as error:
         status = error.response.status_code

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from ser.frames import frame_mask
 
+BANDS_AT_ONCE = 2048  # in 64 bits; a frame that stacks the layers of an encoder has many more
+
 
 class Feature(nn.Module, ABC):
     """Waveforms in, frames out.
@@ -81,10 +83,13 @@ class Normalization(nn.Module):
         total = torch.zeros(self.mean.shape, dtype=torch.double)
         squares = torch.zeros(self.mean.shape, dtype=torch.double)
         for features, lengths in batches:
-            real = features.transpose(1, 2)[frame_mask(lengths, features.shape[-1])].double().cpu()  # (frames, n_bands)
-            n_frames += len(real)
-            total += real.sum(0)[:, None]
-            squares += real.square().sum(0)[:, None]
+            mask = frame_mask(lengths, features.shape[-1])
+            n_frames += int(mask.sum())
+            for first in range(0, features.shape[1], BANDS_AT_ONCE):
+                some = slice(first, first + BANDS_AT_ONCE)
+                real = features[:, some].transpose(1, 2)[mask].double().cpu()  # (frames, bands)
+                total[some] += real.sum(0)[:, None]
+                squares[some] += real.square().sum(0)[:, None]
         mean = total / n_frames
         variance = (squares / n_frames - mean.square()).clamp(min=0)
         self.mean.copy_(mean)

@@ -1,5 +1,7 @@
 """Hidden states of a pretrained speech encoder that stays as it is."""
 
+import hashlib
+import json
 import threading
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,13 +12,12 @@ import torch
 from torch import Tensor
 
 from ser.config import check_choice, check_range
-from ser.encoders import Description, SpeechEncoder, fetch
+from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
 from ser.encoders.folder import CONTEXT_S, WINDOW_S, fingerprint
 from ser.errors import EncoderError
 from ser.features.base import FrozenFeature
 
 RECIPE = 1  # raise it when the same encoder gives other frames than before
-LAYERS = ("last", "mean", "weighted")
 
 # Weights stand here and not in the feature, so that copies of it, and checkpoints, hold none.
 _loaded: "WeakKeyDictionary[Encoder, SpeechEncoder]" = WeakKeyDictionary()
@@ -27,7 +28,8 @@ class Encoder(FrozenFeature):
     """Hidden states of wav2vec 2.0, HuBERT, WavLM, Whisper and their kin (`SpeechEncoder`).
 
     Only the configuration is read at first. The weights are loaded when the first clip is heard, onto its device. A
-    state dict holds their hash alone: where that of a checkpoint is another one, hearing is refused.
+    state dict holds a hash alone, of them and of what is done with them: where a checkpoint's is another one, hearing
+    is refused.
 
     Args:
         checkpoint: a folder, or an id on the Hugging Face hub.
@@ -67,7 +69,7 @@ class Encoder(FrozenFeature):
         self.n_layers = about.n_layers if layer == "weighted" else 1
         self.n_bands = self.n_layers * about.size
         self.weights_hash = fingerprint(self.folder, allow_pickle=allow_pickle)
-        self.register_buffer("fingerprint", torch.tensor(list(bytes.fromhex(self.weights_hash)), dtype=torch.uint8))
+        self.register_buffer("fingerprint", self._own_fingerprint())
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -80,6 +82,11 @@ class Encoder(FrozenFeature):
             "transformers": version("transformers").split(".")[0],
             "recipe": RECIPE,
         }
+
+    def _own_fingerprint(self) -> Tensor:
+        """Hash of all that the frames of a recording depend on."""
+        told = json.dumps({**self.identity, "trim_db": self.trim_db}, sort_keys=True)
+        return torch.tensor(list(hashlib.blake2b(told.encode(), digest_size=16).digest()), dtype=torch.uint8)
 
     @property
     def title(self) -> str:
@@ -107,12 +114,11 @@ class Encoder(FrozenFeature):
         with _loading:
             encoder = _loaded.get(self)
             if encoder is None:
-                wanted = bytes(self.fingerprint.tolist()).hex()
-                if wanted != self.weights_hash:
+                is_same = fingerprint(self.folder, allow_pickle=self.allow_pickle) == self.weights_hash
+                if not is_same or not torch.equal(self.fingerprint.cpu(), self._own_fingerprint()):
                     raise EncoderError(
-                        f"feature.checkpoint={self.checkpoint}: is another encoder than this checkpoint was trained"
-                        f" with (the hash of its weights is {self.weights_hash}, that of the other was {wanted}); name"
-                        " the folder or feature.revision of the other"
+                        f"feature.checkpoint={self.checkpoint}: is not what this recogniser was trained with: other"
+                        " weights, layer, trimming or version of transformers; name the same, as docs/encoders.md shows"
                     )
                 encoder = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle).freeze()
                 _loaded[self] = encoder

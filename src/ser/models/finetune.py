@@ -12,13 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser.config import check_choice, check_range
-from ser.encoders import Description, SpeechEncoder, fetch
+from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
 from ser.errors import ConfigError
 from ser.frames import frame_mask
 from ser.models.base import Model
 from ser.models.pooling import pooling
-
-LAYERS = ("last", "mean", "weighted")
 
 
 class Finetune(Model):
