@@ -3,6 +3,7 @@
 import copy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -101,6 +102,24 @@ def test_a_checkpoint_refuses_another_encoder_when_it_is_used(encoders: Path) ->
     same = Encoder(str(encoders / "wavlm"))
     same.load_state_dict(trained.state_dict())
     heard(same)
+
+
+@pytest.mark.parametrize("settings", [{"layer": "mean"}, {"layer": 1}, {"layer": "last", "trim_db": 20.0}])
+def test_a_checkpoint_refuses_other_settings(encoders: Path, settings: dict[str, Any]) -> None:
+    trained, other = Encoder(str(encoders / "wavlm"), layer="last"), Encoder(str(encoders / "wavlm"), **settings)
+    other.load_state_dict(trained.state_dict())
+    with pytest.raises(EncoderError, match="is not what this recogniser was trained with: other weights, layer"):
+        heard(other)
+
+
+def test_weights_that_changed_before_they_were_loaded_are_refused(tmp_path: Path) -> None:
+    feature = Encoder(str(make_encoder("wavlm", tmp_path / "wavlm")))
+    weights = tmp_path / "wavlm/model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(EncoderError, match="is not what this recogniser was trained with"):
+        heard(feature)
 
 
 def test_training_with_a_frozen_encoder(encoders: Path, command: Command) -> None:

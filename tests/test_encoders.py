@@ -1,6 +1,7 @@
 """Speech encoders: the same as transformers says for each clip alone, whatever it is batched with."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -239,6 +240,15 @@ MISTAKES = {
     "holds its weights as a pickle alone": pickle,
     "model.safetensors: is damaged": cut,
     "the weights lack": foreign,
+    "hidden_size must be a whole number above 0; got 0": lambda folder: broken(
+        folder, "config.json", '{"model_type": "wavlm", "hidden_size": 0}'
+    ),
+    r"conv_stride\[0\] must be a whole number above 0; got 0": lambda folder: broken(
+        folder, "config.json", re.sub(r'("conv_stride": \[\s*)\d+', r"\g<1>0", (folder / "config.json").read_text())
+    ),
+    "sampling_rate must be a whole number above 0; got 'high'": lambda folder: broken(
+        folder, "preprocessor_config.json", '{"sampling_rate": "high"}'
+    ),
     "the weights cannot be loaded": lambda folder: broken(
         folder,
         "config.json",

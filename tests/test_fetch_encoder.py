@@ -196,6 +196,14 @@ def test_nobody_else_is(hub: Hub, pickled: Path, encoders: Path, changes: dict[s
     assert same(encoders / "wavlm", folder)
 
 
+def test_what_others_have_offered_is_not_taken_from_the_cache_either(hub: Hub, pickled: Path, encoders: Path) -> None:
+    hub.revisions = {"main": pickled, "refs/pr/3": encoders / "hubert"}
+    hub.discussions = [conversion(author="someone")]
+    fetch(ID, "refs/pr/3")
+    with pytest.raises(EncoderError, match="the hub has its weights as a pickle alone"):
+        fetch(ID, None)
+
+
 def test_a_text_model_is_refused_before_its_weights_are_fetched(hub: Hub, encoders: Path) -> None:
     hub.revisions["main"] = encoders / "bert"
     with pytest.raises(EncoderError, match="is of the kind bert, which is no speech encoder known here"):

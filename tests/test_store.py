@@ -17,6 +17,7 @@ from conftest import FAST, Command
 from ser import audio, store
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
+from ser.housekeeping import remove
 from ser.recordings import Recordings, load_recordings
 from ser.store import Store
 
@@ -64,6 +65,21 @@ def assert_content(recordings: Recordings, utterances: list[Utterance]) -> None:
 
 
 # The store itself
+
+
+def test_reading_clips_keeps_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    utterances = write_clips(tmp_path / "clips", 2)
+    free = []
+    read = audio.load
+
+    def watched(path: Path, **settings: Any) -> Array:
+        [folder] = (tmp_path / "store").glob("waveforms-*")
+        free.append(remove(folder))
+        return read(path, **settings)
+
+    monkeypatch.setattr(audio, "load", watched)
+    assert_content(load(utterances, tmp_path / "store"), utterances)
+    assert free == [False, False]
 
 
 def test_gives_back_what_was_added(tmp_path: Path) -> None:

@@ -65,10 +65,11 @@ def load_recordings(
                 keys[utterance.id] = key
         store.verify(keys.values())
         missing = {keys[u.id]: u for u in utterances if u.id in keys and keys[u.id] not in store}
-        # A store that cannot be written has all it can have: what is missing are broken clips.
-        with store.alone() if missing and os.access(store.folder, os.W_OK) else nullcontext():
-            missing = {key: utterance for key, utterance in missing.items() if key not in store}
-            store.add(_read_clips(missing, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
+        if missing:
+            # A whole store may be read-only: what is missing there are clips that cannot be read.
+            with store.alone() if os.access(store.folder, os.W_OK) else nullcontext():
+                left = {key: utterance for key, utterance in missing.items() if key not in store}
+                store.add(_read_clips(left, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
     paths = {utterance.id: utterance.path for utterance in utterances}
     for identity, key in keys.items():
         if key in store:
