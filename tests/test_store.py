@@ -297,7 +297,7 @@ def test_only_broken_clips(tmp_path: Path) -> None:
 
 def shards(folder: Path, ending: str) -> list[Path]:
     [inside] = folder.iterdir()
-    return sorted(path for path in inside.glob(f"*.{ending}") if path.name != "parameters.json")
+    return sorted(path for path in inside.glob(f"[!.]*.{ending}") if path.name != "parameters.json")
 
 
 def truncate(path: Path, length: int) -> None:

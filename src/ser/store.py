@@ -69,9 +69,8 @@ def digest(data: Any) -> str:
 
 def shard_names(folder: Path) -> list[str]:
     """Names of the shards in the folder of a store that have an index."""
-    others = (PARAMETERS, ABOUT)
-    # Hidden ones are being written.
-    return sorted(p.stem for p in folder.glob("*.json") if p.name not in others and not p.name.startswith("."))
+    # Hidden files are being written.
+    return sorted(path.stem for path in folder.glob("[!.]*.json") if path.name not in (PARAMETERS, ABOUT))
 
 
 def read_shard(folder: Path, name: str) -> Shard:
