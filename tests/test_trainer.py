@@ -1,5 +1,6 @@
 """Lightning's Trainer as a run wants it, on a recogniser so small that it trains in a moment."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ SETTINGS: dict[str, Any] = {
     "num_nodes": 1,
     "precision": "auto",
     "gradient_clip": 5.0,
+    "monitor": "uar",
     "patience": None,
     "ema_decay": None,
 }
@@ -114,6 +116,16 @@ class TestAveraging:
         assert isinstance(training.lightning_module, EmotionRecognizer)
         current = training.lightning_module.normalization
         assert torch.equal(recognizer.normalization.mean, current.mean) and current.mean.abs().min() > 0.1
+
+
+@pytest.mark.parametrize(("monitor", "best"), [("uar", max), ("loss", min)])
+def test_the_best_epoch_is_that_of_the_monitor(tmp_path: Path, monitor: str, best: Any) -> None:
+    training = trainer(tmp_path, n_epochs=4, monitor=monitor)
+    fit(training)
+    with (tmp_path / "history.csv").open() as file:
+        scores = [float(row[f"val_{monitor}"]) for row in csv.DictReader(file)]
+    checkpoint = training.checkpoint_callbacks[0]
+    assert float(checkpoint.best_model_score) == pytest.approx(best(scores), abs=1e-5)  # type: ignore[attr-defined]
 
 
 class TestPatience:

@@ -136,7 +136,10 @@ def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], give
     for name, value in arguments.items():
         if name not in known:
             raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")
-        if name in hints and not _fits(value, hints[name]):
+        hint = hints.get(name)
+        if value is None and typing.get_origin(hint) is Mapping:
+            continue  # a component that was taken away: said where it is built
+        if name in hints and not _fits(value, hint):
             raise ConfigError(f"{group}.{name} must be {_wanted(hints[name])}; got {value!r}")
     for name in known:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
