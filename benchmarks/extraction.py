@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import ser  # noqa: F401 (before transformers: it lets torchaudio be imported without CUDA)
+
 RATE = 16000
 SECONDS = (1.0, 4.0)
 
