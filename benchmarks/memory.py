@@ -3,9 +3,9 @@
     python benchmarks/memory.py --folder <folder with 3 GB of room>
 
 Features of a base-size encoder are made up, random, of (768, about 100) in 16 bits a clip: as many clips as RAVDESS
-has, and ten times as many. A small recurrent network is trained on each. Prints for each epoch, in MB, the memory that
-is the process's own (RssAnon), and the part of the files that lies in memory because it was read (RssFile): the system
-takes that back as soon as it needs it.
+has, and ten times as many. A linear probe is trained on each. Prints for each epoch, in MB, the memory that is the
+process's own (RssAnon), and the part of the files that lies in memory because it was read (RssFile): the system takes
+that back as soon as it needs it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from ser.data import Part, SpeechData
-from ser.models.recurrent import GRU
+from ser.models.probe import Probe
 from ser.store import Store
 
 SIZES = (1_440, 14_400)  # clips
@@ -47,7 +47,7 @@ def train(folder: Path, n_clips: int, n_epochs: int) -> None:
     targets = np.random.default_rng(1).integers(0, N_CLASSES, n_clips).tolist()
     part = Part([store[key] for key in keys], targets)
     loader = SpeechData({"train": part}, rate=FRAME_RATE, batch_size=32, seed=0).train_dataloader()
-    network = GRU(n_bands=N_BANDS, n_classes=N_CLASSES, hidden=32, layers=1)
+    network = Probe(n_bands=N_BANDS, n_classes=N_CLASSES)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for epoch in range(n_epochs):
         loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
