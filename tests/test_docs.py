@@ -167,12 +167,14 @@ def test_every_choice_and_every_setting_is_named(composing: None) -> None:
 
 
 def words_of(file: Path) -> set[str]:
-    """The columns of a table, or the keys of metrics.json."""
+    """The columns of a table, or the keys of metrics.json or status.json."""
     if file.suffix == ".csv":
         header = file.read_text(encoding="utf-8").splitlines()[0].split(",")
         return {name for name in header if not name.startswith("p_")}
     results = json.loads(file.read_text(encoding="utf-8"))
-    inner = [results[key] for key in ("corpus", "split", "audit", "seconds")]
+    if "per_class" not in results:
+        return set(results)
+    inner = [results[key] for key in ("corpus", "split", "audit", "seconds", "validation")]
     return set(results).union(*inner, next(iter(results["per_class"].values())), *results.get("folds", {}).values())
 
 

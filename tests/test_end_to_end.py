@@ -20,7 +20,7 @@ from ser.module import EmotionRecognizer
 
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),
-    *("confusion.png", "curves.png", "history.csv", "checkpoints"),
+    *("confusion.png", "curves.png", "history.csv", "checkpoints", "status.json"),
 }
 
 
@@ -42,6 +42,14 @@ def test_a_run_leaves_what_the_contract_says(command: Command, folder: Path) -> 
     assert (run / "checkpoints" / "best.ckpt").exists()
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     predictions, split = rows(run / "predictions.csv"), rows(run / "split.csv")
+
+    assert json.loads((run / "status.json").read_text(encoding="utf-8"))["state"] == "finished"
+    history = rows(run / "history.csv")
+    best = max(history, key=lambda row: float(row["val_uar"]))
+    assert metrics["validation"] == {
+        "epoch": int(best["epoch"]),
+        **{name: float(best[f"val_{name}"]) for name in ("loss", "uar", "accuracy", "macro_f1")},
+    }
 
     labels = metrics["labels"]
     attributes = ["gender", "intensity", "statement", "repetition"]
@@ -111,7 +119,7 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     folds = [json.loads((run / f"fold-{n}" / "metrics.json").read_text(encoding="utf-8")) for n in (1, 2)]
     for n in (1, 2):
-        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES
+        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES - {"status.json"}
     assert metrics["n_test"] == 240 and metrics["split"]["fold"] == "all"
     assert metrics["folds"]["uar"]["values"] == [fold["uar"] for fold in folds]
     assert metrics["folds"]["uar"]["mean"] == pytest.approx(np.mean([fold["uar"] for fold in folds]))

@@ -31,7 +31,8 @@ def curves(folder: Path, n_folds: int, n_epochs: int) -> npt.NDArray[np.float32]
         {"epoch": str(e), "train_loss": str(2 / e), "val_loss": str(2.1 / e), "val_uar": str(1 - 1 / e)}
         for e in range(1, n_epochs + 1)
     ]
-    figures.curves(folder / "curves.png", dict.fromkeys(range(1, n_folds + 1), rows))
+    folds = range(1, n_folds + 1)
+    figures.curves(folder / "curves.png", dict.fromkeys(folds, rows), kept=dict.fromkeys(folds, n_epochs))
     picture: npt.NDArray[np.float32] = imread(folder / "curves.png")
     return picture
 

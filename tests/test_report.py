@@ -15,6 +15,7 @@ from sklearn.metrics import classification_report
 
 from ser import report
 from ser.corpora.base import Utterance
+from ser.history import validation_scores
 from ser.predictions import PREDICTIONS, pool_predictions, read_predictions, write_predictions
 from ser.splits import Split
 
@@ -228,9 +229,13 @@ def test_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> None:
     predict(tmp_path)
     report.write_report(tmp_path, FACTS)
     assert not (tmp_path / "curves.png").exists()
-    rows = [f"{epoch},1.2,1.3,0.{epoch},0.4,0.001" for epoch in (1, 2, 3)]
-    (tmp_path / "history.csv").write_text("\n".join(["epoch,train_loss,val_loss,val_uar,val_accuracy,lr", *rows]))
-    report.write_report(tmp_path, FACTS)
+    rows = [f"{epoch},1.2,1.3,0.{epoch},0.4,0.3,0.001" for epoch in (1, 2, 3)]
+    header = "epoch,train_loss,val_loss,val_uar,val_accuracy,val_macro_f1,lr"
+    (tmp_path / "history.csv").write_text("\n".join([header, *rows]))
+    scores = validation_scores(tmp_path, 2)
+    assert scores == {"epoch": 2, "loss": 1.3, "uar": 0.2, "accuracy": 0.4, "macro_f1": 0.3}
+    assert validation_scores(tmp_path, 4) is None
+    report.write_report(tmp_path, FACTS | {"validation": scores})
     assert (tmp_path / "curves.png").stat().st_size > 1000
     assert not list(tmp_path.glob(".*"))
 

@@ -27,6 +27,11 @@ def best_path(trainer: pl.Trainer) -> Path | None:
     return Path(checkpoint.best_model_path) if checkpoint.best_model_path else None
 
 
+def epoch_of(path: Path) -> int:
+    """The epoch, from 1, in which a checkpoint was written."""
+    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["epoch"]) + 1
+
+
 def checkpoint_callbacks(folder: Path, monitor: str) -> list[Callback]:
     """Keep best.ckpt, best on validation by `monitor` (uar or loss), and last.ckpt, the state after the last epoch."""
 

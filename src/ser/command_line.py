@@ -54,7 +54,10 @@ def run_command(command: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        sys.exit(_explain_disk(error))
+        told = failure(error)
+        if told is None:
+            raise
+        sys.exit(told)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -87,17 +90,22 @@ def messages() -> Iterator[None]:
     """End the program with one message, said in the log too, where the body raises what a user can mend."""
     try:
         yield
-    except SerError as error:
-        log.error("%s", error)
+    except Exception as error:
+        told = failure(error)
+        if told is None:
+            raise
+        log.error("%s", told)
         sys.exit(1)
-    except OSError as error:
-        log.error("%s", _explain_disk(error))
-        sys.exit(1)
+
+
+def failure(error: Exception) -> str | None:
+    """What to tell of an error that a user can mend; None for a fault in the code."""
+    if isinstance(error, SerError):
+        return str(error)
+    return _explain_disk(error) if isinstance(error, OSError) and error.errno in _DISK else None
 
 
 def _explain_disk(error: OSError) -> str:
-    if error.errno not in _DISK:
-        raise error
     where = f" {error.filename}" if error.filename else ""
     said = f"cannot write{where} ({error.strerror}); free space or set paths.outputs=<folder>"
     begun = HydraConfig.initialized() and not OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir")

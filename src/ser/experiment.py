@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ser import interruption, predictions, processes, report, splits
-from ser.checkpoints import BEST, LAST, best_path, checkpoint_path
+from ser.checkpoints import BEST, LAST, best_path, checkpoint_path, epoch_of
 from ser.config import Trainer, check_keys
 from ser.data import SpeechData
+from ser.history import VALIDATION, validation_scores
 from ser.interruption import Interrupted, StopOnInterrupt
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
@@ -32,10 +33,18 @@ log = logging.getLogger("ser")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the text of its report, and whether Ctrl-C stopped it."""
+    """How a run ended.
+
+    Attributes:
+        report: its text.
+        interrupted: whether Ctrl-C stopped it.
+        validation: loss, uar, accuracy and macro_f1 of the epoch kept, or their means over the folds; None where no
+            epoch was finished, and in a process that is not the main one.
+    """
 
     report: str
     interrupted: bool
+    validation: dict[str, float] | None = None
 
 
 def run(cfg: DictConfig, folder: Path) -> Outcome:
@@ -68,11 +77,21 @@ def _run_folds(cfg: DictConfig, folder: Path, material: Material) -> Outcome:
             log.info("\n%s\n", outcome.report)
         if outcome.interrupted:
             break
-    return Outcome(_pool(folder, folders, material) if material.is_main else "", outcome.interrupted)
+    if not material.is_main:
+        return outcome
+    _pool(folder, folders, material)
+    return _outcome(folder)
 
 
-def _pool(folder: Path, folders: Mapping[int, Path], material: Material) -> str:
-    """Write the pooled files of the folds that were tested, and return their report."""
+def _outcome(folder: Path) -> Outcome:
+    """How the run or fold ended whose report lies in `folder`."""
+    results = report.read_results(folder)
+    text = (folder / "report.txt").read_text(encoding="utf-8").strip()
+    return Outcome(text, "interrupted" in results, results["validation"])
+
+
+def _pool(folder: Path, folders: Mapping[int, Path], material: Material) -> None:
+    """Write the pooled files of the folds that were tested."""
     results = [report.read_results(path) for path in folders.values()]
     predictions.pool_predictions(folder, folders)
     seconds = Counter[str]()
@@ -92,12 +111,21 @@ def _pool(folder: Path, folders: Mapping[int, Path], material: Material) -> str:
             "shared_speakers": None if results[0]["audit"]["shared_speakers"] is None else shared,
             "identical": [pair for result in results for pair in result["audit"]["identical"]],
         },
+        "validation": _mean_validation(results),
         "seconds": {**material.facts["seconds"], **{name: round(value, 1) for name, value in seconds.items()}},
     }
     pooled.pop("interrupted", None)
     if "interrupted" in results[-1]:
         pooled["interrupted"] = {**results[-1]["interrupted"], "fold": len(results), "n_folds": len(material.folds)}
-    return report.write_report(folder, pooled, folders)
+    report.write_report(folder, pooled, folders)
+
+
+def _mean_validation(results: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+    """Mean validation scores over the folds; None where a fold was stopped before it had any."""
+    scores = [result["validation"] for result in results]
+    if None in scores:
+        return None
+    return {name: round(float(np.mean([score[name] for score in scores])), 5) for name in VALIDATION}
 
 
 def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
@@ -108,7 +136,7 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         report.check_split(folder, split)
     if resume and is_finished(folder):
         report.check_corpus(folder, material.facts["corpus"]["fingerprint"])
-        return Outcome((folder / "report.txt").read_text(encoding="utf-8").strip(), interrupted=False)
+        return _outcome(folder)
     audit = splits.audit(split, material.recordings.digests)
     if material.is_main:
         report.write_split(folder, split)
@@ -132,8 +160,9 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
     with stop.listening():
         interrupted = _train(trainer, recognizer, data, last if resume and last.exists() else None)
     trained = time.monotonic()
+    best = best_path(trainer) or checkpoint_path(folder, BEST)
     with interruption.ending():
-        plain, views = _test(trainer, best_path(trainer) or checkpoint_path(folder, BEST), data, settings["tta"])
+        plain, views = _test(trainer, best, data, settings["tta"])
     if not material.is_main:
         return Outcome("", interrupted is not None)
     predictions.write_predictions(folder / predictions.PREDICTIONS, split.test, material.labels, plain)
@@ -143,6 +172,7 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         **material.facts,
         "split": _describe_split(split, audit, settings["split"]["seed"]),
         "audit": {"shared_speakers": audit.shared_speakers, "identical": audit.identical},
+        "validation": validation_scores(folder, epoch_of(best)),
         "n_parameters": sum(parameter.numel() for parameter in recognizer.trained.parameters()),
         "device": device_name(trainer),
         "precision": str(trainer.precision),
@@ -156,10 +186,10 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         facts["tta_views"] = settings["tta"]
     if interrupted is not None:
         facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": settings["epochs"]}
-    text = report.write_report(folder, facts)
+    report.write_report(folder, facts)
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
-    return Outcome(text, interrupted is not None)
+    return _outcome(folder)
 
 
 def _train(

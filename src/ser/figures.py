@@ -45,8 +45,8 @@ def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) 
     save(figure, path)
 
 
-def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]]) -> None:
-    """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept is marked."""
+def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]], kept: Mapping[int, int]) -> None:
+    """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept of each fold (from 1) is marked."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)
     many = len(histories) > MANY_FOLDS
@@ -61,8 +61,9 @@ def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]]) -> 
             epochs, [float(row["val_loss"]) for row in rows], "--", color=color, marker=marker, label="validation"
         )
         scores.plot(epochs, uar, color=color, label=None if many else f"{name}validation")
-        best = int(np.argmax(uar))
-        scores.plot(epochs[best], uar[best], "o", color=color, label="epoch kept" if number == 0 else None)
+        if fold in kept:
+            best = epochs.index(kept[fold])
+            scores.plot(epochs[best], uar[best], "o", color=color, label="epoch kept" if number == 0 else None)
     losses.set(xlabel="epoch", ylabel="loss")
     scores.set(xlabel="epoch", ylabel="UAR", ylim=(0, 1))
     if len(histories) == 1:

@@ -169,6 +169,7 @@ class EmotionRecognizer(pl.LightningModule):
         self.confusion.reset()
         self.log("val/uar", metrics.uar(confusion), sync_dist=True)
         self.log("val/accuracy", metrics.accuracy(confusion), sync_dist=True)
+        self.log("val/macro_f1", metrics.macro_f1(confusion), sync_dist=True)
         self.log("val/loss", self.val_loss.compute(), sync_dist=True)
         self.val_loss.reset()
 

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ser import tables
+from ser.history import HISTORY, VALIDATION
 
 log = logging.getLogger("ser")
 
@@ -18,7 +19,7 @@ class History(pl.Callback):
     """Writes history.csv: a row for each finished epoch with its losses, validation scores and learning rate."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "history.csv"
+        self.path = folder / HISTORY
         self.rows: list[dict[str, Any]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -33,9 +34,7 @@ class History(pl.Callback):
             {
                 "epoch": trainer.current_epoch + 1,
                 "train_loss": f"{scores['train/loss']:.5f}",
-                "val_loss": f"{scores['val/loss']:.5f}",
-                "val_uar": f"{scores['val/uar']:.5f}",
-                "val_accuracy": f"{scores['val/accuracy']:.5f}",
+                **{f"val_{name}": f"{scores[f'val/{name}']:.5f}" for name in VALIDATION},
                 "lr": f"{trainer.optimizers[0].param_groups[0]['lr']:.3g}",
             }
         )

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from ser import metrics, tables
 from ser.errors import ResumeError
+from ser.history import HISTORY
 from ser.paths import replacing
 from ser.predictions import PREDICTIONS, TTA_PREDICTIONS, Predictions, read_predictions
 from ser.splits import Split
@@ -96,10 +97,12 @@ def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Pat
     with replacing(folder / "report.txt") as beside:
         beside.write_text(text + "\n", encoding="utf-8")
     figures.confusion(folder / "confusion.png", predictions.confusion, predictions.labels, title=headline(results))
-    histories = {fold: path / "history.csv" for fold, path in (folds or {1: folder}).items()}
-    histories = {fold: path for fold, path in histories.items() if path.exists()}
+    curves = folds or {1: folder}
+    histories = {fold: tables.read(path / HISTORY) for fold, path in curves.items() if (path / HISTORY).exists()}
     if histories:
-        figures.curves(folder / "curves.png", {fold: tables.read(path) for fold, path in histories.items()})
+        validation = {fold: (read_results(path) if folds else results)["validation"] for fold, path in curves.items()}
+        kept = {fold: scores["epoch"] for fold, scores in validation.items() if scores}
+        figures.curves(folder / "curves.png", histories, kept)
     # Last: where it is, the report is complete.
     with replacing(folder / "metrics.json") as beside:
         beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

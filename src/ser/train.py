@@ -2,15 +2,19 @@
 
 import logging
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ser import config
-from ser.command_line import messages, run_command
+from ser import config, processes
+from ser.command_line import failure, messages, run_command
 from ser.paths import conf_dir
+from ser.status import FAILED, FINISHED, INTERRUPTED, Status, clear_status
 
 log = logging.getLogger("ser")
 
@@ -18,16 +22,37 @@ config.register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
-def _run(cfg: DictConfig) -> None:
+def _run(cfg: DictConfig) -> float | None:
+    """One run, alone or of a sweep. Returns the validation UAR of the epoch kept, where there is one."""
     folder = Path(HydraConfig.get().runtime.output_dir)
+    is_alone = HydraConfig.get().mode == RunMode.RUN
     log.info("run folder %s", folder)
-    with messages():
+    started = time.monotonic()
+    if processes.rank() == 0:
+        clear_status(folder)
+
+    def record(state: str, message: str = "") -> None:
+        if processes.rank() == 0:
+            Status(state, round(time.monotonic() - started, 1), message).write(folder)
+
+    with messages() if is_alone else nullcontext():
         from ser.experiment import run  # slow to import: not for --help
 
-        outcome = run(cfg, folder)
+        try:
+            outcome = run(cfg, folder)
+        except Exception as error:
+            told = failure(error)
+            record(FAILED, told or f"{type(error).__name__}: {error}")
+            if is_alone:
+                raise
+            # The other runs of the sweep go on.
+            log.error("%s", told or "this run failed:", exc_info=error if told is None else None)
+            return None
+    record(INTERRUPTED if outcome.interrupted else FINISHED)
     log.info("\n%s\n\nrun folder %s", outcome.report, folder)
     if outcome.interrupted:
         sys.exit(130)
+    return outcome.validation["uar"] if outcome.validation else None
 
 
 def main() -> None:
