@@ -2,12 +2,15 @@
 
     OMP_NUM_THREADS=1 python benchmarks/models.py
 
-Times are of one CPU core's work. The training step is of 32 clips of 2 s, 80 bands, 100 frames a second.
+Times are of one CPU core's work. The training step is of 32 clips of 2 s, 80 bands, 100 frames a second. Below the
+table: how many times as fast the recurrence of `gru` and `lstm` trains as torch's own on packed sequences, of clips of
+1 to 2 s.
 """
 
 import multiprocessing
 import resource
 import time
+from collections.abc import Callable
 from typing import Any
 
 import hydra.utils
@@ -15,13 +18,17 @@ import torch
 import torch.nn.functional as F
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from ser import config
 from ser.models.base import Model
+from ser.models.recurrence import Recurrence
 from ser.paths import conf_dir
 
 N_BANDS, N_CLASSES = 80, 8
 BATCH, FRAMES, LONG = 32, 200, 60_000
+HIDDEN, LAYERS = 128, 2  # of `lstm` and `gru`
 REPEATS = 5
 
 
@@ -39,12 +46,17 @@ def make(name: str) -> Model | None:
 def step_ms(model: Model) -> float:
     features, lengths = torch.randn(BATCH, N_BANDS, FRAMES), torch.full((BATCH,), FRAMES)
     targets = torch.arange(BATCH) % N_CLASSES
+    return 1000 * least_s(lambda: F.nll_loss(model.train()(features, lengths), targets))
+
+
+def least_s(loss: Callable[[], Tensor]) -> float:
+    """Seconds of the quickest of some passes, forward and backward."""
     times = []
     for _ in range(1 + REPEATS):
         started = time.process_time()
-        F.nll_loss(model.train()(features, lengths), targets).backward()
+        loss().backward()
         times.append(time.process_time() - started)
-    return 1000 * min(times)
+    return min(times)
 
 
 @torch.no_grad()
@@ -54,6 +66,20 @@ def long_clip(model: Model) -> tuple[float, float]:
     before, started = peak_mb(), time.process_time()
     model.eval()(features, lengths)
     return time.process_time() - started, peak_mb() - before
+
+
+def speedup(cell: type[nn.LSTM | nn.GRU]) -> float:
+    """How many times as fast our recurrence trains as torch's own on packed sequences."""
+    ours = Recurrence(cell, N_BANDS, HIDDEN, layers=LAYERS)
+    torchs = cell(N_BANDS, HIDDEN, LAYERS, batch_first=True, bidirectional=True)
+    features, lengths = torch.randn(BATCH, N_BANDS, FRAMES), torch.linspace(FRAMES // 2, FRAMES, BATCH).long()
+
+    def packed() -> Tensor:
+        frames = pack_padded_sequence(features.transpose(1, 2), lengths, batch_first=True, enforce_sorted=False)
+        states: Tensor = torchs(frames)[0].data
+        return states.sum()
+
+    return least_s(packed) / least_s(lambda: ours(features, lengths).sum())
 
 
 def peak_mb() -> float:
@@ -78,6 +104,9 @@ def main() -> None:
         process = multiprocessing.get_context("spawn").Process(target=measure, args=(path.stem,))
         process.start()
         process.join()
+    torch.set_num_threads(1)
+    for cell in (nn.GRU, nn.LSTM):
+        print(f"{cell.__name__}: trains {speedup(cell):.1f} times as fast as on packed sequences")
 
 
 if __name__ == "__main__":

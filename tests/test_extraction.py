@@ -394,6 +394,29 @@ def test_a_disk_that_fills_up_nevertheless(
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+# Ctrl-C
+
+
+class Interrupted(FrozenNoise):
+    """Ctrl-C comes at a clip of 5040 samples."""
+
+    def forward(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if 5040 in lengths:
+            raise KeyboardInterrupt
+        return super().forward(waveforms, lengths)
+
+
+def test_what_is_whole_at_ctrl_c_is_not_computed_again(recordings: Recordings, diary: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        load(Interrupted(str(diary)), recordings, tmp_path / "store")
+    assert len(store.shard_names(frames_folder(tmp_path / "store"))) == 1
+    computed(diary)
+    assert_same(load(FrozenNoise(str(diary)), recordings, tmp_path / "store"), expected(recordings))
+    lengths = [len(waveform) for waveform in recordings.waveforms.values()]
+    left = [length for [length] in computed(diary)]
+    assert sorted(left) == sorted(length for length in lengths if length <= 5040) and 5 < len(left) < N_CLIPS - 5
+
+
 # Several processes
 
 FORKING = """

@@ -150,6 +150,23 @@ def test_what_is_made_together_is_not_parted(tmp_path: Path, monkeypatch: pytest
     assert sorted(held, key=len) == [{"c"}, {"a", "b"}]
 
 
+def test_ctrl_c_keeps_what_is_whole(tmp_path: Path) -> None:
+    whole = [[("a", noise(0)), ("b", noise(1))], [("c", noise(2))]]
+
+    def interrupted(n_whole: int) -> Iterator[list[tuple[str, Array]]]:
+        yield from whole[:n_whole]
+        raise KeyboardInterrupt
+
+    for n_whole, keys in ((0, ""), (2, "abc")):
+        kept = Store(tmp_path, kind="things", parameters={"n": n_whole})
+        with pytest.raises(KeyboardInterrupt):
+            kept.add_batches(interrupted(n_whole))
+        opened = Store(tmp_path, kind="things", parameters={"n": n_whole})
+        assert [key for key in "abc" if key in opened] == list(keys)
+    for key, array in (pair for batch in whole for pair in batch):
+        np.testing.assert_array_equal(opened[key], array)
+
+
 def test_the_folder_tells_when_it_was_used(tmp_path: Path) -> None:
     folder = Store(tmp_path, kind="things", parameters={}).folder
     os.utime(folder, (0, 0))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ser.archive import check_room, unpack
 from ser.errors import DownloadError
+from ser.paths import hold
 
 log = logging.getLogger("ser")
 
@@ -129,21 +130,13 @@ def _writing(folder: Path) -> Iterator[None]:
 @contextmanager
 def _alone(release: Release, work: Path, lock_file: Path) -> Iterator[None]:
     """Keep other processes out of `work`; wait for one that is at it."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(lock_file)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("another process is fetching %s; waiting for it", release.name)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        if not work.exists():
-            with suppress(OSError):  # Windows, where the release of the lock deletes it
-                lock_file.unlink()  # a process that waits for it notices, and makes a new one
-        lock.release()
+    with hold(lock_file, f"another process is fetching {release.name}; waiting for it"):
+        try:
+            yield
+        finally:
+            if not work.exists():
+                with suppress(OSError):  # Windows, where the release of the lock deletes it
+                    lock_file.unlink()  # a process that waits for it notices, and makes a new one
 
 
 def _sweep(work: Path, keep: Sequence[Path]) -> None:

@@ -1,13 +1,16 @@
-"""Where things lie, and writing files so that a killed run leaves none half-written."""
+"""Where things lie, writing files so that a killed run leaves none half-written, and keeping others out."""
 
 import errno
+import logging
 import os
 import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+
+log = logging.getLogger("ser")
 
 LEFTOVER_AGE_S = 24 * 3600  # no writer takes a day over one file
 
@@ -45,6 +48,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def hold(lock_file: Path, waiting: str) -> AbstractContextManager[object]:
+    """Lock a file, at once; leave the context to unlock it. Where another process holds it, `waiting` is said first.
+
+    The lock ends with the process that holds it, however it ends.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(lock_file)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        log.info("%s", waiting)
+        return lock.acquire()
 
 
 def sweep(folder: Path) -> None:

@@ -83,7 +83,7 @@ class Material:
 
 
 def prepare(settings: Settings, folder: Path) -> Material:
-    """Check the settings, read the corpus, and cut it into folds.
+    """Check the settings, read the corpus, compute a frozen feature of it, and cut it into folds.
 
     Args:
         settings: the resolved configuration.
@@ -95,7 +95,8 @@ def prepare(settings: Settings, folder: Path) -> Material:
     check_settings(settings)
     corpus: Corpus = build("corpus", settings["corpus"])
     protocol: Protocol = build("split", settings["split"])
-    # Built here only so that a wrong setting is refused before any work is done; each fold builds its own.
+    trainer = Trainer(**settings["trainer"])
+    # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
     feature = _recognizer(settings, list(EMOTIONS), None).feature
     if settings["tta"] and isinstance(feature, FrozenFeature):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
@@ -109,10 +110,10 @@ def prepare(settings: Settings, folder: Path) -> Material:
     inputs: Mapping[str, Array] = recordings.waveforms
     rate: float = feature.sample_rate
     if isinstance(feature, FrozenFeature):
-        device, precision = frozen_device(Trainer(**settings["trainer"]))
+        device, precision = frozen_device(trainer)
         inputs = load_frames(feature, recordings, store, device=device, precision=precision)
         rate = feature.frame_rate
-    usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(Trainer(**settings["trainer"])))
+    usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = label_order(utterance.emotion for utterance in usable)
     if len(labels) < 2:
         raise CorpusNotFound(
@@ -130,7 +131,7 @@ def prepare(settings: Settings, folder: Path) -> Material:
         "seconds": {"audio": round(time.monotonic() - started, 1)},
     }
     folds = protocol.folds(usable, recordings.digests)
-    n_processes = processes.n_processes(Trainer(**settings["trainer"]))
+    n_processes = processes.n_processes(trainer)
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"

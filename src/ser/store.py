@@ -23,10 +23,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 
 from ser.errors import StoreError
-from ser.paths import replacing, sweep
+from ser.paths import hold, replacing, sweep
 
 log = logging.getLogger("ser")
 
@@ -179,23 +178,14 @@ class Store:
     def alone(self) -> Iterator[None]:
         """Keep others that call this out meanwhile; wait for one that is at work, and take in what it has made.
 
-        The lock ends with the process that holds it, however it ends.
-
         Raises:
             StoreError: the folder cannot be written.
         """
-        lock = FileLock(self.folder / LOCK)
         with _writing(self.folder):
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                log.info("another run is filling %s; waiting for it", self.folder)
-                lock.acquire()
-        try:
+            lock = hold(self.folder / LOCK, f"another run is filling {self.folder}; waiting for it")
+        with lock:
             self.refresh()
             yield
-        finally:
-            lock.release()
 
     def add(self, items: Iterable[tuple[str, Array]]) -> None:
         """Keep arrays as they come, a shard at a time.

@@ -69,12 +69,9 @@ class ResNet(Model):
                 layers.append(Block(n_in, n_out, stride=stride, bottleneck=bottleneck))
                 n_in = n_out * expansion
         self.blocks = nn.ModuleList(layers)
-        size = n_pooled = widths[-1] * expansion
-        if pool == "recurrent":
-            self.pool: nn.Module = (recurrent := RecurrentPooling(size, dropout))
-            n_pooled = recurrent.size
-        else:
-            self.pool = pooling(pool, size)
+        size = widths[-1] * expansion
+        self.pool = RecurrentPooling(size, dropout) if pool == "recurrent" else pooling(pool, size)
+        n_pooled = self.pool.size if isinstance(self.pool, RecurrentPooling) else size
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(n_pooled, n_classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
