@@ -1,7 +1,7 @@
 """Intervals and tests for scores on the very same clips: pure functions on arrays."""
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, log2
 
 import numpy as np
 import numpy.typing as npt
@@ -106,4 +106,4 @@ def clusters_needed(level: float) -> int:
     >>> clusters_needed(0.05)
     6
     """
-    return ceil(1 - np.log2(level))
+    return ceil(1 - log2(level))

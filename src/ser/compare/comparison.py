@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ser import statistics
-from ser.compare.rows import Row, Spread, differing, gather
+from ser.compare.rows import NONE, Row, Spread, differing, gather
 from ser.compare.runs import Clip, LeftOut, Run
 from ser.statistics import CONFIDENCE, Floats
 
@@ -91,8 +91,9 @@ class Table:
     remarks: list[str]
 
     def name(self, index: int) -> str:
-        """What sets a row apart, in a line."""
-        return ", ".join(f"{column}={values[index]}" for column, values in self.columns.items())
+        """What sets a row apart, in a line; its first folder where nothing does."""
+        words = [f"{column}={values[index]}" for column, values in self.columns.items() if values[index] != NONE]
+        return ", ".join(words) or self.rows[index].runs[0].folder.name
 
 
 def compare(runs: Iterable[Run]) -> tuple[list[Table], list[LeftOut]]:
@@ -195,12 +196,14 @@ def _why_apart(row: Row, first: Row) -> str:
     here, there = row.runs[0].protocol, first.runs[0].protocol
     if row is first or (here == there and row.clips == first.clips):
         return ""
-    names = dict.fromkeys([*there, *here])
-    said = [_differs(name, here.get(name), there.get(name)) for name in names if here.get(name) != there.get(name)]
+    names = [name for name in dict.fromkeys([*there, *here]) if here.get(name) != there.get(name)]
+    if "split" in names:  # its settings differ by nature
+        names = [name for name in names if name == "split" or ("split" not in name and "folds" not in name)]
+    said = [_differs(name, here.get(name), there.get(name)) for name in names]
     if not said:
         common = len(set(row.clips) & set(first.clips))
         said = [f"there are {len(row.clips)} test clips here and {len(first.clips)} there, {common} in common"]
-    return f"Not comparable with the first table: {'; '.join(said[:3])}."
+    return f"Not comparable with the first table: {'; '.join(said)}."
 
 
 def _differs(name: str, here: Any, there: Any) -> str:

@@ -14,7 +14,6 @@ from ser.compare.comparison import SCORES, Score, Table
 from ser.compare.rows import NONE, Row, Spread
 from ser.compare.runs import LeftOut
 
-LEARNT = ["Interval in brackets: 95 %, bootstrap over {unit}. In round brackets: mean ± standard deviation over the runs."]
 PRIMARY = (
     "1, the best on validation, against the others (bootstrap over {unit} of the UAR difference; p-values corrected"
     " after Holm):"
@@ -35,6 +34,14 @@ def left_out_line(left_out: Sequence[LeftOut], n_runs: int) -> str:
 def header(table: Table) -> list[str]:
     """The columns that a reader sees."""
     return ["", *table.columns, "runs", "validation UAR", *(f"test {name}" for name in SCORES.values())]
+
+
+def explained(table: Table) -> str:
+    """What the brackets in the cells mean."""
+    said = f"In square brackets the 95 % interval, by bootstrap over {table.unit}."
+    if any(len(row.trainings) > 1 for row in table.rows):
+        said += " In round brackets mean ± standard deviation over the runs."
+    return said
 
 
 def cells(table: Table, index: int) -> list[list[str]]:
@@ -81,8 +88,7 @@ def text(tables: Sequence[Table], left_out: str) -> str:
     lines: list[str] = []
     for table in tables:
         lines += [_printable(table.heading), *filter(None, [table.apart]), "", *_grid(table), ""]
-        lines += [note.format(unit=table.unit) for note in LEARNT]
-        lines += map(_printable, table.remarks)
+        lines += [explained(table), *map(_printable, table.remarks)]
         if table.tests:
             lines += ["", PRIMARY.format(unit=table.unit), *(f"  {test.sentence}" for test in table.tests)]
         lines += ["", "run folders:"]
@@ -119,15 +125,12 @@ def markdown(tables: Sequence[Table], left_out: str) -> str:
         names = header(table)
         lines += [_row(names, _marked), "|" + "---|" * len(names)]
         lines += [_row([" ".join(cell) for cell in cells(table, index)], _marked) for index in range(len(table.rows))]
-        lines += ["", _marked(" ".join([*LEARNT, *table.remarks]).format(unit=table.unit)), ""]
+        lines += ["", _marked(" ".join([explained(table), *table.remarks])), ""]
         if table.tests:
-            lines += [_marked(PRIMARY.format(unit=table.unit)), "", *_items(table), ""]
+            items = [f"- {_marked(test.sentence)}" for test in table.tests]
+            lines += [_marked(PRIMARY.format(unit=table.unit)), "", *items, ""]
     lines += [_marked(left_out)] if left_out else []
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _items(table: Table) -> list[str]:
-    return [f"- {_marked(test.sentence)}" for test in table.tests]
 
 
 def _row(words: Sequence[str], escape: Callable[[str], str]) -> str:

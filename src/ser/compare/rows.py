@@ -75,13 +75,14 @@ class Row:
 
         A clip that several trainings tested is still one clip: it is shared out among the emotions they gave it.
         """
-        shares = self.named / self.named.sum(axis=1, keepdims=True)
+        shares: Floats = self.named / self.named.sum(axis=1, keepdims=True)
         return self.truth[:, :, None] * shares[:, None, :]
 
     @property
     def pooled(self) -> Floats:
         """(n_classes, n_classes): the predictions of all trainings, counted."""
-        return self.truth.T @ self.named
+        pooled: Floats = self.truth.T @ self.named
+        return pooled
 
     @property
     def confusion_of_each(self) -> Floats:

@@ -16,8 +16,9 @@ from ser.history import HISTORY
 from ser.predictions import PREDICTIONS, read_predictions
 from ser.status import FINISHED, INTERRUPTED, STATUS, read_status
 
-# What cannot change what is learnt. The corpus is known by its fingerprint, wherever it lies.
-IGNORED = ("seed", "corpus", "paths", "ckpt_path", "logger", "experiment", "resume", "hydra")
+# What cannot change what is learnt and tested. The corpus is known by its fingerprint, wherever it lies.
+IGNORED = ("seed", "corpus", "paths", "ckpt_path", "logger", "experiment", "tta", "resume", "hydra")
+NO_PROTOCOL = ("split.fold", "split._target_")
 METRICS, SPLIT, ALL_FOLDS = "metrics.json", "split.csv", "all"
 
 
@@ -37,6 +38,7 @@ class Training:
         folder: of the run, or of the fold.
         seed, fold: what it differs in from others of its row.
         validation: UAR on the validation part, of the epoch kept; None where it is not known.
+        kept: that epoch; None where it is not known.
         history: rows of history.csv; none where there is no such file.
         predicted: the emotion each test clip was given.
     """
@@ -45,6 +47,7 @@ class Training:
     seed: int
     fold: int
     validation: float | None
+    kept: int | None
     history: list[dict[str, str]]
     predicted: dict[Clip, str]
 
@@ -150,22 +153,26 @@ def _read(folder: Path, results: Mapping[str, Any]) -> Run:
         "split": split["name"],
         "split.seed": split["seed"],
         "number of folds": split["n_folds"],
-        **{name: value for name, value in leaves.items() if name.startswith("split.") and name != "split.fold"},
+        **{name: value for name, value in leaves.items() if name.startswith("split.") and name not in NO_PROTOCOL},
         "emotions": tuple(results["labels"]),
     }
-    speakers = "are not" if split["speaker_independent"] else "may be"
-    notes = (corpus.get("notice"), f"Speakers of the test part {speakers} in training too.")
     return Run(
         folder=folder,
         settings={name: value for name, value in leaves.items() if not name.startswith("split.")},
         choices={name: str(choice) for name, choice in choices.items() if choice is not None},
         typed=frozenset(match[1] for match in typed if match),
         protocol=protocol,
-        notes=tuple(note for note in notes if note),
+        notes=tuple(note for note in (corpus["notice"], _about_speakers(results["audit"]["shared_speakers"])) if note),
         labels=list(results["labels"]),
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,
     )
+
+
+def _about_speakers(shared: list[str] | None) -> str:
+    if shared is None:
+        return "The corpus does not name its speakers."
+    return "Speakers are in both training and test: expect less on new speakers." if shared else "All speakers are new."
 
 
 def _trainings(folder: Path, results: Mapping[str, Any]) -> list[Training]:
@@ -182,10 +189,19 @@ def _trainings(folder: Path, results: Mapping[str, Any]) -> list[Training]:
         place = folder / f"fold-{number}" if fold == ALL_FOLDS else folder
         own = place / METRICS
         scores = json.loads(own.read_text(encoding="utf-8")) if own.exists() else results
-        validation = scores.get("validation")
+        validation = scores.get("validation") or {}
         history = tables.read(place / HISTORY) if (place / HISTORY).exists() else []
-        uar = None if validation is None else float(validation["uar"])
-        trainings.append(Training(place, int(results["seed"]), number, uar, history, predicted))
+        trainings.append(
+            Training(
+                folder=place,
+                seed=results["seed"],
+                fold=number,
+                validation=validation.get("uar"),
+                kept=validation.get("epoch"),
+                history=history,
+                predicted=predicted,
+            )
+        )
     return trainings
 
 
