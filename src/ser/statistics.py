@@ -1,6 +1,6 @@
 """Intervals and tests for scores on the very same clips: pure functions on arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil, log2
 
 import numpy as np
@@ -10,7 +10,7 @@ Floats = npt.NDArray[np.float64]
 
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
-_AT_ONCE = 1_000  # resamples; bounds the memory
+_AT_ONCE = 500  # resamples; bounds the memory
 
 
 def scores(confusion: Floats) -> dict[str, Floats]:
@@ -40,21 +40,31 @@ def _mean_ratio(above: Floats, below: Floats) -> Floats:
     return mean
 
 
-def resampled(counts: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Floats:
-    """Sums over clusters drawn with replacement: the cluster bootstrap (Field and Welsh 2007, J. R. Stat. Soc. B 69).
+def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict[str, Floats]:
+    """Scores of many recognisers on the same clusters drawn with replacement.
+
+    The cluster bootstrap: a drawn speaker comes with all clips (Field and Welsh 2007, J. R. Stat. Soc. B 69, 369-390).
+    All recognisers are given the same draws, so that differences between them are paired.
 
     Args:
-        counts: (n_clusters, ...), what each cluster (a speaker) adds, such as its confusion matrix.
+        confusions: (n_clusters, n_recognisers, n_classes, n_classes), what each cluster adds to the confusion.
 
     Returns:
-        (n_resamples, ...), each the sum over n_clusters drawn clusters.
+        the scores of `scores`, each (n_resamples, n_recognisers).
     """
+    batches = [scores(sums) for sums in resampled(confusions, n_resamples=n_resamples, seed=seed)]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def resampled(counts: Floats, *, n_resamples: int, seed: int) -> Iterator[Floats]:
+    """Sums (n, ...) over drawn clusters, n_resamples in all, of what each cluster adds: `counts` (n_clusters, ...)."""
     # Clusters that are alike are drawn as one kind, as often as there are of it: clips have few kinds.
     kinds, sizes = np.unique(counts.reshape(len(counts), -1), axis=0, return_counts=True)
     generator = np.random.default_rng(seed)
-    batches = [_AT_ONCE] * (n_resamples // _AT_ONCE) + [n_resamples % _AT_ONCE]
-    sums = [generator.multinomial(len(counts), sizes / len(counts), n) @ kinds for n in batches]
-    return np.concatenate(sums).reshape(n_resamples, *counts.shape[1:])
+    for start in range(0, n_resamples, _AT_ONCE):
+        n = min(_AT_ONCE, n_resamples - start)
+        drawn = generator.multinomial(len(counts), sizes / len(counts), n).astype(float)
+        yield (drawn @ kinds).reshape(n, *counts.shape[1:])
 
 
 def percentile_interval(values: Floats) -> tuple[float, float]:

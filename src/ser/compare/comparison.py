@@ -1,6 +1,6 @@
 """Tables of rows that can be compared, each row with intervals, the best tested against the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from ser.statistics import CONFIDENCE, Floats
 
 SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 LEVEL = 1 - CONFIDENCE
+
+Scores = Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def _table(rows: list[Row], first: Row) -> Table:
     clips, protocol = rows[0].clips, rows[0].runs[0].protocol
     clusters, unit = _clusters(clips)
     n_clusters = int(clusters.max()) + 1
-    confusions = [_summed(row.confusions, clusters) for row in rows]
-    tests = _tests(rows, confusions) if rows[0].validation else []
+    confusions = np.stack([_summed(row.confusions, clusters) for row in rows], axis=1)
+    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
+    tests = _tests(rows, values["uar"], resampled["uar"], n_clusters) if rows[0].validation else []
     heading = (
         f"{protocol['corpus']}, split={protocol['split']}, split.seed={protocol['split.seed']}: {len(clips)} test clips"
     )
@@ -132,7 +135,7 @@ def _table(rows: list[Row], first: Row) -> Table:
         apart=_why_apart(rows[0], first),
         rows=rows,
         columns=differing(rows),
-        scores=[_scores(row, confusion) for row, confusion in zip(rows, confusions, strict=True)],
+        scores=[_scores(row, place, values, resampled) for place, row in enumerate(rows)],
         tests=tests,
         unit=unit,
         remarks=remarks,
@@ -154,41 +157,36 @@ def _summed(confusions: Floats, clusters: Any) -> Floats:
     return sums
 
 
-def _scores(row: Row, confusions: Floats) -> dict[str, Score]:
-    values = statistics.scores(confusions.sum(axis=0))
-    resampled = statistics.scores(statistics.resampled(confusions))
+def _scores(row: Row, place: int, values: Scores, resampled: Scores) -> dict[str, Score]:
+    """The scores of the row in that place; `values` are (n_rows,), `resampled` (n_resamples, n_rows)."""
     each = statistics.scores(row.confusion_of_each)
     return {
         name: Score(
-            float(values[name]), *statistics.percentile_interval(resampled[name]), Spread.of(each[name].tolist())
+            float(values[name][place]),
+            *statistics.percentile_interval(resampled[name][:, place]),
+            Spread.of(each[name].tolist()),
         )
         for name in SCORES
     }
 
 
-def _tests(rows: Sequence[Row], confusions: Sequence[Floats]) -> list[Test]:
+def _tests(rows: Sequence[Row], uar: Floats, resampled: Floats, n_clusters: int) -> list[Test]:
     """The first row against each other one, corrected for their number."""
-    tests = [_test(place + 1, rows[0], rows[place], confusions[0], confusions[place]) for place in range(1, len(rows))]
+    tests = []
+    for place, row in enumerate(rows[1:], start=1):
+        differences = resampled[:, 0] - resampled[:, place]
+        low, high = statistics.percentile_interval(differences)
+        p = statistics.bootstrap_p(differences, n_clusters)
+        rightly = rows[0].rightly - row.rightly
+        clips = int((rightly > 0).sum()), int((rightly < 0).sum())
+        mcnemar = statistics.sign_test(*clips)
+        tests.append(Test(place + 1, float(uar[0] - uar[place]), low, high, p, p, *clips, mcnemar, mcnemar))
     p_holm = statistics.holm([test.p for test in tests])
     mcnemar_holm = statistics.holm([test.mcnemar for test in tests])
     return [
         replace(test, p_holm=p, mcnemar_holm=mcnemar)
         for test, p, mcnemar in zip(tests, p_holm, mcnemar_holm, strict=True)
     ]
-
-
-def _test(number: int, best: Row, other: Row, of_best: Floats, of_other: Floats) -> Test:
-    """The best row against the one of that number; their confusions are (n_clusters, n_classes, n_classes)."""
-    both = np.stack([of_best, of_other], axis=1)  # drawn together: a speaker brings what both rows said of him
-    uar = statistics.scores(both.sum(axis=0))["uar"]
-    resampled = statistics.scores(statistics.resampled(both))["uar"]
-    differences = resampled[:, 0] - resampled[:, 1]
-    low, high = statistics.percentile_interval(differences)
-    p = statistics.bootstrap_p(differences, len(both))
-    rightly = best.rightly - other.rightly
-    only_best, only_other = int((rightly > 0).sum()), int((rightly < 0).sum())
-    mcnemar = statistics.sign_test(only_best, only_other)
-    return Test(number, float(uar[0] - uar[1]), low, high, p, p, only_best, only_other, mcnemar, mcnemar)
 
 
 def _why_apart(row: Row, first: Row) -> str:
