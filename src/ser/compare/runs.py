@@ -172,7 +172,9 @@ def _read(folder: Path, results: Mapping[str, Any]) -> Run:
 def _about_speakers(shared: list[str] | None) -> str:
     if shared is None:
         return "The corpus does not name its speakers."
-    return "Speakers are in both training and test: expect less on new speakers." if shared else "All speakers are new."
+    if shared:
+        return "Speakers are in both training and test: expect less on new speakers."
+    return "No speaker of the test part is in training."
 
 
 def _trainings(folder: Path, results: Mapping[str, Any]) -> list[Training]:
