@@ -180,8 +180,7 @@ def _escaped(word: str) -> str:
     >>> print(_escaped("model.hop_s 50 % ± \\"))
     model.hop\_s 50 \% $\pm$ \textbackslash{}
     """
-    # Braces: a row that began with [ would be taken for the option of the \\ before it.
-    return "".join(_LATEX.get(sign, sign) for sign in " ".join(word.split())).replace("[", "{[}", 1)
+    return "".join(_LATEX.get(sign, sign) for sign in " ".join(word.split()))
 
 
 def comma_separated(tables: Sequence[Table]) -> str:
