@@ -17,7 +17,10 @@ from ser.predictions import PREDICTIONS, read_predictions
 from ser.status import FINISHED, INTERRUPTED, STATUS, read_status
 
 # What cannot change what is learnt and tested. The corpus is known by its fingerprint, wherever it lies.
-IGNORED = ("seed", "corpus", "paths", "ckpt_path", "logger", "experiment", "tta", "resume", "hydra")
+IGNORED = (
+    *("seed", "corpus", "paths", "ckpt_path", "logger", "tta"),
+    *("experiment", "sweep", "launcher", "resume", "hydra"),
+)
 NO_PROTOCOL = ("split.fold", "split._target_")
 METRICS, SPLIT, ALL_FOLDS = "metrics.json", "split.csv", "all"  # ser.report and ser.splits are slow to import
 
