@@ -43,3 +43,7 @@ class DownloadError(SerError):
 
 class EncoderError(SerError):
     """A pretrained encoder cannot be had, or cannot be used."""
+
+
+class CompareError(SerError):
+    """There are no runs to compare, or the comparison cannot be written."""

@@ -1,0 +1,1 @@
+"""Runs laid side by side, from their folders alone: tables, intervals, paired tests, and a page."""

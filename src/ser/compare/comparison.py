@@ -1,0 +1,219 @@
+"""Tables of rows that can be compared, each row with intervals, the best tested against the others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ser import statistics
+from ser.compare.rows import NONE, Row, Spread, differing, gather
+from ser.compare.runs import Clip, LeftOut, Run
+from ser.statistics import CONFIDENCE, Floats
+
+SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
+LEVEL = 1 - CONFIDENCE
+
+Scores = Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A test score: `value` with its 95 % interval from `low` to `high`, and its spread over the trainings."""
+
+    value: float
+    low: float
+    high: float
+    spread: Spread
+
+
+@dataclass(frozen=True)
+class Test:
+    """The best row against another one, on the very same test clips.
+
+    Attributes:
+        other: number of the other row; the best is number 1.
+        difference, low, high: UAR of the best less that of the other, with its 95 % interval.
+        p, p_holm: of the bootstrap over speakers; as it is, and corrected for the number of comparisons.
+        only_best, only_other: clips that more of the trainings of the one row named rightly than of the other.
+        mcnemar, mcnemar_holm: p-values of McNemar's exact test on those clips.
+    """
+
+    other: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    only_best: int
+    only_other: int
+    mcnemar: float
+    mcnemar_holm: float
+
+    @property
+    def verdict(self) -> str:
+        """`better`, `worse`: so is the best; or `no difference can be shown`."""
+        if self.p_holm >= LEVEL:
+            return "no difference can be shown"
+        return "better" if self.difference > 0 else "worse"
+
+    @property
+    def sentence(self) -> str:
+        if self.p_holm >= LEVEL:
+            said = f"no difference can be shown between 1 and {self.other}"
+        else:
+            said = f"1 is {self.verdict} than {self.other}"
+        return (
+            f"{said}: UAR {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], {p_word(self.p_holm)};"
+            f" McNemar's test: {self.only_best} clips to {self.only_other}, {p_word(self.mcnemar_holm)}"
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one protocol and one corpus, tested on the very same clips, the best on validation first.
+
+    Attributes:
+        heading: corpus and protocol, in a line.
+        apart: why these rows are not in the first table; empty for the first.
+        columns: what the rows differ in: a value for each row, by name.
+        scores: for each row, by the keys of SCORES.
+        tests: of the first row against each other one.
+        unit: what is resampled, speakers or clips.
+        remarks: what a reader must know.
+    """
+
+    heading: str
+    apart: str
+    rows: list[Row]
+    columns: dict[str, list[str]]
+    scores: list[dict[str, Score]]
+    tests: list[Test]
+    unit: str
+    remarks: list[str]
+
+    def name(self, index: int) -> str:
+        """What sets a row apart, in a line; its first folder where nothing does."""
+        words = [f"{column}={values[index]}" for column, values in self.columns.items() if values[index] != NONE]
+        return ", ".join(words) or self.rows[index].runs[0].folder.name
+
+
+def compare(runs: Iterable[Run]) -> tuple[list[Table], list[LeftOut]]:
+    """Tables, that with most rows first; and the runs that repeat others."""
+    rows, repeated = gather(runs)
+    alike: dict[Any, list[Row]] = {}
+    for row in rows:
+        alike.setdefault((frozenset(row.runs[0].protocol.items()), tuple(row.clips)), []).append(row)
+    groups = sorted(alike.values(), key=lambda group: -len(group))
+    return [_table(group, groups[0][0]) for group in groups], repeated
+
+
+def _table(rows: list[Row], first: Row) -> Table:
+    rows = sorted(rows, key=lambda row: -row.validation.mean if row.validation else np.inf)
+    clips, protocol = rows[0].clips, rows[0].runs[0].protocol
+    clusters, unit = _clusters(clips)
+    n_clusters = int(clusters.max()) + 1
+    confusions = np.stack([_summed(row.confusions, clusters) for row in rows], axis=1)
+    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
+    tests = _tests(rows, values["uar"], resampled["uar"], n_clusters) if rows[0].validation else []
+    heading = (
+        f"{protocol['corpus']}, split={protocol['split']}, split.seed={protocol['split.seed']}: {len(clips)} test clips"
+    )
+    if unit == "speakers":
+        heading += f" of {n_clusters} speakers"
+    remarks = list(dict.fromkeys(note for row in rows for run in row.runs for note in run.notes))
+    needed = statistics.clusters_needed(LEVEL / max(len(tests), 1))
+    if tests and n_clusters < needed:
+        remarks.append(
+            f"{n_clusters} {unit} are too few to show a difference: {len(tests)} comparisons need {needed} at least."
+            " Test more, such as by split.fold=all."
+        )
+    if len(rows) > 1 and not tests:
+        remarks.append("No validation score is known, so that no row can be called the best, and none is tested.")
+    return Table(
+        heading=heading,
+        apart=_why_apart(rows[0], first),
+        rows=rows,
+        columns=differing(rows),
+        scores=[_scores(row, place, values, resampled) for place, row in enumerate(rows)],
+        tests=tests,
+        unit=unit,
+        remarks=remarks,
+    )
+
+
+def _clusters(clips: Sequence[Clip]) -> tuple[Any, str]:
+    """The cluster of each clip, numbered from 0, and what they are: speakers, where two at least are named."""
+    names = [clip.speaker for clip in clips]
+    if len(set(names)) > 1 and all(names):
+        return np.unique(names, return_inverse=True)[1], "speakers"
+    return np.arange(len(clips)), "clips"
+
+
+def _summed(confusions: Floats, clusters: Any) -> Floats:
+    """What each cluster adds to the confusion: (n_clusters, n_classes, n_classes)."""
+    sums = np.zeros((clusters.max() + 1, *confusions.shape[1:]))
+    np.add.at(sums, clusters, confusions)
+    return sums
+
+
+def _scores(row: Row, place: int, values: Scores, resampled: Scores) -> dict[str, Score]:
+    """The scores of the row in that place; `values` are (n_rows,), `resampled` (n_resamples, n_rows)."""
+    each = statistics.scores(row.confusion_of_each)
+    return {
+        name: Score(
+            float(values[name][place]),
+            *statistics.percentile_interval(resampled[name][:, place]),
+            Spread.of(each[name].tolist()),
+        )
+        for name in SCORES
+    }
+
+
+def _tests(rows: Sequence[Row], uar: Floats, resampled: Floats, n_clusters: int) -> list[Test]:
+    """The first row against each other one, corrected for their number."""
+    tests = []
+    for place, row in enumerate(rows[1:], start=1):
+        # Parts of clips do not add up exactly, and what is equal must differ by 0.
+        differences = (resampled[:, 0] - resampled[:, place]).round(12)
+        low, high = statistics.percentile_interval(differences)
+        p = statistics.bootstrap_p(differences, n_clusters)
+        rightly = rows[0].rightly - row.rightly
+        clips = int((rightly > 0).sum()), int((rightly < 0).sum())
+        mcnemar = statistics.sign_test(*clips)
+        tests.append(Test(place + 1, float(uar[0] - uar[place]), low, high, p, p, *clips, mcnemar, mcnemar))
+    p_holm = statistics.holm([test.p for test in tests])
+    mcnemar_holm = statistics.holm([test.mcnemar for test in tests])
+    return [
+        replace(test, p_holm=p, mcnemar_holm=mcnemar)
+        for test, p, mcnemar in zip(tests, p_holm, mcnemar_holm, strict=True)
+    ]
+
+
+def _why_apart(row: Row, first: Row) -> str:
+    """Why a row does not stand in the table of the first row, in a sentence."""
+    here, there = row.runs[0].protocol, first.runs[0].protocol
+    if row is first or (here == there and row.clips == first.clips):
+        return ""
+    names = [name for name in dict.fromkeys([*there, *here]) if here.get(name) != there.get(name)]
+    if "split" in names:  # its settings differ by nature
+        names = [name for name in names if name == "split" or ("split" not in name and "folds" not in name)]
+    said = [_differs(name, here.get(name), there.get(name)) for name in names]
+    if not said:
+        common = len(set(row.clips) & set(first.clips))
+        said = [f"there are {len(row.clips)} test clips here and {len(first.clips)} there, {common} in common"]
+    return f"Not comparable with the first table: {'; '.join(said)}."
+
+
+def _differs(name: str, here: Any, there: Any) -> str:
+    if isinstance(here, tuple) or isinstance(there, tuple):
+        return f"{name} differ"
+    return f"{name} is {here} here and {there} there"
+
+
+def p_word(p: float) -> str:
+    """
+    >>> p_word(0.0004), p_word(0.0123), p_word(1.0)
+    ('p < 0.001', 'p = 0.012', 'p = 1')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 1 else "p = 1"

@@ -1,0 +1,119 @@
+"""Intervals and tests for scores on the very same clips: pure functions on arrays."""
+
+from collections.abc import Iterator, Sequence
+from math import ceil, log2
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+N_RESAMPLES = 10_000
+CONFIDENCE = 0.95
+_AT_ONCE = 500  # resamples; bounds the memory
+
+
+def scores(confusion: Floats) -> dict[str, Floats]:
+    """UAR, accuracy and macro-F1 of many confusion matrices at once.
+
+    Args:
+        confusion: (..., n_classes, n_classes), truth along the rows, counts or parts of counts; none all zero.
+
+    Returns:
+        `uar`, `accuracy`, `macro_f1`, each (...), defined as in `ser.metrics`: UAR over the classes present in the
+        truth, macro-F1 over those present in the truth or among the predictions.
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    support, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return {
+        "uar": _mean_ratio(right, support),
+        "accuracy": right.sum(axis=-1) / support.sum(axis=-1),
+        "macro_f1": _mean_ratio(2 * right, support + predicted),
+    }
+
+
+def _mean_ratio(above: Floats, below: Floats) -> Floats:
+    """Mean of above / below along the last axis, over where `below` is positive."""
+    known = below > 0
+    ratio = np.divide(above, below, out=np.zeros_like(above, dtype=float), where=known)
+    mean: Floats = ratio.sum(axis=-1) / known.sum(axis=-1)
+    return mean
+
+
+def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict[str, Floats]:
+    """Scores of many recognisers on the same clusters drawn with replacement.
+
+    The cluster bootstrap: a drawn speaker comes with all clips (Field and Welsh 2007, J. R. Stat. Soc. B 69, 369-390).
+    All recognisers are given the same draws, so that differences between them are paired.
+
+    Args:
+        confusions: (n_clusters, n_recognisers, n_classes, n_classes), what each cluster adds to the confusion.
+
+    Returns:
+        the scores of `scores`, each (n_resamples, n_recognisers).
+    """
+    batches = [scores(sums) for sums in resampled(confusions, n_resamples=n_resamples, seed=seed)]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def resampled(counts: Floats, *, n_resamples: int, seed: int) -> Iterator[Floats]:
+    """Sums (n, ...) over drawn clusters, n_resamples in all, of what each cluster adds: `counts` (n_clusters, ...)."""
+    # Clusters that are alike are drawn as one kind, as often as there are of it: clips have few kinds.
+    kinds, sizes = np.unique(counts.reshape(len(counts), -1), axis=0, return_counts=True)
+    generator = np.random.default_rng(seed)
+    for start in range(0, n_resamples, _AT_ONCE):
+        n = min(_AT_ONCE, n_resamples - start)
+        drawn = generator.multinomial(len(counts), sizes / len(counts), n).astype(float)
+        yield (drawn @ kinds).reshape(n, *counts.shape[1:])
+
+
+def percentile_interval(values: Floats) -> tuple[float, float]:
+    """The middle 95 % of bootstrap values (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13)."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def bootstrap_p(differences: Floats, n_clusters: int) -> float:
+    """Two-sided p-value of a difference from its bootstrap values: the interval, turned round.
+
+    Twice the part of the resamples on the rarer side of zero (Efron and Tibshirani 1993, sec. 15.4; one resample is
+    added, so that no p-value is 0). It is never smaller than that of the sign test where all clusters agree,
+    2 / 2^n_clusters: a bootstrap over a handful of speakers would be too sure of itself.
+    """
+    rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    return min(1.0, max(2 * (rarer + 1) / (len(differences) + 1), 2.0 ** (1 - n_clusters)))
+
+
+def sign_test(n_plus: int, n_minus: int) -> float:
+    """Exact two-sided sign test; on the clips that one of two recognisers alone names rightly it is McNemar's test.
+
+    >>> sign_test(0, 5), sign_test(3, 3), sign_test(0, 0)
+    (0.0625, 1.0, 1.0)
+    """
+    from scipy.special import bdtr  # slow to import
+
+    n = n_plus + n_minus
+    return min(1.0, 2 * float(bdtr(min(n_plus, n_minus), n, 0.5))) if n else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    corrected, largest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = largest
+    return corrected
+
+
+def clusters_needed(level: float) -> int:
+    """How few clusters could never give a p-value below `level`, plus one.
+
+    >>> clusters_needed(0.05)
+    6
+    """
+    return ceil(1 - log2(level))

@@ -1,0 +1,170 @@
+"""Tables, intervals and paired tests."""
+
+import time
+from pathlib import Path
+
+import pytest
+from made import clips, make_run, results
+
+from ser import tables as tables_of
+from ser.compare.comparison import Table, compare
+from ser.compare.runs import LeftOut, Run, find_runs, read_run
+
+
+def tables(folder: Path) -> list[Table]:
+    runs = [read_run(run) for run in find_runs([folder])]
+    assert not any(isinstance(run, LeftOut) for run in runs)
+    return compare(run for run in runs if isinstance(run, Run))[0]
+
+
+def test_the_best_on_validation_comes_first_whatever_its_test(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", epochs=1, validation=0.5, skill=0.9)
+    make_run(tmp_path / "b", epochs=2, validation=0.7, skill=0.4)
+    make_run(tmp_path / "c", epochs=3, validation=None, skill=0.99)
+    [table] = tables(tmp_path)
+    assert table.columns == {"epochs": ["2", "1", "3"]}
+    for row, scores in zip(table.rows, table.scores, strict=True):
+        written = results(row.runs[0].folder)
+        for name in ("uar", "accuracy", "macro_f1"):
+            assert scores[name].value == pytest.approx(written[name])
+            assert scores[name].low < scores[name].value < scores[name].high
+            assert scores[name].spread.std == 0
+    assert table.unit == "speakers"
+    assert "96 test clips of 8 speakers" in table.heading
+
+
+def test_mean_and_deviation_are_those_of_the_folds(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", fold="all")
+    [table] = tables(tmp_path)
+    written = results(tmp_path / "a")
+    for name in ("uar", "accuracy", "macro_f1"):
+        score = table.scores[0][name]
+        assert score.value == pytest.approx(written[name])
+        assert score.spread.mean == pytest.approx(written["folds"][name]["mean"])
+        assert score.spread.std == pytest.approx(written["folds"][name]["std"])
+
+
+def test_better_worse_and_neither(tmp_path: Path) -> None:
+    made = clips(n_speakers=12, n_each=8)
+    make_run(tmp_path / "best", epochs=1, validation=0.9, skill=0.7, tested=made)
+    make_run(tmp_path / "weak", epochs=2, validation=0.8, skill=0.4, tested=made)
+    make_run(tmp_path / "alike", epochs=3, validation=0.7, skill=0.69, tested=made)
+    make_run(tmp_path / "strong", epochs=4, validation=0.6, skill=0.95, tested=made)
+    [table] = tables(tmp_path)
+    assert [test.verdict for test in table.tests] == ["better", "no difference can be shown", "worse"]
+    weak, alike, strong = table.tests
+    assert weak.sentence.startswith("1 is better than 2: UAR +0.")
+    assert alike.sentence.startswith("no difference can be shown between 1 and 3: UAR ")
+    assert strong.sentence.startswith("1 is worse than 4: UAR -0.")
+    for test in table.tests:
+        other = table.scores[test.other - 1]["uar"].value
+        assert test.difference == pytest.approx(table.scores[0]["uar"].value - other)
+        assert test.low < test.difference < test.high
+        assert test.p_holm >= test.p
+        assert test.mcnemar_holm >= test.mcnemar
+    assert weak.only_best > weak.only_other
+    assert weak.mcnemar < 0.001
+    assert alike.low < 0 < alike.high
+
+
+def test_several_seeds_make_no_clip_count_twice(tmp_path: Path) -> None:
+    """The same predictions under three seeds: intervals and p-values as for one."""
+    for epochs, skill in ((1, 0.7), (2, 0.55)):
+        make_run(tmp_path / "one" / str(epochs), epochs=epochs, skill=skill, validation=skill)
+        for seed in range(3):
+            run = make_run(
+                tmp_path / "three" / f"{epochs}-{seed}", epochs=epochs, skill=skill, validation=skill, seed=seed
+            )
+            (run / "predictions.csv").write_bytes((tmp_path / "one" / str(epochs) / "predictions.csv").read_bytes())
+    [one], [three] = tables(tmp_path / "one"), tables(tmp_path / "three")
+    assert [len(row.trainings) for row in three.rows] == [3, 3]
+    assert three.tests[0].__dict__ == pytest.approx(one.tests[0].__dict__)
+    for name, score in one.scores[0].items():
+        assert (three.scores[0][name].low, three.scores[0][name].high) == pytest.approx((score.low, score.high))
+
+
+def test_rows_that_score_alike_do_not_differ_by_rounding(tmp_path: Path) -> None:
+    """For each speaker: two of three seeds right on half of the clips, or one of three on all."""
+    made = clips(n_speakers=10, n_each=12)
+    for epochs in (1, 2):
+        for seed in range(3):
+            run = make_run(tmp_path / f"{epochs}-{seed}", epochs=epochs, validation=1 / epochs, seed=seed, tested=made)
+            wrong = {"neutral": "sad", "sad": "angry", "angry": "neutral"}
+            rows = tables_of.read(run / "predictions.csv")
+            for row in rows:
+                first_half = int(row["utterance"].split("-")[-1]) < 6
+                right = seed == 0 if epochs == 1 else seed < 2 and first_half
+                row["predicted"] = row["emotion"] if right else wrong[row["emotion"]]
+            tables_of.write(run / "predictions.csv", rows)
+    [table] = tables(tmp_path)
+    [test] = table.tests
+    assert test.difference == pytest.approx(0, abs=1e-12)
+    assert (test.low, test.high, test.p, test.verdict) == (0, 0, 1, "no difference can be shown")
+
+
+def test_with_no_speakers_named_clips_are_drawn(tmp_path: Path) -> None:
+    for name, epochs in (("a", 1), ("b", 2)):
+        make_run(tmp_path / name, epochs=epochs, skill=0.5 + 0.1 * epochs, tested=clips(named=False))
+    [table] = tables(tmp_path)
+    assert table.unit == "clips"
+    assert "speakers" not in table.heading
+
+
+def test_few_speakers_are_told_of(tmp_path: Path) -> None:
+    for name, epochs in (("a", 1), ("b", 2)):
+        make_run(tmp_path / name, epochs=epochs, skill=0.45 * epochs, tested=clips(n_speakers=4, n_each=20))
+    [table] = tables(tmp_path)
+    assert table.tests[0].mcnemar < 0.001
+    assert table.tests[0].p == 2**-3
+    assert table.tests[0].verdict == "no difference can be shown"
+    assert any("4 speakers are too few" in remark and "need 6 at least" in remark for remark in table.remarks)
+
+
+def test_without_validation_scores_nothing_is_tested(tmp_path: Path) -> None:
+    for name, epochs in (("a", 1), ("b", 2)):
+        make_run(tmp_path / name, epochs=epochs, validation=None)
+    [table] = tables(tmp_path)
+    assert table.tests == []
+    assert any("No validation score is known" in remark for remark in table.remarks)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"corpus": {"fingerprint": "xyz"}}, "fingerprint of the corpus is xyz here and abc there"),
+        ({"corpus": {"name": "own"}}, "corpus is own here and made there"),
+        ({"split": {"name": "speaker", "n_folds": 9}}, "split is speaker here and kfold there."),
+        ({"split": {"seed": 1}}, "split.seed is 1 here and 0 there"),
+        ({"tested": clips()[:40]}, "there are 40 test clips here and 96 there, 40 in common"),
+        ({"labels": ("neutral", "angry")}, "emotions differ"),
+    ],
+)
+def test_what_cannot_be_compared_stands_apart(tmp_path: Path, other: dict, said: str) -> None:
+    make_run(tmp_path / "a", epochs=1)
+    make_run(tmp_path / "b", epochs=2)
+    make_run(tmp_path / "c", epochs=3, **other)
+    first, second = tables(tmp_path)
+    assert first.columns == {"epochs": ["1", "2"]}
+    assert (first.apart, second.columns, second.tests) == ("", {}, [])
+    assert second.apart.startswith("Not comparable with the first table: ")
+    assert said in second.apart
+
+
+def test_another_number_of_folds_is_another_protocol(tmp_path: Path) -> None:
+    """The same clips are tested, after training on others."""
+    make_run(tmp_path / "a", fold="all")
+    config = make_run(tmp_path / "b", fold="all", epochs=5) / ".hydra" / "config.yaml"
+    config.write_text(config.read_text().replace("k: 2", "k: 10"))
+    [_, second] = tables(tmp_path)
+    assert "split.k is 10 here and 2 there" in second.apart
+
+
+def test_a_search_of_a_hundred_trials_is_quick(tmp_path: Path) -> None:
+    base = make_run(tmp_path / "base", tested=clips(24, 20))
+    run = read_run(base)
+    assert isinstance(run, Run)
+    runs = [Run(**{**run.__dict__, "settings": {**run.settings, "epochs": n}}) for n in range(100)]
+    started = time.monotonic()
+    [table] = compare(runs)[0]
+    assert len(table.tests) == 99
+    assert time.monotonic() - started < 20
