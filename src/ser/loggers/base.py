@@ -1,5 +1,8 @@
 """What a logger is told of a run."""
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,6 +15,7 @@ import numpy.typing as npt
 from ser.errors import ConfigError
 from ser.predictions import Predictions
 
+ROOM = 1 << 20  # bytes on the disk of a logger
 TRAIN, FOLD, POOLED = "train", "fold", "pooled"
 
 
@@ -80,6 +84,17 @@ def need(package: str) -> None:
             f"logger={package} needs the package {package}, which is missing; install it with"
             f' pip install -c constraints.txt -e ".[{package}]"'
         )
+
+
+def check_room(folder: Path) -> None:
+    """Find out whether the disk of a logger's files is full: W&B writes less then without a word, TensorBoard raises
+    where nobody can catch it.
+
+    Raises:
+        OSError: there is no room.
+    """
+    if shutil.disk_usage(folder).free < ROOM:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def scalars(scores: Mapping[str, Any]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ser.loggers.base import Job, Logger, Results, need, scalars
+from ser.loggers.base import Job, Logger, Results, check_room, need, scalars
 
 
 class Tensorboard(Logger):
@@ -18,16 +18,21 @@ class Tensorboard(Logger):
         from pytorch_lightning.loggers import TensorBoardLogger
 
         self._job = job
+        self._files = job.folder / "tensorboard"
+        self._files.mkdir(exist_ok=True)
+        check_room(self._files)
         self._board: Any = TensorBoardLogger(job.folder, name=None, version="tensorboard", default_hp_metric=False)
         self._board.experiment.add_text("name", job.name)
 
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
+        check_room(self._files)
         self._board.log_metrics(dict(scores), step=epoch)
         self._board.experiment.flush()
 
     def log_results(self, results: Results) -> None:
         from matplotlib.image import imread
 
+        check_room(self._files)
         self._board.log_hyperparams(self._job.config, scalars(results.scores))
         for name in ("confusion", "curves"):
             if (self._job.folder / f"{name}.png").exists():

@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +12,12 @@ from typing import Any
 from ser.config import check_range
 from ser.errors import ConfigError
 from ser.loggers import mistakes
-from ser.loggers.base import FOLD, Job, Logger, Results, scalars
+from ser.loggers.base import FOLD, Job, Logger, Results, check_room, scalars
 
 log = logging.getLogger("ser")
 
 INIT_S = 30.0  # to wait for the server at the start
 FINISH_S, UPLOAD_S = 60.0, 600.0  # to wait at the end until all is sent, without and with artifacts
-ROOM = 1 << 20  # bytes; W&B does not tell when its files do not fit on the disk any more
 BEST = {"val/uar": "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
 CURVES = ("train/loss", *BEST, "lr", "grad_norm", "clips_per_s")
 
@@ -65,7 +63,7 @@ class Wandb(Logger):
         self._folder = job.folder
         self._files = job.folder / "wandb"
         self._files.mkdir(exist_ok=True)
-        self._check_room()
+        check_room(self._files)
         self._mode = self._mode or self._find_mode()
         mode = self._mode
         if job.kind == FOLD and "WANDB_SWEEP_ID" in os.environ:
@@ -80,13 +78,13 @@ class Wandb(Logger):
             log.info("W&B: %s", self._run.url)
 
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
-        self._check_room()
+        check_room(self._files)
         self._run.log({"epoch": epoch, **scores})
 
     def log_results(self, results: Results) -> None:
         import wandb
 
-        self._check_room()
+        check_room(self._files)
         scores, predictions = results.scores, results.predictions
         classes = [[label, *values.values()] for label, values in scores["per_class"].items()]
         content = {
@@ -191,10 +189,6 @@ class Wandb(Logger):
                 artifact.add_file(str(self._folder / name))
         if artifact.manifest.entries:
             self._run.log_artifact(artifact)
-
-    def _check_room(self) -> None:
-        if shutil.disk_usage(self._files).free < ROOM:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._files))
 
     @contextmanager
     def _staging(self) -> Iterator[None]:
