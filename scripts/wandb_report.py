@@ -120,6 +120,27 @@ def fetch(group: str, *, project: str, entity: str) -> list[LoggedRun]:
     return [LoggedRun(run.id, run.config, dict(run.summary)) for run in wandb.Api().runs(f"{entity}/{project}", wanted)]
 
 
+def make(group: str, project: str, entity: str | None) -> str:
+    """Make the report on the server; its address. `entity` None: the user's own."""
+    try:
+        import wandb
+        import wandb_workspaces  # noqa: F401
+    except ImportError:
+        sys.exit(
+            'the package wandb-workspaces is missing; install it with pip install -c constraints.txt -e ".[dashboard]"'
+        )
+    try:
+        entity = entity or wandb.Api().default_entity
+        runs = fetch(group, project=project, entity=entity)
+        if not runs:
+            sys.exit(f"no run of the group {group} in {entity}/{project}; is it synced?")
+        report = dashboard(runs, group, project=project, entity=entity)
+        report.save()
+    except (wandb.errors.Error, OSError, ValueError) as error:
+        sys.exit(f"W&B: {error}")
+    return str(report.url)
+
+
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in settings.items():
         if isinstance(value, Mapping):
@@ -139,24 +160,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("group", help="the sweep's or the run's folder, from paths.outputs on")
     parser.add_argument("--project", default="ser", help="as logger.wandb.project (default: ser)")
     parser.add_argument("--entity", help="as logger.wandb.entity (default: your own)")
-    arguments = parser.parse_args(words)
-    try:
-        import wandb
-        import wandb_workspaces  # noqa: F401
-    except ImportError:
-        sys.exit(
-            'the package wandb-workspaces is missing; install it with pip install -c constraints.txt -e ".[dashboard]"'
-        )
-    try:
-        entity = arguments.entity or wandb.Api().default_entity
-        runs = fetch(arguments.group, project=arguments.project, entity=entity)
-        if not runs:
-            sys.exit(f"no run of the group {arguments.group} in {entity}/{arguments.project}; is it synced?")
-        report = dashboard(runs, arguments.group, project=arguments.project, entity=entity)
-        report.save()
-    except (wandb.errors.Error, OSError, ValueError) as error:
-        sys.exit(f"W&B: {error}")
-    print(report.url)
+    given = parser.parse_args(words)
+    print(make(given.group, given.project, given.entity))
     return 0
 
 

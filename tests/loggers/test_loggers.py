@@ -11,7 +11,7 @@ import yaml
 from conftest import FAST, Command
 
 from ser.loggers import mistakes
-from ser.loggers.base import Logger
+from ser.loggers.base import Job, Logger
 from ser.paths import conf_dir
 from ser.predictions import Predictions
 from ser.report import read_results
@@ -53,20 +53,30 @@ def test_tensorboard(command: Command) -> None:
 
 def test_mlflow(command: Command) -> None:
     mlflow = pytest.importorskip("mlflow")
-    words = [*FAST, "seed=3", "logger=mlflow", "paths.outputs=out"]
-    for _ in range(2):
-        outcome = command(*words)
-        assert outcome.code == 0 and "stopped" not in outcome.output, outcome.output
-    [older, run] = sorted(Path("out").glob("*/*"))
+    outcome = command(*FAST, "seed=3", "logger=mlflow", "paths.outputs=out", "hydra.run.dir=run")
+    assert outcome.code == 0 and "stopped" not in outcome.output, outcome.output
     client = mlflow.tracking.MlflowClient("sqlite:///out/mlflow.db")
-    found = {each.data.tags["folder"]: each for each in client.search_runs(["1"])}
-    assert set(found) == {str(older.absolute()), str(run.absolute())}
-    logged = found[str(run.absolute())]
-    results: dict[str, Any] = read_results(run)
+    [logged] = client.search_runs(["1"])
+    assert logged.data.tags["folder"] == str(Path("run").absolute())
+    results: dict[str, Any] = read_results(Path("run"))
     assert logged.info.status == "FINISHED" and logged.data.metrics["test/uar"] == pytest.approx(results["uar"])
     assert logged.data.params["model/depth"] == "10"
     assert [metric.step for metric in client.get_metric_history(logged.info.run_id, "val/uar")] == [1, 2]
     assert {file.path for file in client.list_artifacts(logged.info.run_id)} >= {"confusion.png", "report.txt"}
+
+
+def test_mlflow_goes_on_with_the_run_of_a_folder(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    from ser.loggers.mlflow import Mlflow
+
+    for name, exit_code in {"one": 1, "two": 0}.items():
+        for folder in ("a", "b") if name == "one" else ("a",):
+            logger = Mlflow()
+            logger.start(Job(tmp_path / folder, "train", name, None, [], {"paths": {"outputs": str(tmp_path)}}))
+            logger.close(exit_code)
+    runs = mlflow.tracking.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
+    assert {Path(run.data.tags["folder"]).name: run.info.status for run in runs} == {"a": "FINISHED", "b": "FAILED"}
+    assert len(runs) == 2
 
 
 def row(emotion: str, predicted: str, p_sad: float) -> dict[str, str]:

@@ -42,9 +42,15 @@ class Logged:
     def history(self) -> list[dict[str, Any]]:
         return [record["item"] for record in self.of("history")]
 
+    @property
+    def kept(self) -> dict[str, Path]:
+        """What is to be sent as part of a table or an artifact, and where it lies."""
+        contents = [content for artifact in self.of("artifact") for content in artifact["manifest"]["contents"]]
+        return {content["path"]: Path(content["local_path"]) for content in contents}
+
     def table(self, name: str) -> list[dict[str, Any]]:
-        [path] = (self.folder / "files/media/table").rglob(f"{name}_*.table.json")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        [path] = [path for path in self.kept if path.endswith(f"{name}.table.json")]
+        content = json.loads(self.kept[path].read_text(encoding="utf-8"))
         return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 
@@ -167,12 +173,11 @@ def test_the_worst_mistakes_can_be_heard_and_seen(plain: tuple[Path, str]) -> No
     wrong = [row for row in tables.read(run / "predictions.csv") if row["emotion"] != row["predicted"]]
     most = sorted((float(row[f"p_{row['predicted']}"]) for row in wrong), reverse=True)
     assert [row["confidence"] for row in mistakes] == most[:5]
-    kept = [content for artifact in one.of("artifact") for content in artifact["manifest"]["contents"]]
     for row in mistakes:
         for column, kind in {"audio": "audio-file", "spectrogram": "image-file"}.items():
             assert row[column]["_type"] == kind
-            [content] = [content for content in kept if content["path"] == row[column]["path"]]
-            assert Path(content["local_path"]).is_relative_to(run) and Path(content["local_path"]).exists()
+            path = one.kept[row[column]["path"]]
+            assert path.is_relative_to(run) and path.exists()
 
 
 def test_checkpoint_and_predictions_are_artifacts(plain: tuple[Path, str]) -> None:
@@ -205,7 +210,7 @@ def test_folds_are_one_group_with_a_summary(once: Callable[..., tuple[Path, str]
     assert pooled.summary["summary"]["validation/uar"] == results["validation"]["uar"]
     assert pooled.summary["summary"]["folds"]["uar"]["std"] == pytest.approx(results["folds"]["uar"]["std"])
     assert pooled.config["protocol"]["fold"] == "all" and one.config["protocol"]["fold"] == 1
-    assert output.count("W&B") == 1
+    assert output.count("W&B") == 1 and str(run / "fold-*" / "wandb") in output
 
 
 def test_two_processes_are_one_run(once: Callable[..., tuple[Path, str]]) -> None:

@@ -64,7 +64,7 @@ class Wandb(Logger):
         self._files = job.folder / "wandb"
         self._files.mkdir(exist_ok=True)
         check_room(self._files)
-        self._mode = self._mode or self._find_mode()
+        self._mode = self._mode or self._find_mode(job)
         mode = self._mode
         if job.kind == FOLD and "WANDB_SWEEP_ID" in os.environ:
             mode = "disabled"  # an agent knows one run for each command: the pooled one
@@ -116,7 +116,7 @@ class Wandb(Logger):
         run, self._run = self._run, None
         run.finish(exit_code=exit_code)
 
-    def _find_mode(self) -> str:
+    def _find_mode(self, job: Job) -> str:
         """Online, offline or disabled; asks nobody, and says where it goes offline by itself."""
         import wandb
 
@@ -124,12 +124,11 @@ class Wandb(Logger):
         if asked == "disabled":
             return asked
         if self.offline or asked in ("offline", "dryrun"):
-            log.info("W&B is offline; `wandb sync %s` sends it later", self._files / "offline-run-*")
+            log.info("W&B is offline; to send this run: wandb sync %s", _offline(job))
             return "offline"
         if not wandb.login(prompt=False, verify=False):
             log.warning(
-                "no W&B key was found: W&B is offline; `wandb login` once, and `wandb sync %s` sends this run",
-                self._files / "offline-run-*",
+                "no W&B key was found: W&B is offline; to send this run: wandb login; wandb sync %s", _offline(job)
             )
             return "offline"
         return "online"
@@ -159,8 +158,8 @@ class Wandb(Logger):
                 raise
             self._mode = "offline"
             log.warning(
-                "W&B cannot be reached (%s): W&B is offline; `wandb sync %s` sends this run",
-                *(str(error).splitlines()[0], self._files / "offline-run-*"),
+                "W&B cannot be reached (%s): W&B is offline; to send this run: wandb sync %s",
+                *(str(error).splitlines()[0], _offline(job)),
             )
             return wandb.init(mode="offline", **arguments)
 
@@ -201,6 +200,13 @@ class Wandb(Logger):
             yield
         finally:
             del os.environ["WANDB_DATA_DIR"]
+
+
+def _offline(job: Job) -> str:
+    """Where the offline runs of a command are, for a shell: of all its folds, where this is one."""
+    name = Path("wandb", "offline-run-*")
+    run = job.folder.parent if job.kind == FOLD else job.folder
+    return f"{run / name} {run / 'fold-*' / name}" if job.kind == FOLD else f"{run / name}"
 
 
 def run_id(folder: Path) -> str | None:
