@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
 from ser.config import build
@@ -79,5 +80,5 @@ class Loggers:
                 del self._alive[name]
                 log.warning(
                     "logging to %s has stopped: %s; the run goes on, and its files in %s are complete without it",
-                    *(name, " ".join(f"{type(error).__name__}: {error}".split()), self._job.folder),
+                    *(name, shorten(f"{type(error).__name__}: {error}", 200), self._job.folder),
                 )

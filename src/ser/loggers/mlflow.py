@@ -1,5 +1,6 @@
 """logger=mlflow."""
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ class Mlflow(Logger):
     def start(self, job: Job) -> None:
         from pytorch_lightning.loggers import MLFlowLogger
 
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # each try in vain would be told
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
         self._job = job
