@@ -68,7 +68,7 @@ def dashboard(runs: Sequence[LoggedRun], group: str, *, project: str, entity: st
 
     keys = varied(runs)
 
-    member = expr.Or(expr.Metric("Group") == group, expr.Config("sweep") == group)
+    member = expr.Or(expr.Metric("Group") == group, expr.Tags().isin([_tag(group)]))
     kinds = expr.Metric("JobType").isin(["train", "pooled"])
     whole = wr.Runset(
         entity=entity,
@@ -77,7 +77,7 @@ def dashboard(runs: Sequence[LoggedRun], group: str, *, project: str, entity: st
         filters=expr.And(member, kinds),
         order=[wr.OrderBy(wr.SummaryMetric(CHOSEN_BY), ascending=False)],
         pinned_columns=["run:displayName", *(f"summary:{score}" for score in SCORES)],
-        visible_columns=[f"config:{key}.value" for key in keys],
+        visible_columns=[_column(key) for key in keys],
     )
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(key)) for key in keys]
     columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(score)) for score in SCORES[:2]]
@@ -114,7 +114,7 @@ def fetch(group: str, *, project: str, entity: str) -> list[LoggedRun]:
     import wandb
 
     wanted = {
-        "$or": [{"group": group}, {"config.sweep": group}],
+        "$or": [{"group": group}, {"tags": {"$in": [_tag(group)]}}],
         "jobType": {"$in": ["train", "pooled"]},
     }
     return [LoggedRun(run.id, run.config, dict(run.summary)) for run in wandb.Api().runs(f"{entity}/{project}", wanted)]
@@ -139,6 +139,21 @@ def make(group: str, project: str, entity: str | None) -> str:
     except (wandb.errors.Error, OSError, ValueError) as error:
         sys.exit(f"W&B: {error}")
     return str(report.url)
+
+
+def _tag(group: str) -> str:
+    """The tag of a sweep's runs: W&B takes 64 characters."""
+    return group[-64:]
+
+
+def _column(key: str) -> str:
+    """A setting as the run table names it.
+
+    >>> _column("optim.lr"), _column("seed")
+    ('config:optim.value.lr', 'config:seed.value')
+    """
+    first, dot, rest = key.partition(".")
+    return f"config:{first}.value{dot}{rest}"
 
 
 def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import FAST, Command
 
+from ser.loggers import job
 from ser.loggers.base import Job, Logger, Results
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
@@ -175,3 +176,14 @@ def test_a_key_of_the_group_that_is_no_logger_is_refused(command: Command) -> No
 
 def test_an_empty_group_is_no_logger() -> None:
     assert build_loggers({"offline": True}) == {}
+
+
+def test_folds_within_a_sweep_are_a_group_and_carry_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = tmp_path / "today" / "x-sweep"
+    monkeypatch.setattr(job, "_asked", lambda: (["seed=1"], {"model": "crnn"}, sweep))
+    protocol = {"name": "random", "hash": "0", "fold": 2, "n_folds": 3, "seed": 0, "speaker_independent": True}
+    corpus = {"name": "demo", "fingerprint": "1", "n_utterances": 4}
+    settings = {"paths": {"outputs": str(tmp_path)}, "corpus": {}}
+    fold = describe(settings, sweep / "0" / "fold-2", "fold", protocol, corpus)
+    assert (fold.group, fold.tags, fold.name) == ("today/x-sweep/0", ["today/x-sweep"], "crnn seed=1 fold 2")
+    assert describe(settings, sweep / "0", "train", protocol, corpus).group == fold.config["sweep"] == "today/x-sweep"

@@ -60,7 +60,10 @@ def test_the_report_has_its_panels(monkeypatch: pytest.MonkeyPatch) -> None:
     axes = [column["accessor"] for column in coordinates["columns"]]
     assert len(axes) == 5 and axes[0].startswith("config:choices") and axes[-1] == "summary:test/uar"
     text = json.dumps(runs["runSets"])
-    assert GROUP in text and "validation/uar" in text and "optim.lr" in text
+    assert "validation/uar" in text and "config:optim.value.lr" in text and "config:choices.value.model" in text
+    [either, kinds] = runs["runSets"][0]["filters"]["filters"]
+    assert [(each["key"]["name"], each["value"]) for each in either["filters"]] == [("group", GROUP), ("tags", [GROUP])]
+    assert kinds["key"]["name"] == "jobType" and kinds["value"] == ["train", "pooled"]
     assert "id1" in json.dumps(one["runSets"])
 
 
