@@ -140,6 +140,7 @@ def composing() -> Iterator[None]:
 HOMES = {
     **{"corpus": "corpora", "split": "protocols", "feature": "features", "augment": "augmentation"},
     **{"model": "models", "optim": "training", "trainer": "training", "experiment": "training"},
+    "logger": "logging",
 }
 
 

@@ -65,6 +65,7 @@ class Config:
     model: Any = MISSING
     optim: Any = MISSING
     trainer: Trainer = field(default_factory=Trainer)
+    logger: Any = MISSING
     loss: Loss = field(default_factory=Loss)
     paths: Paths = field(default_factory=Paths)
     experiment: str | None = None

@@ -21,6 +21,10 @@ from ser.config import Trainer, check_keys
 from ser.data import SpeechData
 from ser.history import VALIDATION, validation_scores
 from ser.interruption import Interrupted, StopOnInterrupt
+from ser.loggers.base import FOLD, POOLED, TRAIN, Results
+from ser.loggers.epochs import LogEpochs
+from ser.loggers.guard import Loggers, build_loggers
+from ser.loggers.job import describe
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
 from ser.run_folder import is_finished
@@ -59,28 +63,44 @@ def run(cfg: DictConfig, folder: Path) -> Outcome:
     """
     settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     check_keys(settings)
+    built = build_loggers(settings["logger"])
     material = prepare(settings, folder)
+    loggers = Loggers(built if material.is_main else {})
     with processes.workers(Trainer(**settings["trainer"]), settings, folder):
         if settings["split"]["fold"] == splits.ALL_FOLDS:
-            return _run_folds(cfg, folder, material)
-        return _run_fold(folder, material.folds[0], material)
+            return _run_folds(cfg, folder, material, loggers)
+        return _run_fold(folder, material.folds[0], material, loggers)
 
 
-def _run_folds(cfg: DictConfig, folder: Path, material: Material) -> Outcome:
+def _run_folds(cfg: DictConfig, folder: Path, material: Material, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
     folders: dict[int, Path] = {}
     outcome = Outcome("", interrupted=False)
     for split in material.folds:
         fold_folder = folders[split.fold] = folder / f"fold-{split.fold}"
         with _fold_folder(fold_folder, cfg, split.fold) if material.is_main else nullcontext():
-            outcome = _run_fold(fold_folder, split, material)
+            outcome = _run_fold(fold_folder, split, material, loggers)
             log.info("\n%s\n", outcome.report)
         if outcome.interrupted:
             break
     if not material.is_main:
         return outcome
     _pool(folder, folders, material)
+    results = report.read_results(folder)
+    with loggers.running(describe(material.settings, folder, POOLED, results["split"], results["corpus"])):
+        loggers.log_results(_results(folder, material))
     return _outcome(folder)
+
+
+def _results(folder: Path, material: Material) -> Results:
+    """What the loggers are told of a tested run."""
+    recordings = material.recordings
+    return Results(
+        report.read_results(folder),
+        predictions.read_predictions(folder / predictions.PREDICTIONS),
+        recordings.waveforms,
+        recordings.parameters["sample_rate"],
+    )
 
 
 def _outcome(folder: Path) -> Outcome:
@@ -128,7 +148,7 @@ def _mean_validation(results: Sequence[Mapping[str, Any]]) -> dict[str, float] |
     return {name: round(float(np.mean([score[name] for score in scores])), 5) for name in VALIDATION}
 
 
-def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
+def _run_fold(folder: Path, split: Split, material: Material, loggers: Loggers) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
     settings = material.settings
     resume = settings["ckpt_path"] is not None
@@ -145,6 +165,15 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         *(split.name, split.fold, split.n_folds, len(split.train), len(split.val), len(split.test)),
         "yes" if audit.speaker_independent else "no",
     )
+    kind = FOLD if settings["split"]["fold"] == splits.ALL_FOLDS else TRAIN
+    protocol = _describe_split(split, audit, settings["split"]["seed"])
+    with loggers.running(describe(settings, folder, kind, protocol, material.facts["corpus"])):
+        return _train_and_test(folder, split, audit, material, loggers)
+
+
+def _train_and_test(folder: Path, split: Split, audit: Audit, material: Material, loggers: Loggers) -> Outcome:
+    """Train on one fold, or go on with it, test, and write its files."""
+    settings = material.settings
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
     recognizer, data = material.recognizer(split), material.data(split)
     stop = StopOnInterrupt(folder)
@@ -154,9 +183,11 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         stop,
         n_epochs=settings["epochs"],
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
+        further=[LogEpochs(loggers)] if loggers else [],
     )
     started = time.monotonic()
     last = checkpoint_path(folder, LAST)
+    resume = settings["ckpt_path"] is not None
     with stop.listening():
         interrupted = _train(trainer, recognizer, data, last if resume and last.exists() else None)
     trained = time.monotonic()
@@ -187,6 +218,7 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
     if interrupted is not None:
         facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": settings["epochs"]}
     report.write_report(folder, facts)
+    loggers.log_results(_results(folder, material))
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
     return _outcome(folder)

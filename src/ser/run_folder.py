@@ -18,7 +18,7 @@ from yaml import YAMLError
 from ser import processes
 
 LAST = "last"
-MAY_DIFFER = ("hydra", "ckpt_path", "paths")  # of the configuration, between a run and its continuation
+MAY_DIFFER = ("hydra", "ckpt_path", "paths", "logger")  # of the configuration, between a run and its continuation
 
 
 class RunFolder(Callback):

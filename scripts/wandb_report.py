@@ -1,0 +1,184 @@
+"""A W&B report of a sweep or of the folds of a command: see docs/logging.md, or `python scripts/wandb_report.py -h`."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DESCRIPTION = """\
+Make a report on the W&B server of all runs of a sweep, or of all folds of a command: run table, parallel coordinates
+over what was varied, the score by each of these settings, learning curves, and confusions and mistakes of the best run.
+
+It is the best on validation. An account is needed: `wandb login`."""
+
+EXAMPLES = """\
+examples:
+  python scripts/wandb_report.py 2026-11-22/18-12-30-123456-sweep
+  python scripts/wandb_report.py 2026-11-22/18-12-30-123456-sweep --project ser --entity my-team"""
+
+CHOSEN_BY, TESTED = "validation/uar", "test/uar"
+SCORES = (CHOSEN_BY, TESTED, "test/accuracy", "test/macro_f1")
+# Of the configuration, what differs between runs without having been varied.
+NOT_VARIED = ("overrides", "paths", "logger", "protocol", "ckpt_path", "experiment", "choices.experiment")
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run as the server knows it: `id`, nested `config`, and `summary` by the names of the metrics."""
+
+    id: str
+    config: Mapping[str, Any]
+    summary: Mapping[str, Any]
+
+
+def varied(runs: Sequence[LoggedRun]) -> list[str]:
+    """The settings that differ between the runs, by dotted names.
+
+    A choice, such as choices.model, stands for the settings of its group that only one of its choices has.
+    """
+    leaves = [dict(_leaves(run.config)) for run in runs]
+    names = {name for run in leaves for name in run if not _is_left_out(name)}
+    differing = {name for name in names if len({str(run.get(name)) for run in leaves}) > 1}
+    chosen = {name.partition(".")[2] for name in differing if name.startswith("choices.")}
+    everywhere = {name for name in names if all(name in run for run in leaves)}
+    return sorted(
+        name
+        for name in differing
+        if not name.endswith("._target_") and (name in everywhere or name.partition(".")[0] not in chosen)
+    )
+
+
+def best(runs: Sequence[LoggedRun]) -> LoggedRun | None:
+    """The run with the highest validation UAR; None where no run has one."""
+    scored = [run for run in runs if CHOSEN_BY in run.summary]
+    return max(scored, key=lambda run: float(run.summary[CHOSEN_BY]), default=None)
+
+
+def dashboard(runs: Sequence[LoggedRun], group: str, *, project: str, entity: str) -> Any:
+    """The report, not saved yet.
+
+    Args:
+        runs: those of the group, but for the single folds.
+        group: name of the sweep, or of the fold set.
+        project, entity: where the runs are, and the report is to be.
+    """
+    import wandb_workspaces.reports.v2 as wr
+    from wandb_workspaces import expr
+
+    keys = varied(runs)
+
+    member = expr.Or(expr.Metric("Group") == group, expr.Tags().isin([_tag(group)]))
+    kinds = expr.Metric("JobType").isin(["train", "pooled"])
+    whole = wr.Runset(
+        entity=entity,
+        project=project,
+        name=group,
+        filters=expr.And(member, kinds),
+        order=[wr.OrderBy(wr.SummaryMetric(CHOSEN_BY), ascending=False)],
+        pinned_columns=["run:displayName", *(f"summary:{score}" for score in SCORES)],
+        visible_columns=[_column(key) for key in keys],
+    )
+    columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(key)) for key in keys]
+    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(score)) for score in SCORES[:2]]
+    panels: list[Any] = [
+        wr.ParallelCoordinatesPlot(title="what was varied", columns=columns, layout=wr.Layout(w=24, h=10)),
+        *(
+            wr.BarPlot(
+                title=f"{TESTED} by {key}",
+                metrics=[wr.SummaryMetric(TESTED)],
+                groupby=wr.Config(key),
+                groupby_aggfunc="mean",
+                groupby_rangefunc="minmax",
+            )
+            for key in keys
+        ),
+        wr.LinePlot(title="validation UAR", x="epoch", y=["val/uar"]),
+        wr.LinePlot(title="training loss", x="epoch", y=["train/loss"]),
+    ]
+    blocks: list[Any] = [wr.H1("Runs"), wr.PanelGrid(runsets=[whole], panels=panels)]
+    chosen = best(runs)
+    if chosen is not None:
+        alone = wr.Runset(entity=entity, project=project, name="best", filters=expr.And(expr.Metric("ID") == chosen.id))
+        pictures = [
+            wr.MediaBrowser(title="confusion of the best run", media_keys=["figures/confusion"]),
+            wr.MediaBrowser(title="curves of the best run", media_keys=["figures/curves"]),
+            wr.WeavePanelSummaryTable(table_name="test/mistakes", layout=wr.Layout(w=24, h=12)),
+        ]
+        blocks += [wr.H1("The best on validation"), wr.PanelGrid(runsets=[alone], panels=pictures)]
+    return wr.Report(project=project, entity=entity, title=f"ser: {group}", blocks=blocks, width="fluid")
+
+
+def fetch(group: str, *, project: str, entity: str) -> list[LoggedRun]:
+    """The runs of a sweep or a fold set from the server, but for the single folds."""
+    import wandb
+
+    wanted = {
+        "$or": [{"group": group}, {"tags": {"$in": [_tag(group)]}}],
+        "jobType": {"$in": ["train", "pooled"]},
+    }
+    return [LoggedRun(run.id, run.config, dict(run.summary)) for run in wandb.Api().runs(f"{entity}/{project}", wanted)]
+
+
+def make(group: str, project: str, entity: str | None) -> str:
+    """Make the report on the server; its address. `entity` None: the user's own."""
+    try:
+        import wandb
+        import wandb_workspaces  # noqa: F401
+    except ImportError:
+        sys.exit(
+            'the package wandb-workspaces is missing; install it with pip install -c constraints.txt -e ".[dashboard]"'
+        )
+    try:
+        entity = entity or wandb.Api().default_entity
+        runs = fetch(group, project=project, entity=entity)
+        if not runs:
+            sys.exit(f"no run of the group {group} in {entity}/{project}; is it synced?")
+        report = dashboard(runs, group, project=project, entity=entity)
+        report.save()
+    except (wandb.errors.Error, OSError, ValueError) as error:
+        sys.exit(f"W&B: {error}")
+    return str(report.url)
+
+
+def _tag(group: str) -> str:
+    """The tag of a sweep's runs: W&B takes 64 characters."""
+    return group[-64:]
+
+
+def _column(key: str) -> str:
+    """A setting as the run table names it.
+
+    >>> _column("optim.lr"), _column("seed")
+    ('config:optim.value.lr', 'config:seed.value')
+    """
+    first, dot, rest = key.partition(".")
+    return f"config:{first}.value{dot}{rest}"
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith("_") or any(name == left or name.startswith(f"{left}.") for left in NOT_VARIED)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("group", help="the sweep's or the run's folder, from paths.outputs on")
+    parser.add_argument("--project", default="ser", help="as logger.wandb.project (default: ser)")
+    parser.add_argument("--entity", help="as logger.wandb.entity (default: your own)")
+    given = parser.parse_args(words)
+    print(make(given.group, given.project, given.entity))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

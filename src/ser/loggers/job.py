@@ -1,0 +1,87 @@
+"""A run described for loggers: its name, its group, and its configuration with what it was applied to."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from ser.loggers.base import FOLD, POOLED, Job
+
+# Not told in a name: they do not change what is learnt, or are said otherwise.
+UNTOLD = ("logger", "paths", "hydra", "ckpt_path", "trainer", "corpus.root", "corpus.path", "corpus.download")
+
+
+def describe(
+    settings: Mapping[str, Any], folder: Path, kind: str, protocol: Mapping[str, Any], corpus: Mapping[str, Any]
+) -> Job:
+    """What loggers are told of a run.
+
+    Args:
+        settings: the resolved configuration.
+        folder: where this training, or the pooled result, has its files.
+        kind: train, fold or pooled.
+        protocol: `split` of metrics.json.
+        corpus: `corpus` of metrics.json.
+    """
+    overrides, choices, sweep = _asked()
+    outputs = Path(settings["paths"]["outputs"]).expanduser()
+    group = sweep_name = _below(outputs, sweep) if sweep else None
+    name = run_name(overrides, choices)
+    if kind == FOLD:
+        group, name = _below(outputs, folder.parent), f"{name} fold {protocol['fold']}"
+    elif kind == POOLED:
+        group, name = _below(outputs, folder), f"{name} pooled"
+    config = {
+        **settings,
+        "choices": choices,
+        "overrides": list(overrides),
+        "sweep": sweep_name,
+        "protocol": {key: protocol[key] for key in ("name", "hash", "fold", "n_folds", "seed", "speaker_independent")},
+        "corpus": {**settings["corpus"], **{key: corpus[key] for key in ("name", "fingerprint", "n_utterances")}},
+    }
+    return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], config)
+
+
+def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:
+    """Model, feature, and what else was asked for, without what changes no result.
+
+    >>> run_name(["model=crnn", "corpus=ravdess", "optim.lr=0.001", "seed=2", "paths.outputs=x", "+experiment=best"],
+    ...          {"model": "crnn", "feature": "melspec"})
+    'crnn melspec corpus=ravdess lr=0.001 seed=2 best'
+    """
+    words = [str(choices[group]) for group in ("model", "feature") if group in choices]
+    told = [override.lstrip("+~").partition("=") for override in overrides]
+    told = [parts for parts in told if not _is_untold(parts[0])]
+    leaves = [name.rpartition(".")[2] for name, _, _ in told]
+    for (name, _, value), leaf in zip(told, leaves, strict=True):
+        if name == "experiment":
+            words.append(value)
+        elif name not in ("model", "feature"):
+            words.append(f"{leaf if leaves.count(leaf) == 1 else name}={value}")
+    return " ".join(words)
+
+
+def _is_untold(name: str) -> bool:
+    return any(name == untold or name.startswith(f"{untold}.") for untold in UNTOLD)
+
+
+def _asked() -> tuple[list[str], dict[str, Any], Path | None]:
+    """What Hydra knows: the overrides, the choice of each group, and the folder of the sweep, if there is one."""
+    if not HydraConfig.initialized():
+        return [], {}, None
+    known = HydraConfig.get()
+    choices = {
+        str(group): choice if isinstance(choice, str | None) else list(choice)
+        for group, choice in known.runtime.choices.items()
+        if not str(group).startswith("hydra")
+    }
+    sweep = Path(known.sweep.dir).expanduser() if known.mode == RunMode.MULTIRUN else None
+    return list(known.overrides.task), choices, sweep
+
+
+def _below(outputs: Path, folder: Path) -> str:
+    """A folder's name: its path from `outputs` on, or its last part where it lies elsewhere."""
+    outputs, folder = outputs.resolve(), folder.resolve()
+    return folder.relative_to(outputs).as_posix() if folder.is_relative_to(outputs) else folder.name

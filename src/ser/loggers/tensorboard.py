@@ -1,0 +1,43 @@
+"""logger=tensorboard."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ser.loggers.base import Job, Logger, Results, check_room, need, scalars
+
+
+class Tensorboard(Logger):
+    """Event files in `tensorboard/` of the run folder: `tensorboard --logdir outputs` shows all runs below."""
+
+    def __init__(self) -> None:
+        need("tensorboard")
+
+    def start(self, job: Job) -> None:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        self._job = job
+        self._files = job.folder / "tensorboard"
+        self._files.mkdir(exist_ok=True)
+        check_room(self._files)
+        self._board: Any = TensorBoardLogger(job.folder, name=None, version="tensorboard", default_hp_metric=False)
+        self._board.experiment.add_text("name", job.name)
+
+    def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
+        check_room(self._files)
+        self._board.log_metrics(dict(scores), step=epoch)
+        self._board.experiment.flush()
+
+    def log_results(self, results: Results) -> None:
+        from matplotlib.image import imread
+
+        check_room(self._files)
+        self._board.log_hyperparams(self._job.config, scalars(results.scores))
+        for name in ("confusion", "curves"):
+            if (self._job.folder / f"{name}.png").exists():
+                picture = np.round(255 * imread(self._job.folder / f"{name}.png")[..., :3]).astype(np.uint8)
+                self._board.experiment.add_image(name, picture, dataformats="HWC")
+
+    def close(self, exit_code: int) -> None:
+        self._board.experiment.close()

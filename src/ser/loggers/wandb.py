@@ -1,0 +1,215 @@
+"""logger=wandb: Weights & Biases."""
+
+import errno
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ser.config import check_range
+from ser.errors import ConfigError
+from ser.loggers import mistakes
+from ser.loggers.base import FOLD, Job, Logger, Results, check_room, scalars
+
+log = logging.getLogger("ser")
+
+INIT_S = 30.0  # to wait for the server at the start
+FINISH_S, UPLOAD_S = 60.0, 600.0  # to wait at the end until all is sent, without and with artifacts
+BEST = {"val/uar": "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
+CURVES = ("train/loss", *BEST, "lr", "grad_norm", "clips_per_s")
+
+
+class Wandb(Logger):
+    """A W&B run for each training, and one for the pooled result of folds; its files are in `wandb/` of the run folder.
+
+    Args:
+        project, entity: where it belongs.
+        tags: beside the sweep's name.
+        checkpoint: upload best.ckpt as an artifact.
+        predictions: upload predictions.csv, split.csv and metrics.json as an artifact.
+        n_mistakes: the worst mistakes that can be listened to, 0 to 200.
+        offline: send nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: str = "ser",
+        entity: str | None = None,
+        tags: list[str],
+        checkpoint: bool = False,
+        predictions: bool = False,
+        n_mistakes: int = 16,
+        offline: bool = False,
+    ) -> None:
+        if not project or len(project) > 128 or re.search(r"[/\\#?%:]", project):
+            raise ConfigError(f"logger.wandb.project: 1 to 128 characters, none of / \\ # ? % :; got {project!r}")
+        for tag in tags:
+            if not 1 <= len(tag) <= 64:
+                raise ConfigError(f"logger.wandb.tags: a tag has 1 to 64 characters; got {tag!r}")
+        check_range("logger.wandb.n_mistakes", n_mistakes, 0, 200)
+        self.project, self.entity, self.tags, self.offline = project, entity, tags, offline
+        self.checkpoint, self.predictions, self.n_mistakes = checkpoint, predictions, n_mistakes
+        self._mode: str | None = None
+        self._run: Any = None
+
+    def start(self, job: Job) -> None:
+        import wandb
+
+        wandb.setup(wandb.Settings(silent=True))
+        self._folder = job.folder
+        self._files = job.folder / "wandb"
+        self._files.mkdir(exist_ok=True)
+        check_room(self._files)
+        self._mode = self._mode or self._find_mode(job)
+        mode = self._mode
+        if job.kind == FOLD and "WANDB_SWEEP_ID" in os.environ:
+            mode = "disabled"  # an agent knows one run for each command: the pooled one
+        self._run = self._init(job, mode)
+        if mode != "disabled" and not Path(self._run.dir).is_relative_to(self._files):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(self._files))  # W&B went elsewhere
+        self._run.define_metric("epoch", hidden=True)
+        for name in CURVES:
+            self._run.define_metric(name, step_metric="epoch", summary=BEST.get(name))
+        if mode == "online":
+            log.info("W&B: %s", self._run.url)
+
+    def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
+        check_room(self._files)
+        self._run.log({"epoch": epoch, **scores})
+
+    def log_results(self, results: Results) -> None:
+        import wandb
+
+        check_room(self._files)
+        scores, predictions = results.scores, results.predictions
+        classes = [[label, *values.values()] for label, values in scores["per_class"].items()]
+        content = {
+            **scalars(scores),
+            "test/confusion": wandb.plot.confusion_matrix(
+                y_true=predictions.truth, preds=predictions.predicted, class_names=predictions.labels, title="test"
+            ),
+            "test/per_class": wandb.Table(columns=["emotion", "precision", "recall", "f1", "support"], data=classes),
+            "figures/confusion": wandb.Image(str(self._folder / "confusion.png")),
+        }
+        if (self._folder / "curves.png").exists():
+            content["figures/curves"] = wandb.Image(str(self._folder / "curves.png"))
+        with self._staging():
+            if self.n_mistakes:
+                content["test/mistakes"] = self._mistakes(results)
+            self._run.log(content)
+            facts = {
+                key: scores[key]
+                for key in ("n_test", "n_parameters", "device", "seconds", "folds", "interrupted")
+                if key in scores
+            }
+            self._run.summary.update(facts)
+            if self.checkpoint:
+                self._upload("model", ["checkpoints/best.ckpt"])
+            if self.predictions:
+                self._upload("predictions", ["predictions.csv", "split.csv", "metrics.json"])
+
+    def close(self, exit_code: int) -> None:
+        run, self._run = self._run, None
+        run.finish(exit_code=exit_code)
+
+    def _find_mode(self, job: Job) -> str:
+        """Online, offline or disabled; asks nobody, and says where it goes offline by itself."""
+        import wandb
+
+        asked: str = os.environ.get("WANDB_MODE") or wandb.setup().settings.mode
+        if asked == "disabled":
+            return asked
+        if self.offline or asked in ("offline", "dryrun"):
+            log.info("W&B is offline; to send this run: wandb sync %s", _offline(job))
+            return "offline"
+        if not wandb.login(prompt=False, verify=False):
+            log.warning(
+                "no W&B key was found: W&B is offline; to send this run: wandb login; wandb sync %s", _offline(job)
+            )
+            return "offline"
+        return "online"
+
+    def _init(self, job: Job, mode: Any) -> Any:
+        import wandb
+        from wandb.errors import CommError
+
+        settings = wandb.Settings(
+            silent=True,
+            console="off",
+            capture_loggers={"ser": "INFO"},
+            init_timeout=INIT_S,
+            finish_timeout=UPLOAD_S if self.checkpoint or self.predictions else FINISH_S,
+            finish_timeout_raises=True,
+        )
+        arguments: dict[str, Any] = {
+            **{"project": self.project, "entity": self.entity, "dir": str(job.folder), "config": job.config},
+            **{"name": job.name, "group": job.group, "job_type": job.kind, "settings": settings},
+            **{"tags": [*self.tags, *(tag[-64:] for tag in job.tags)], "reinit": "create_new"},
+            **{"id": run_id(job.folder), "resume": "allow"},
+        }
+        try:
+            return wandb.init(mode=mode, **arguments)
+        except CommError as error:
+            if mode != "online":
+                raise
+            self._mode = "offline"
+            log.warning(
+                "W&B cannot be reached (%s): W&B is offline; to send this run: wandb sync %s",
+                *(str(error).splitlines()[0], _offline(job)),
+            )
+            return wandb.init(mode="offline", **arguments)
+
+    def _mistakes(self, results: Results) -> Any:
+        import wandb
+
+        table = wandb.Table(
+            columns=["utterance", "speaker", "emotion", "predicted", "confidence", "p_emotion", "audio", "spectrogram"]
+        )
+        for row in mistakes.worst(results.predictions, self.n_mistakes):
+            clip = results.clips[row["utterance"]]
+            table.add_data(
+                *(row["utterance"], row["speaker"], row["emotion"], row["predicted"], mistakes.confidence(row)),
+                float(row[f"p_{row['emotion']}"]),
+                wandb.Audio(clip, sample_rate=results.sample_rate),
+                wandb.Image(mistakes.spectrogram(clip, results.sample_rate)),
+            )
+        return table
+
+    def _upload(self, kind: str, names: list[str]) -> None:
+        import wandb
+
+        artifact = wandb.Artifact(f"{kind}-{self._run.id}", type=kind)
+        for name in names:
+            if (self._folder / name).exists():  # pooled results have no checkpoint and no split of their own
+                artifact.add_file(str(self._folder / name))
+        if artifact.manifest.entries:
+            self._run.log_artifact(artifact)
+
+    @contextmanager
+    def _staging(self) -> Iterator[None]:
+        """Let W&B keep what it has yet to send in the run folder, not in the home folder, unless told otherwise."""
+        if "WANDB_DATA_DIR" in os.environ:
+            yield
+            return
+        os.environ["WANDB_DATA_DIR"] = str(self._files)
+        try:
+            yield
+        finally:
+            del os.environ["WANDB_DATA_DIR"]
+
+
+def _offline(job: Job) -> str:
+    """Where the offline runs of a command are, for a shell: of all its folds, where this is one."""
+    name = Path("wandb", "offline-run-*")
+    run = job.folder.parent if job.kind == FOLD else job.folder
+    return f"{run / name} {run / 'fold-*' / name}" if job.kind == FOLD else f"{run / name}"
+
+
+def run_id(folder: Path) -> str | None:
+    """The id of the W&B run that was begun in a run folder, to go on with it; None where there is none."""
+    logs = sorted(folder.glob("wandb/*run-*/run-*.wandb"), key=lambda path: path.stat().st_mtime)
+    return logs[-1].stem.removeprefix("run-") if logs else None

@@ -1,0 +1,289 @@
+"""W&B without an account: offline runs, read back as W&B's own tools read them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import FAST, Command
+
+from ser import tables
+from ser.report import read_results
+
+FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """An offline run: its records, and the summary that W&B makes of them."""
+
+    folder: Path
+    records: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+    def of(self, kind: str) -> list[Any]:
+        return [record[kind] for record in self.records if record["type"] == kind]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        [run] = self.of("run")[:1]
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.about["config"]["update"]
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return [record["item"] for record in self.of("history")]
+
+    @property
+    def kept(self) -> dict[str, Path]:
+        """What is to be sent as part of a table or an artifact, and where it lies."""
+        contents = [content for artifact in self.of("artifact") for content in artifact["manifest"]["contents"]]
+        return {content["path"]: Path(content["local_path"]) for content in contents}
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        [path] = [path for path in self.kept if path.endswith(f"{name}.table.json")]
+        content = json.loads(self.kept[path].read_text(encoding="utf-8"))
+        return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
+
+
+def inspect(folder: Path) -> Logged:
+    """An offline run by its own folder."""
+
+    def leet(*flags: str) -> str:
+        program = [sys.executable, "-m", "wandb", "leet", "inspect", *flags, str(folder)]
+        return subprocess.run(program, capture_output=True, check=True, text=True).stdout
+
+    records = [json.loads(line) for line in leet("--json").splitlines()]
+    return Logged(folder, records, json.loads(leet("--summary", "--json")))
+
+
+def logged(run: Path) -> list[Logged]:
+    """The offline runs of a run folder itself, the oldest first."""
+    return [inspect(path) for path in sorted(run.glob("wandb/offline-run-*"))]
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody has logged in to W&B here."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_DATA_DIR", "WANDB_SWEEP_ID", "WANDB_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("wandb")
+
+
+@pytest.fixture
+def once(command: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
+    """`once(name, words)`: the folder and the output of a run that is made when it is asked for first."""
+
+    def run(name: str, *words: str) -> tuple[Path, str]:
+        said = folder / f"{name}.txt"
+        if not said.exists():
+            outcome = command(*FAST, *words, f"hydra.run.dir={folder / name}", f"paths.outputs={folder}")
+            assert outcome.code == 0, outcome.output
+            assert not [name for name in os.environ if name in ("WANDB_MODE", "WANDB_DATA_DIR", "WANDB_RUN_ID")]
+            said.write_text(outcome.output, encoding="utf-8")
+        return folder / name, said.read_text(encoding="utf-8")
+
+    return run
+
+
+@pytest.fixture
+def plain(once: Callable[..., tuple[Path, str]]) -> tuple[Path, str]:
+    uploads = ["logger.wandb.checkpoint=true", "logger.wandb.predictions=true"]
+    return once(
+        "plain", "logger=[csv,wandb]", "seed=3", "logger.wandb.tags=[a tag]", "logger.wandb.n_mistakes=5", *uploads
+    )
+
+
+def test_without_a_key_it_goes_offline_and_says_so_in_one_line(plain: tuple[Path, str]) -> None:
+    run, output = plain
+    [line] = [line for line in output.splitlines() if "W&B" in line]
+    assert line.startswith("no W&B key was found") and f"wandb sync {run / 'wandb'}" in line
+    assert "wandb:" not in output
+
+
+def test_a_run_is_named_and_described(plain: tuple[Path, str]) -> None:
+    [one] = logged(plain[0])
+    assert (one.about["project"], one.about["job_type"], one.about["tags"]) == ("ser", "train", ["a tag"])
+    assert "run_group" not in one.about
+    assert one.about["display_name"].startswith("resnet melspec ") and "seed=3" in one.about["display_name"]
+    results = read_results(plain[0])
+    assert one.config["model"]["depth"] == 10 and one.config["choices"]["model"] == "resnet"
+    assert one.config["corpus"]["name"] == "ravdess"
+    assert one.config["corpus"]["fingerprint"] == results["corpus"]["fingerprint"]
+    assert one.config["protocol"] == {
+        key: results["split"][key] for key in ("name", "hash", "fold", "n_folds", "seed", "speaker_independent")
+    }
+    assert one.summary["state"] == "finished" and one.summary["exit_code"] == 0
+    assert any("clips for training" in line or "val UAR" in line for line in map(str, one.of("output_logger")))
+
+
+def test_every_epoch_is_there(plain: tuple[Path, str]) -> None:
+    run, _ = plain
+    [one] = logged(run)
+    epochs = [item for item in one.history if "val/uar" in item]
+    rows = tables.read(run / "history.csv")
+    assert [item["epoch"] for item in epochs] == [1, 2]
+    for item, row in zip(epochs, rows, strict=True):
+        for name, column in {"train/loss": "train_loss", "val/uar": "val_uar", "val/loss": "val_loss"}.items():
+            assert item[name] == pytest.approx(float(row[column]), abs=1e-5)
+        assert item["lr"] == pytest.approx(float(row["lr"]), rel=0.01)
+        assert item["grad_norm"] > 0 and item["clips_per_s"] > 0
+    defined = {record["name"]: record for record in one.of("metric")}
+    for name in ("val/uar", "val/accuracy", "val/macro_f1", "train/loss", "lr", "grad_norm", "clips_per_s"):
+        assert defined[name]["step_metric"] == "epoch"
+    best = one.summary["summary"]
+    assert best["val/uar"] == {"max": max(item["val/uar"] for item in epochs)}
+    assert best["val/loss"] == {"min": min(item["val/loss"] for item in epochs)}
+    assert best["val/macro_f1"].keys() == best["val/accuracy"].keys() == {"max"}
+
+
+def test_the_result_is_there(plain: tuple[Path, str]) -> None:
+    run, _ = plain
+    [one] = logged(run)
+    results, summary = read_results(run), one.summary["summary"]
+    for name in ("uar", "accuracy", "macro_f1", "weighted_f1"):
+        assert summary[f"test/{name}"] == results[name]
+    assert {name: summary[f"validation/{name}"] for name in results["validation"]} == results["validation"]
+    assert summary["figures/confusion"]["_type"] == summary["figures/curves"]["_type"] == "image-file"
+    classes = {row["emotion"]: row for row in one.table("per_class")}
+    assert classes["sad"]["recall"] == pytest.approx(results["per_class"]["sad"]["recall"])
+    confusion = {(row["Actual"], row["Predicted"]): row["nPredictions"] for row in one.table("confusion_table")}
+    for i, truth in enumerate(results["labels"]):
+        for j, predicted in enumerate(results["labels"]):
+            assert confusion[truth, predicted] == results["confusion"][i][j]
+
+
+def test_the_worst_mistakes_can_be_heard_and_seen(plain: tuple[Path, str]) -> None:
+    run, _ = plain
+    [one] = logged(run)
+    mistakes = one.table("mistakes")
+    wrong = [row for row in tables.read(run / "predictions.csv") if row["emotion"] != row["predicted"]]
+    most = sorted((float(row[f"p_{row['predicted']}"]) for row in wrong), reverse=True)
+    assert [row["confidence"] for row in mistakes] == most[:5]
+    for row in mistakes:
+        for column, kind in {"audio": "audio-file", "spectrogram": "image-file"}.items():
+            assert row[column]["_type"] == kind
+            path = one.kept[row[column]["path"]]
+            assert path.is_relative_to(run) and path.exists()
+
+
+def test_checkpoint_and_predictions_are_artifacts(plain: tuple[Path, str]) -> None:
+    [one] = logged(plain[0])
+    contents = {
+        artifact["type"]: {content["path"] for content in artifact["manifest"]["contents"]}
+        for artifact in one.of("artifact")
+    }
+    assert contents["model"] == {"best.ckpt"}
+    assert contents["predictions"] == {"predictions.csv", "split.csv", "metrics.json"}
+
+
+def test_logging_changes_no_result(plain: tuple[Path, str], once: Callable[..., tuple[Path, str]]) -> None:
+    unlogged, output = once("unlogged", "seed=3")
+    for name in ("predictions.csv", "history.csv"):
+        assert (unlogged / name).read_bytes() == (plain[0] / name).read_bytes()
+    assert not (unlogged / "wandb").exists() and "W&B" not in output
+
+
+def test_folds_are_one_group_with_a_summary(once: Callable[..., tuple[Path, str]]) -> None:
+    run, output = once("folds", "epochs=1", *FOLDS, "logger=wandb", "logger.offline=true")
+    [one], [two], [pooled] = (logged(run / part) for part in ("fold-1", "fold-2", "."))
+    assert [each.about["run_group"] for each in (one, two, pooled)] == ["folds"] * 3
+    assert [each.about["job_type"] for each in (one, two, pooled)] == ["fold", "fold", "pooled"]
+    assert one.about["display_name"].endswith(" fold 1") and pooled.about["display_name"].endswith(" pooled")
+    assert len({each.about["run_id"] for each in (one, two, pooled)}) == 3
+    assert {each.summary["state"] for each in (one, two, pooled)} == {"finished"}
+    results = read_results(run)
+    assert pooled.summary["summary"]["test/uar"] == results["uar"]
+    assert pooled.summary["summary"]["validation/uar"] == results["validation"]["uar"]
+    assert pooled.summary["summary"]["folds"]["uar"]["std"] == pytest.approx(results["folds"]["uar"]["std"])
+    assert pooled.config["protocol"]["fold"] == "all" and one.config["protocol"]["fold"] == 1
+    assert output.count("W&B") == 1 and str(run / "fold-*" / "wandb") in output
+
+
+def test_two_processes_are_one_run(once: Callable[..., tuple[Path, str]]) -> None:
+    words = ["epochs=1", "trainer=ddp", "trainer.accelerator=cpu", "logger=wandb"]
+    [one] = logged(once("ddp", *words)[0])
+    [epoch] = [item for item in one.history if "val/uar" in item]
+    assert epoch["grad_norm"] > 0 and one.summary["state"] == "finished"
+
+
+def test_a_sweep_is_a_group(command: Command) -> None:
+    words = ["epochs=1", "model.depth=10,11", "logger=[csv,wandb]", "hydra.sweep.dir=outputs/today/x-sweep"]
+    outcome = command(*FAST[1:3], *words, "-m")
+    good, bad = Path("outputs/today/x-sweep/0"), Path("outputs/today/x-sweep/1")
+    assert "model.depth" in outcome.output
+    [one] = logged(good)
+    assert (one.about["run_group"], one.about["tags"]) == ("today/x-sweep", ["today/x-sweep"])
+    assert one.config["sweep"] == "today/x-sweep" and "depth=10" in one.about["display_name"]
+    assert not (bad / "wandb").exists()  # refused before anything was begun
+
+
+def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ser import experiment
+
+    test = experiment._test
+
+    def broken(*arguments: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(experiment, "_test", broken)
+    words = [*FAST, "logger=wandb", "hydra.run.dir=run"]
+    assert command(*words).code == 1
+    [one] = logged(Path("run"))
+    assert one.summary["state"] == "failed" and one.summary["exit_code"] == 1
+    monkeypatch.setattr(experiment, "_test", test)
+    assert command(*words, "ckpt_path=last", "logger.wandb.n_mistakes=0").code == 0
+    _, two = logged(Path("run"))
+    assert two.about["run_id"] == one.about["run_id"] and two.about["resume"]
+    assert two.summary["state"] == "finished" and "test/uar" in two.summary["summary"]
+
+
+@pytest.mark.parametrize("mode", ["offline", "disabled"])
+def test_the_mode_of_the_environment_is_kept(mode: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", mode)
+    outcome = command(*FAST[:3], "epochs=1", "logger=wandb", "hydra.run.dir=run")
+    assert outcome.code == 0 and "stopped" not in outcome.output
+    assert len(logged(Path("run"))) == (mode == "offline")
+
+
+def test_a_server_that_is_gone_costs_one_warning(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ser.loggers import wandb
+
+    monkeypatch.setattr(wandb, "INIT_S", 2)
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    outcome = command(*FAST[:3], "epochs=1", "logger=wandb", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
+    assert outcome.output.count("W&B cannot be reached") == 1 and "wandb sync" in outcome.output
+    assert [one.summary["state"] for one in logged(Path("run"))][-1] == "finished"
+
+
+REFUSALS = {
+    "an unknown setting": (["+logger.wandb.nonsense=1"], "logger.wandb.nonsense: no such setting"),
+    "a wrong type": (["logger.wandb.checkpoint=3"], "logger.wandb.checkpoint must be true or false"),
+    "a project that W&B refuses": (["logger.wandb.project=a/b"], "logger.wandb.project: 1 to 128 characters"),
+    "a tag that W&B refuses": (["logger.wandb.tags=['']"], "logger.wandb.tags: a tag has 1 to 64 characters"),
+    "too many mistakes": (["logger.wandb.n_mistakes=1000"], "logger.wandb.n_mistakes must lie between"),
+    "offline or not": (["logger.offline=maybe"], "logger.offline must be true or false; got 'maybe'"),
+}
+
+
+@pytest.mark.parametrize(("overrides", "said"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_refusals(overrides: list[str], said: str, command: Command) -> None:
+    outcome = command("logger=wandb", *overrides, "hydra.run.dir=run")
+    assert outcome.code == 1 and said in outcome.output and "Traceback" not in outcome.output
