@@ -24,6 +24,7 @@ from ser.interruption import Interrupted, StopOnInterrupt
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
 from ser.run_folder import is_finished
+from ser.search.pruning import PruneBadTrials, Pruned, read_trial
 from ser.splits import Audit, Split
 from ser.store import digest
 from ser.trainer import device_name, make_trainer
@@ -38,6 +39,7 @@ class Outcome:
     Attributes:
         report: its text.
         interrupted: whether Ctrl-C stopped it.
+        pruned: whether the search ended it of which it is a trial; then it was not tested, and the report says so.
         validation: loss, uar, accuracy and macro_f1 of the epoch kept, or their means over the folds; None where no
             epoch was finished, and in a process that is not the main one.
     """
@@ -45,6 +47,7 @@ class Outcome:
     report: str
     interrupted: bool
     validation: dict[str, float] | None = None
+    pruned: bool = False
 
 
 def run(cfg: DictConfig, folder: Path) -> Outcome:
@@ -61,22 +64,47 @@ def run(cfg: DictConfig, folder: Path) -> Outcome:
     check_keys(settings)
     material = prepare(settings, folder)
     with processes.workers(Trainer(**settings["trainer"]), settings, folder):
-        if settings["split"]["fold"] == splits.ALL_FOLDS:
-            return _run_folds(cfg, folder, material)
-        return _run_fold(folder, material.folds[0], material)
+        try:
+            if settings["split"]["fold"] == splits.ALL_FOLDS:
+                return _run_folds(cfg, folder, material)
+            return _run_fold(folder, material.folds[0], material, _judged(folder, material))
+        except Pruned as pruned:
+            if material.is_main:
+                for last in folder.rglob(checkpoint_path(folder, LAST).name):
+                    last.unlink()  # there is nothing to go on with
+            return Outcome(str(pruned), interrupted=False, pruned=True)
+
+
+def _judged(folder: Path, material: Material, earlier: Sequence[float] = ()) -> list[pl.Callback]:
+    """What asks the search after each epoch, where the run in `folder` is a trial of one."""
+    trial = read_trial(folder)
+    if trial is None:
+        return []
+    settings = material.settings
+    return [
+        PruneBadTrials(
+            trial,
+            earlier,
+            n_epochs=settings["epochs"],
+            monitor=settings["trainer"]["monitor"],
+            is_last=len(earlier) + 1 == len(material.folds),
+        )
+    ]
 
 
 def _run_folds(cfg: DictConfig, folder: Path, material: Material) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
     folders: dict[int, Path] = {}
+    scores: list[float] = []
     outcome = Outcome("", interrupted=False)
     for split in material.folds:
         fold_folder = folders[split.fold] = folder / f"fold-{split.fold}"
         with _fold_folder(fold_folder, cfg, split.fold) if material.is_main else nullcontext():
-            outcome = _run_fold(fold_folder, split, material)
+            outcome = _run_fold(fold_folder, split, material, _judged(folder, material, scores))
             log.info("\n%s\n", outcome.report)
         if outcome.interrupted:
             break
+        scores.append(outcome.validation["uar"] if outcome.validation else 0.0)  # only the main process has any
     if not material.is_main:
         return outcome
     _pool(folder, folders, material)
@@ -128,7 +156,7 @@ def _mean_validation(results: Sequence[Mapping[str, Any]]) -> dict[str, float] |
     return {name: round(float(np.mean([score[name] for score in scores])), 5) for name in VALIDATION}
 
 
-def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
+def _run_fold(folder: Path, split: Split, material: Material, further: Sequence[pl.Callback]) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
     settings = material.settings
     resume = settings["ckpt_path"] is not None
@@ -154,6 +182,7 @@ def _run_fold(folder: Path, split: Split, material: Material) -> Outcome:
         stop,
         n_epochs=settings["epochs"],
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
+        further=further,
     )
     started = time.monotonic()
     last = checkpoint_path(folder, LAST)

@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,15 @@ def check_trainer(settings: Settings, batch_size: int) -> None:
         raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
 
 
-def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_epochs: int, title: str) -> pl.Trainer:
+def make_trainer(
+    settings: Settings,
+    folder: Path,
+    stop: StopOnInterrupt,
+    *,
+    n_epochs: int,
+    title: str,
+    further: Sequence[Callback] = (),
+) -> pl.Trainer:
     """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`."""
     callbacks: list[Callback] = checkpoint_callbacks(folder, settings.monitor)
     if settings.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
@@ -69,12 +77,7 @@ def make_trainer(settings: Settings, folder: Path, stop: StopOnInterrupt, *, n_e
         callbacks.append(
             _Patience(f"val/{settings.monitor}", mode=MONITORS[settings.monitor], patience=settings.patience)
         )
-    return bare_trainer(
-        settings,
-        folder,
-        max_epochs=n_epochs,
-        callbacks=callbacks,
-    )
+    return bare_trainer(settings, folder, max_epochs=n_epochs, callbacks=[*callbacks, *further])
 
 
 def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Trainer:

@@ -1,0 +1,117 @@
+"""A run as a trial of a search: it tells its validation UAR after each epoch, and ends when it is judged as bad."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+
+from ser.checkpoints import MONITORS
+from ser.paths import replacing
+from ser.search.database import open_database
+from ser.search.settings import Pruner
+
+TRIAL = "trial.json"
+
+
+class Pruned(Exception):
+    """The run was ended by the search of which it is a trial."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """trial.json of a run folder, which is there while a search has this run at work.
+
+    Attributes:
+        storage: URL of the search's database: it is opened by the run itself, in whichever process that is.
+        study: the search's name in the database.
+        number: the trial's number in the search, from 0.
+        pruner: settings of the pruner, see `ser.search.settings.Pruner`.
+    """
+
+    storage: str
+    study: str
+    number: int
+    pruner: Mapping[str, Any]
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / TRIAL) as beside:
+            beside.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def read_trial(folder: Path) -> Trial | None:
+    """Of which search the run in this folder is a trial; None: of none."""
+    try:
+        return Trial(**json.loads((folder / TRIAL).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+class Judge:
+    """Tells the search how a trial does, and asks it whether the trial shall end."""
+
+    def __init__(self, trial: Trial) -> None:
+        from optuna import load_study
+
+        self.storage = open_database(trial.storage)
+        self.study = load_study(study_name=trial.study, storage=self.storage)
+        study_id = self.storage.get_study_id_from_name(trial.study)
+        self.trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+        self.pruner = Pruner(**trial.pruner).make()
+
+    def is_bad(self, step: int, value: float) -> bool:
+        """Whether a trial that has come to `value` at `step` shall end; the same may be asked again."""
+        self.storage.set_trial_intermediate_value(self.trial_id, step, value)
+        return self.pruner.prune(self.study, self.storage.get_trial(self.trial_id))
+
+
+class PruneBadTrials(pl.Callback):
+    """Raises `Pruned` after an epoch when the search judges the trial as bad.
+
+    What is told is the validation UAR of the epoch kept so far; with several folds the mean of the folds before, of
+    their epochs kept, and of the one at work. Steps are epochs, counted on over the folds.
+
+    Args:
+        trial: the run's trial.
+        earlier: validation UAR of the folds before.
+        n_epochs: epochs of each fold.
+        monitor: uar or loss, by which the epoch kept is chosen.
+        is_last: whether this is the last fold, after whose last epoch there is nothing to save.
+    """
+
+    def __init__(
+        self, trial: Trial, earlier: Sequence[float], *, n_epochs: int, monitor: str, is_last: bool
+    ) -> None:
+        self.trial, self.earlier = trial, list(earlier)
+        self.n_epochs, self.monitor, self.is_last = n_epochs, monitor, is_last
+        self.kept: dict[str, float] = {}
+        self.judge: Judge | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"kept": self.kept}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.kept = dict(state_dict["kept"])
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        scores = {name: float(trainer.callback_metrics[f"val/{name}"]) for name in MONITORS}
+        if not self.kept or self._is_better(scores):
+            self.kept = scores
+        epoch = trainer.current_epoch + 1
+        is_bad = False
+        if trainer.is_global_zero:
+            self.judge = self.judge or Judge(self.trial)
+            value = float(np.mean([*self.earlier, self.kept["uar"]]))
+            is_bad = self.judge.is_bad(len(self.earlier) * self.n_epochs + epoch, value)
+        is_over = self.is_last and epoch == self.n_epochs
+        if trainer.strategy.reduce_boolean_decision(is_bad and not is_over, all=False):
+            fold = f" of fold {len(self.earlier) + 1}" if self.earlier else ""
+            raise Pruned(f"pruned after epoch {epoch}{fold}: validation UAR {self.kept['uar']:.3f}")
+
+    def _is_better(self, scores: Mapping[str, float]) -> bool:
+        now, kept = scores[self.monitor], self.kept[self.monitor]
+        return now > kept if MONITORS[self.monitor] == "max" else now < kept
