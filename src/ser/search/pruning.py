@@ -83,9 +83,7 @@ class PruneBadTrials(pl.Callback):
         is_last: whether this is the last fold, after whose last epoch there is nothing to save.
     """
 
-    def __init__(
-        self, trial: Trial, earlier: Sequence[float], *, n_epochs: int, monitor: str, is_last: bool
-    ) -> None:
+    def __init__(self, trial: Trial, earlier: Sequence[float], *, n_epochs: int, monitor: str, is_last: bool) -> None:
         self.trial, self.earlier = trial, list(earlier)
         self.n_epochs, self.monitor, self.is_last = n_epochs, monitor, is_last
         self.kept: dict[str, float] = {}

@@ -5,7 +5,7 @@ Only the search's database and the runs' status.json are read: nothing of the te
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,7 @@
 """The search space: ranges and choices by setting, from YAML or from the command line."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -56,6 +56,28 @@ def word(distribution: "BaseDistribution", value: Any) -> str:
     return str(value) if isinstance(distribution, CategoricalDistribution) else repr(value)
 
 
+def as_word(value: Any, is_text: Callable[[Any], bool] = lambda meant: isinstance(meant, str)) -> str:
+    """A value as it is written on the command line: text in quotes where Hydra could not read it without.
+
+    Args:
+        value: a plain value.
+        is_text: whether text that is read as this is well written without quotes.
+
+    >>> as_word("my clips (1)"), as_word("2026"), as_word([2, 2]), as_word(True), as_word(None), as_word("mean")
+    ("'my clips (1)'", "'2026'", '[2,2]', 'true', 'null', 'mean')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return str(Override._get_value_element_as_str(value))
+    try:
+        override = OverridesParser.create().parse_override(f"key={value}")
+        is_plain = not override.is_sweep_override() and is_text(override.value())
+    except HydraException:
+        is_plain = False
+    return value if is_plain else QuotedString(value, Quote.single).with_quotes()
+
+
 def corners(space: Space) -> Iterable[dict[str, Any]]:
     """Points such that each choice, and each end of a range, is in one of them."""
     ends = {key: _ends(distribution) for key, distribution in space.items()}
@@ -101,7 +123,7 @@ def _from_yaml(key: str, value: Any) -> "BaseDistribution":
     if isinstance(value, str):
         return _from_override(key, _parsed(key, value))
     if isinstance(value, list):
-        return _choices(key, [_as_word(key, choice) for choice in value])
+        return _choices(key, [_choice_word(key, choice) for choice in value])
     if not isinstance(value, Mapping):
         _refuse(key, f"is {value!r}, which is no range and no list")
     unknown = value.keys() - {"low", "high", "log", "step"}
@@ -131,18 +153,11 @@ def _parsed(key: str, text: str) -> Override:
         _refuse(key, f"is {text!r}, which is no range and no list")
 
 
-def _as_word(key: str, choice: Any) -> str:
-    """A choice of a YAML list as it is written on the command line."""
+def _choice_word(key: str, choice: Any) -> str:
+    """A choice of a YAML list as it is written on the command line; text that is a list there may stay so."""
     if isinstance(choice, list | Mapping):
         _refuse(key, f"has the choice {choice!r}; write it as text: '[2,2]'")
-    if not isinstance(choice, str):
-        return Override._get_value_element_as_str(choice)
-    try:
-        if not OverridesParser.create().parse_override(f"{key}={choice}").is_sweep_override():
-            return choice
-    except HydraException:
-        pass
-    return QuotedString(choice, Quote.single).with_quotes()
+    return as_word(choice, is_text=lambda meant: True)
 
 
 def _choices(key: str, words: list[str]) -> "BaseDistribution":
