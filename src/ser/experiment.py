@@ -24,7 +24,8 @@ from ser.interruption import Interrupted, StopOnInterrupt
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
 from ser.run_folder import is_finished
-from ser.search.pruning import PruneBadTrials, Pruned, read_trial
+from ser.search.pruning import PruneBadTrials, Pruned
+from ser.search.trial import read_trial
 from ser.splits import Audit, Split
 from ser.store import digest
 from ser.trainer import device_name, make_trainer

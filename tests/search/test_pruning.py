@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ser.search.database import open_database, sqlite_url
-from ser.search.pruning import PruneBadTrials, Pruned, Trial, read_trial
+from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.settings import Pruner
+from ser.search.trial import Trial, read_trial
 
 
 @pytest.fixture

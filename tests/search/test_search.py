@@ -21,9 +21,9 @@ from omegaconf import OmegaConf
 from ser import config, status
 from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.paths import conf_dir
-from ser.search.pruning import TRIAL, Judge, read_trial
-from ser.search.search import Search
+from ser.search.search import Search, _ending
 from ser.search.settings import read_settings
+from ser.search.trial import TRIAL, Judge, read_trial
 
 SPACE = ["optim.lr=tag(log, interval(1e-4, 1e-2))", "model.depth=10,18"]
 
@@ -63,11 +63,11 @@ class Launcher:
 
 
 def search(*words: str, act: Callable[[Path, Any], float | None] = good, space: Sequence[str] = SPACE) -> Any:
-    """Run a search of 6 trials in the folder sweep, and return it."""
+    """Run a search of 4 trials in the folder sweep, and return it."""
     launcher = Launcher(act)
     loader = GlobalHydra.instance().config_loader()
     own = ["hydra/sweeper=optuna", "hydra.sweep.dir=sweep", "hydra.job.config_name=train"]
-    given = [*own, "hydra.sweeper.n_trials=6", "hydra.sweeper.startup_trials=2", *words, *space]
+    given = [*own, "hydra.sweeper.n_trials=4", "hydra.sweeper.startup_trials=2", *words, *space]
     cfg = loader.load_configuration("train", given, RunMode.MULTIRUN)
     launcher.loader, launcher.config = loader, cfg  # type: ignore[attr-defined]
     Path("sweep", ".hydra").mkdir(parents=True, exist_ok=True)
@@ -83,8 +83,8 @@ def rows() -> list[dict[str, str]]:
 
 
 def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureFixture[str]) -> None:
-    done = search("epochs=3", "model.dropout=0.1", "+experiment=crnn_best")
-    assert [row["state"] for row in rows()] == ["complete"] * 6
+    done = search("epochs=3", "model.dropout=0.1", "experiment=crnn_best")
+    assert [row["state"] for row in rows()] == ["complete"] * 4
     assert {"trial", "state", "val_uar", "optim.lr", "model.depth", "epochs", "seconds", "message", "folder"} == set(
         rows()[0]
     )
@@ -93,20 +93,19 @@ def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureF
     assert str(found["trial"]) == best["trial"] and best["model.depth"] == "18"
     again = done.loader.load_configuration("train", found["overrides"], RunMode.RUN)
     trial = done.loader.load_sweep_config(done.config, done._overrides(done.study.trials[found["trial"]].params))
-    for cfg in (again, trial):
-        del cfg["hydra"]
-    assert again == trial and again.optim.lr == float(best["optim.lr"]) and again.trainer.monitor == "loss"
+    settings = [{key: value for key, value in cfg.items() if key != "hydra"} for cfg in (again, trial)]
+    assert settings[0] == {**settings[1], "experiment": None} and again.optim.lr == float(best["optim.lr"]) and again.trainer.monitor == "loss"
     said = capsys.readouterr().out
     assert f"best on validation: trial {best['trial']}, UAR" in said and found["command"] in said
-    assert "6 trials: 6 complete, 0 pruned, 0 failed" in said and "importance " in said
-    assert said.count("(best") == 6
+    assert "4 trials: 4 complete, 0 pruned, 0 failed" in said and "importance " in said
+    assert said.count("(best") == 4
     assert {path.name for path in Path("sweep").glob("*.png")} == {"history.png", "importance.png"}
     assert not list(Path("sweep").rglob(TRIAL))
 
 
 def test_a_seed_gives_the_same_search_stopped_or_not() -> None:
     def stop(folder: Path, cfg: Any) -> float:
-        if folder.name == "3":
+        if folder.name == "2":
             raise KeyboardInterrupt
         return good(folder, cfg)
 
@@ -114,10 +113,10 @@ def test_a_seed_gives_the_same_search_stopped_or_not() -> None:
     Path("sweep").rename("whole")
     with pytest.raises(KeyboardInterrupt):
         search(act=stop)
-    assert [trial.state.name for trial in search_states()] == ["COMPLETE"] * 3 + ["RUNNING"]
+    assert [trial.state.name for trial in search_states()] == ["COMPLETE"] * 2 + ["RUNNING"]
     stopped = search("resume=true").study.trials
     assert [trial.params for trial in stopped] == [trial.params for trial in whole]
-    assert len({trial.params["optim.lr"] for trial in whole}) == 6
+    assert len({trial.params["optim.lr"] for trial in whole}) == 4
     Path("sweep").rename("stopped")
     assert [trial.params for trial in search("seed=1").study.trials] != [trial.params for trial in whole]
 
@@ -145,7 +144,7 @@ def test_a_trial_that_was_at_work_is_run_again_from_its_last_checkpoint() -> Non
 
     done = search("resume=true", act=go_on)
     assert continued[0] == ("0", "last", before["optim.lr"], False) and continued[1][:2] == ("1", None)
-    assert [trial.number for trial in done.study.trials] == list(range(6)) and len(continued) == 6
+    assert [trial.number for trial in done.study.trials] == list(range(4)) and len(continued) == 4
 
 
 def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
@@ -158,8 +157,8 @@ def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
     with pytest.raises(ProcessError):
         search(act=end, *["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"])
     done = search("resume=true")
-    assert [row["state"] for row in rows()] == ["pruned", "failed"] + ["complete"] * 4
-    assert [len(batch) for batch in done.launcher.launched] == [1, 1, 1, 1]
+    assert [row["state"] for row in rows()] == ["pruned", "failed", "complete", "complete"]
+    assert [len(batch) for batch in done.launcher.launched] == [1, 1]
 
 
 def test_pruned_and_failed_trials_are_told_and_the_search_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,18 +175,16 @@ def test_pruned_and_failed_trials_are_told_and_the_search_goes_on(capsys: pytest
 
     search(act=end)
     told = rows()
-    assert [row["state"] for row in told] == ["complete", "pruned", "failed", *["complete"] * 3]
+    assert [row["state"] for row in told] == ["complete", "pruned", "failed", "complete"]
     assert told[1]["val_uar"] == "0.25000" and told[2]["message"] == "model.depth must be even"
     said = capsys.readouterr().out
     assert "pruned after epoch 1, validation UAR 0.250" in said and "failed: model.depth must be even" in said
-    assert "6 trials: 4 complete, 1 pruned, 1 failed" in said
+    assert "4 trials: 2 complete, 1 pruned, 1 failed" in said
 
 
 def test_a_job_that_hydra_could_not_run_has_failed() -> None:
     launcher_result = JobReturn(status=JobStatus.FAILED)
     launcher_result.return_value = ValueError("no")
-    from ser.search.search import _ending
-
     assert _ending(Path(), launcher_result) == (None, status.FAILED)
 
 
@@ -221,9 +218,9 @@ def test_other_settings_are_refused_with_what_differs() -> None:
 
 
 def test_several_at_once_are_drawn_and_told_together() -> None:
-    done = search("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
-    assert [len(batch) for batch in done.launcher.launched] == [4, 2]
-    assert len({trial.params["optim.lr"] for trial in done.study.trials}) == 6
+    done = search("hydra/launcher=joblib", "hydra.launcher.n_jobs=3")
+    assert [len(batch) for batch in done.launcher.launched] == [3, 1]
+    assert len({trial.params["optim.lr"] for trial in done.study.trials}) == 4
 
 
 def test_a_setting_that_does_not_exist_is_refused_before_anything_is_run() -> None:

@@ -18,8 +18,8 @@ from ser import run_folder, status
 from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.search import report, space
 from ser.search.database import open_database, sqlite_url
-from ser.search.pruning import TRIAL, Trial
 from ser.search.settings import Settings
+from ser.search.trial import TRIAL, Trial
 
 if TYPE_CHECKING:
     from optuna.study import Study
