@@ -131,15 +131,18 @@ class Search:
         n_jobs = _n_jobs(self.config)
         if left:
             return list(left[:n_jobs])
-        n_more = min(n_jobs, self.settings.n_trials - len(self.study.get_trials(deepcopy=False)))
+        n_more = min(n_jobs, self.settings.n_trials - self._n_begun())
         return [self._ask() for _ in range(n_more)]
+
+    def _n_begun(self) -> int:
+        """Trials that were asked for: all but those that a user has put into the study's queue."""
+        return sum(trial.state.name != "WAITING" for trial in self.study.get_trials(deepcopy=False))
 
     def _ask(self) -> int:
         """Draw a new trial; its random numbers depend on the seed and its number alone, after a stop too."""
         from optuna.samplers import TPESampler
 
-        number = len(self.study.get_trials(deepcopy=False))
-        digest = hashlib.sha256(f"{self.config.seed} {number}".encode()).digest()
+        digest = hashlib.sha256(f"{self.config.seed} {self._n_begun()}".encode()).digest()
         self.study.sampler = TPESampler(
             n_startup_trials=self.settings.startup_trials,
             seed=int.from_bytes(digest[:4], "big"),
