@@ -17,10 +17,8 @@ from ser.search.trial import Trial, read_trial
 @pytest.fixture
 def study(tmp_path: Path) -> optuna.Study:
     """A study with one complete trial, whose UAR was 0.5 after each of 12 epochs."""
-    study = optuna.create_study(
-        study_name="search", storage=open_database(sqlite_url(tmp_path)), direction="maximize"
-    )
-    steps = {step: 0.5 for step in range(1, 13)}
+    study = optuna.create_study(study_name="search", storage=open_database(sqlite_url(tmp_path)), direction="maximize")
+    steps = dict.fromkeys(range(1, 13), 0.5)
     study.add_trial(optuna.trial.create_trial(value=0.5, intermediate_values=steps))
     return study
 

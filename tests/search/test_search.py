@@ -94,7 +94,11 @@ def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureF
     again = done.loader.load_configuration("train", found["overrides"], RunMode.RUN)
     trial = done.loader.load_sweep_config(done.config, done._overrides(done.study.trials[found["trial"]].params))
     settings = [{key: value for key, value in cfg.items() if key != "hydra"} for cfg in (again, trial)]
-    assert settings[0] == {**settings[1], "experiment": None} and again.optim.lr == float(best["optim.lr"]) and again.trainer.monitor == "loss"
+    assert (
+        settings[0] == {**settings[1], "experiment": None}
+        and again.optim.lr == float(best["optim.lr"])
+        and again.trainer.monitor == "loss"
+    )
     said = capsys.readouterr().out
     assert f"best on validation: trial {best['trial']}, UAR" in said and found["command"] in said
     assert "4 trials: 4 complete, 0 pruned, 0 failed" in said and "importance " in said
@@ -155,7 +159,7 @@ def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
         return 0.5
 
     with pytest.raises(ProcessError):
-        search(act=end, *["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"])
+        search("hydra/launcher=joblib", "hydra.launcher.n_jobs=3", act=end)
     done = search("resume=true")
     assert [row["state"] for row in rows()] == ["pruned", "failed", "complete", "complete"]
     assert [len(batch) for batch in done.launcher.launched] == [1, 1]
@@ -192,7 +196,7 @@ def test_a_search_whose_first_trials_all_fail_is_ended() -> None:
     def fail(folder: Path, cfg: Any) -> None:
         status.Status(status.FAILED, 1.0, "corpus.root: no folder x").write(folder)
 
-    with pytest.raises(ConfigError, match="its first 3 trials failed; the first: corpus.root: no folder x"):
+    with pytest.raises(ConfigError, match=r"its first 3 trials failed; the first: corpus\.root: no folder x"):
         search(act=fail)
     assert len(rows()) == 3
 

@@ -41,4 +41,3 @@ def _settings(base: DictConfig, wanted: DictConfig) -> Iterator[str]:
         if key.split(".")[0] in OWN or (key in before and before[key] == value):
             continue
         yield f"{'' if key in before else '+'}{key}={as_word(value)}"
-
