@@ -50,4 +50,5 @@ def importance(path: Path, shares: Mapping[str, float]) -> None:
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
     axes.set(xlabel="share in the variance of validation UAR (fANOVA)", xlim=(0, 1.08))
     axes.grid(alpha=0.3, axis="x")
+    axes.set_axisbelow(True)
     save(figure, path)
