@@ -95,7 +95,7 @@ def summary(folder: Path, study: "Study", space: Space, best: Sequence[str]) -> 
     shares = importances(study)
     for key in space:
         share = f"  importance {shares[key]:.2f}" if key in shares else ""
-        lines.append(f"  {key:{width}}  {_shown(trial.params[key]):10}{share}")
+        lines.append(f"  {key:{width}}  {_shown(trial.params[key]):10}{share}".rstrip())
     if not shares:
         lines.append(f"importance needs {ENOUGH} complete trials that differ in score")
     lines += [

@@ -190,7 +190,9 @@ class Search:
         from optuna.trial import TrialState
 
         trials = self.study.get_trials(deepcopy=False)
-        if len(trials) >= min(MAX_FAILURES, self.settings.n_trials) and all(trial.state == TrialState.FAIL for trial in trials):
+        if len(trials) >= min(MAX_FAILURES, self.settings.n_trials) and all(
+            trial.state == TrialState.FAIL for trial in trials
+        ):
             before = status.read_status(self.folder / "0")
             raise ConfigError(
                 f"the search is ended, since its first {len(trials)} trials failed; the first: "
