@@ -21,7 +21,7 @@ from ser.errors import ConfigError
 from ser.paths import conf_dir
 
 FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().rglob("*.yaml"))
-CHOICES = [(file.parts[0], "/".join(file.parts[1:])) for file in FILES if len(file.parts) > 1]
+CHOICES = [(file.parent.as_posix(), file.name) for file in FILES if len(file.parts) > 1]
 IDS = ["=".join(choice) for choice in CHOICES]
 COMPONENTS = {"corpus", "split", "feature", "augment", "model", "optim"}
 GIVEN_BY_CODE = {"n_bands": 24, "n_channels": 3, "n_classes": 4, "sample_rate": 16000}
@@ -39,7 +39,10 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def chosen(group: str, name: str) -> DictConfig:
-    known = {field.name for field in fields(config.Config)}
+    top, _, inner = group.partition("/")
+    if inner and top != "hydra":  # such as sweep=optuna/<name>
+        group, name = top, f"{inner}/{name}"
+    known = {field.name for field in fields(config.Config)} | {"hydra/sweeper"}
     return composed(f"{group}={name}" if group in known else f"+{group}={name}")
 
 
@@ -184,7 +187,7 @@ def help_text() -> str:
 def test_help_names_every_group_and_choice(help_text: str) -> None:
     lines = dict(line.split(": ", 1) for line in help_text.splitlines() if ": " in line)
     for group, name in CHOICES:
-        assert name in lines[group].split(", ")
+        assert group.startswith("hydra/") or name in lines[group].split(", ")
 
 
 def test_help_is_short_and_fits(help_text: str) -> None:

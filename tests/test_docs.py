@@ -162,6 +162,13 @@ def test_every_choice_and_every_setting_is_named(composing: None) -> None:
         if group != "experiment":
             settings: Any = compose("train", overrides=[f"{group}={choice}"])[group]
             missing += [f"{group}.{key}" for key in settings if not key.startswith("_") and not is_named(group, key)]
+    missing += [
+        str(file) for file in conf_dir().glob("sweep/optuna/*.yaml") if f"`sweep=optuna/{file.stem}`" not in ALL
+    ]
+    sweeper = OmegaConf.load(conf_dir() / "hydra" / "sweeper" / "optuna.yaml")
+    for prefix, settings in (("hydra.sweeper", sweeper), ("hydra.sweeper.pruner", sweeper.pruner)):
+        named = [f"{prefix}.{key}" for key in settings if key not in ("_target_", "pruner")]
+        missing += [name for name in named if f"`{name}`" not in ALL]
     for group in typed:
         missing += [f"{group}.{key}" for key in compose("train")[group] if f"{group}.{key}" not in ALL]
     assert not missing
@@ -217,8 +224,10 @@ def test_every_command_composes(page: Path, composing: None) -> None:
 
 
 def first_of(word: str) -> str:
-    """An override with the first of several values."""
+    """An override with the first of several values, or the start of a range."""
     override = OverridesParser.create().parse_override(word)
+    if override.is_sweep_override() and not override.is_discrete_sweep():
+        return f"{override.key_or_group}={override.value().start}"  # type: ignore[union-attr]
     return f"{override.key_or_group}={next(override.sweep_string_iterator())}" if override.is_sweep_override() else word
 
 

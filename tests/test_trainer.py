@@ -15,6 +15,7 @@ from ser import checkpoints
 from ser.checkpoints import BEST, LAST, AtomicCheckpoints, best_path, checkpoint_path
 from ser.config import Trainer
 from ser.errors import ConfigError
+from ser.history import VALIDATION
 from ser.interruption import Interrupted, StopOnInterrupt
 from ser.module import EmotionRecognizer
 from ser.trainer import _Patience, bare_trainer, check_trainer, make_trainer
@@ -152,7 +153,7 @@ class TestPatience:
 
 
 def constant_score(self: EmotionRecognizer) -> None:
-    for name in ("uar", "accuracy", "loss"):
+    for name in VALIDATION:
         self.log(f"val/{name}", 0.5)
 
 

@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from ser.errors import SerError
+from ser.paths import conf_dir
 from ser.run_folder import holds_a_run
 
 log = logging.getLogger("ser")
@@ -116,9 +117,13 @@ def _explain_disk(error: OSError) -> str:
 
 def explain(error: Exception) -> str:
     """What was wrong with the command, in one message with the way out."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        return f"{group}={choice}: no such {group}; choose from {', '.join(error.options)}"
+        options = error.options
+        if not options:  # of a group with folders in it, such as sweep=optuna/<name>
+            group, _, choice = error.missing_cfg_file.partition("/")
+            options = _choices_of(group)
+        return f"{group}={choice}: no such {group}; choose from {', '.join(options)}"
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: cannot be read; write name=value, and quote a value with special characters:"
@@ -130,6 +135,11 @@ def explain(error: Exception) -> str:
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return f"{cause.full_key}: {str(cause).splitlines()[0]}"
     return f"{error}\n--help lists groups and settings"
+
+
+def _choices_of(group: str) -> list[str]:
+    folder = conf_dir() / group
+    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
 
 
 def _explain_key(full_key: str, parent: DictConfig) -> str:

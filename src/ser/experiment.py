@@ -28,6 +28,8 @@ from ser.loggers.job import describe
 from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
 from ser.run_folder import is_finished
+from ser.search.pruning import PruneBadTrials, Pruned
+from ser.search.trial import read_trial
 from ser.splits import Audit, Split
 from ser.store import digest
 from ser.trainer import device_name, make_trainer
@@ -42,6 +44,7 @@ class Outcome:
     Attributes:
         report: its text.
         interrupted: whether Ctrl-C stopped it.
+        pruned: whether the search ended it of which it is a trial; then it was not tested, and the report says so.
         validation: loss, uar, accuracy and macro_f1 of the epoch kept, or their means over the folds; None where no
             epoch was finished, and in a process that is not the main one.
     """
@@ -49,6 +52,7 @@ class Outcome:
     report: str
     interrupted: bool
     validation: dict[str, float] | None = None
+    pruned: bool = False
 
 
 def run(cfg: DictConfig, folder: Path) -> Outcome:
@@ -69,20 +73,41 @@ def run(cfg: DictConfig, folder: Path) -> Outcome:
     with processes.workers(Trainer(**settings["trainer"]), settings, folder):
         if settings["split"]["fold"] == splits.ALL_FOLDS:
             return _run_folds(cfg, folder, material, loggers)
-        return _run_fold(folder, material.folds[0], material, loggers)
+        return _run_fold(folder, material.folds[0], material, loggers, _judged(folder, material))
+
+
+def _judged(folder: Path, material: Material, earlier: Sequence[float] = ()) -> list[pl.Callback]:
+    """What asks the search after each epoch, where the run in `folder` is a trial of one."""
+    trial = read_trial(folder)
+    if trial is None:
+        return []
+    settings = material.settings
+    return [
+        PruneBadTrials(
+            trial,
+            earlier,
+            n_epochs=settings["epochs"],
+            monitor=settings["trainer"]["monitor"],
+            is_last=len(earlier) + 1 == len(material.folds),
+        )
+    ]
 
 
 def _run_folds(cfg: DictConfig, folder: Path, material: Material, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
     folders: dict[int, Path] = {}
+    scores: list[float] = []
     outcome = Outcome("", interrupted=False)
     for split in material.folds:
         fold_folder = folders[split.fold] = folder / f"fold-{split.fold}"
         with _fold_folder(fold_folder, cfg, split.fold) if material.is_main else nullcontext():
-            outcome = _run_fold(fold_folder, split, material, loggers)
+            outcome = _run_fold(fold_folder, split, material, loggers, _judged(folder, material, scores))
             log.info("\n%s\n", outcome.report)
+        if outcome.pruned:
+            return outcome
         if outcome.interrupted:
             break
+        scores.append(outcome.validation["uar"] if outcome.validation else 0.0)  # only the main process has any
     if not material.is_main:
         return outcome
     _pool(folder, folders, material)
@@ -148,7 +173,9 @@ def _mean_validation(results: Sequence[Mapping[str, Any]]) -> dict[str, float] |
     return {name: round(float(np.mean([score[name] for score in scores])), 5) for name in VALIDATION}
 
 
-def _run_fold(folder: Path, split: Split, material: Material, loggers: Loggers) -> Outcome:
+def _run_fold(
+    folder: Path, split: Split, material: Material, loggers: Loggers, judges: Sequence[pl.Callback]
+) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
     settings = material.settings
     resume = settings["ckpt_path"] is not None
@@ -168,10 +195,17 @@ def _run_fold(folder: Path, split: Split, material: Material, loggers: Loggers) 
     kind = FOLD if settings["split"]["fold"] == splits.ALL_FOLDS else TRAIN
     protocol = _describe_split(split, audit, settings["split"]["seed"])
     with loggers.running(describe(settings, folder, kind, protocol, material.facts["corpus"])):
-        return _train_and_test(folder, split, audit, material, loggers)
+        try:
+            return _train_and_test(folder, split, audit, material, loggers, judges)
+        except Pruned as pruned:
+            if material.is_main:
+                checkpoint_path(folder, LAST).unlink(missing_ok=True)  # there is nothing to go on with
+            return Outcome(str(pruned), interrupted=False, pruned=True)
 
 
-def _train_and_test(folder: Path, split: Split, audit: Audit, material: Material, loggers: Loggers) -> Outcome:
+def _train_and_test(
+    folder: Path, split: Split, audit: Audit, material: Material, loggers: Loggers, judges: Sequence[pl.Callback]
+) -> Outcome:
     """Train on one fold, or go on with it, test, and write its files."""
     settings = material.settings
     pl.seed_everything(settings["seed"], workers=True, verbose=False)
@@ -183,7 +217,7 @@ def _train_and_test(folder: Path, split: Split, audit: Audit, material: Material
         stop,
         n_epochs=settings["epochs"],
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
-        further=[LogEpochs(loggers)] if loggers else [],
+        further=[*([LogEpochs(loggers)] if loggers else []), *judges],
     )
     started = time.monotonic()
     last = checkpoint_path(folder, LAST)

@@ -18,7 +18,8 @@ from yaml import YAMLError
 from ser import processes
 
 LAST = "last"
-MAY_DIFFER = ("hydra", "ckpt_path", "paths", "logger")  # of the configuration, between a run and its continuation
+# Of the configuration, between a run and its continuation.
+MAY_DIFFER = ("hydra", "ckpt_path", "resume", "paths", "logger")
 
 
 class RunFolder(Callback):
@@ -35,6 +36,8 @@ class RunFolder(Callback):
         HydraConfig.instance().set_config(config)  # the folder's name may speak of the choices made
         if self._is_one_of_several(config):
             return
+        if config.hydra.runtime.choices.get("sweep"):
+            sys.exit(f"sweep={config.hydra.runtime.choices.sweep} is a search, of many runs: python train.py -m ...")
         if config.ckpt_path not in (None, LAST):
             sys.exit(f"ckpt_path must be last or null; got {config.ckpt_path!r}")
         if not config.hydra.run.dir:
@@ -55,7 +58,7 @@ class RunFolder(Callback):
         if config.ckpt_path is not None:
             sys.exit("ckpt_path=last goes on with one run; leave out -m, and name the run by hydra.run.dir=<folder>")
         folder = Path(config.hydra.sweep.dir).expanduser()
-        if holds_a_run(folder):
+        if holds_a_run(folder) and not config.resume:
             sys.exit(f"hydra.sweep.dir: {folder} holds an earlier run, which would be lost; name another folder")
         make(folder, "hydra.sweep.dir")
         with read_write(config), read_write(config.hydra):
@@ -137,10 +140,10 @@ def differences(folder: Path, config: DictConfig) -> list[str]:
     """Where the configuration of the run in `folder` differs, such as "seed was 0, now 1"."""
     path = folder / ".hydra" / "config.yaml"
     try:
-        before = dict(_leaves(OmegaConf.to_container(OmegaConf.load(path))))
+        before = dict(leaves(OmegaConf.to_container(OmegaConf.load(path))))
     except (OSError, ValueError, YAMLError):
         return [f"{path} cannot be read"]
-    now = dict(_leaves(OmegaConf.to_container(config)))
+    now = dict(leaves(OmegaConf.to_container(config)))
     names = [name for name in before.keys() | now.keys() if name.split(".")[0] not in MAY_DIFFER]
     return [
         f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
@@ -149,13 +152,13 @@ def differences(folder: Path, config: DictConfig) -> list[str]:
     ]
 
 
-def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every setting by its dotted name."""
     if not isinstance(settings, Mapping):
         yield prefix, settings
         return
     for key, value in settings.items():
-        yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+        yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
 
 
 def make(folder: Path, key: str) -> None:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from ser import config, processes
 from ser.command_line import failure, messages, run_command
 from ser.paths import conf_dir
-from ser.status import FAILED, FINISHED, INTERRUPTED, Status, clear_status
+from ser.status import FAILED, FINISHED, INTERRUPTED, PRUNED, Status, clear_status
 
 log = logging.getLogger("ser")
 
@@ -48,7 +48,7 @@ def _run(cfg: DictConfig) -> float | None:
             # The other runs of the sweep go on.
             log.error("%s", told or "this run failed:", exc_info=error if told is None else None)
             return None
-    record(INTERRUPTED if outcome.interrupted else FINISHED)
+    record(INTERRUPTED if outcome.interrupted else PRUNED if outcome.pruned else FINISHED)
     log.info("\n%s\n\nrun folder %s", outcome.report, folder)
     if outcome.interrupted:
         sys.exit(130)

@@ -80,13 +80,7 @@ def make_trainer(
         callbacks.append(
             _Patience(f"val/{settings.monitor}", mode=MONITORS[settings.monitor], patience=settings.patience)
         )
-    callbacks += further
-    return bare_trainer(
-        settings,
-        folder,
-        max_epochs=n_epochs,
-        callbacks=callbacks,
-    )
+    return bare_trainer(settings, folder, max_epochs=n_epochs, callbacks=[*callbacks, *further])
 
 
 def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Trainer:
