@@ -68,12 +68,14 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     paths: Paths = field(default_factory=Paths)
     experiment: str | None = None
+    launcher: str | None = None
     seed: int = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING
     sampling: str = MISSING
     tta: int = MISSING
     ckpt_path: str | None = MISSING
+    resume: bool = MISSING
 
 
 _SECTIONS = {"trainer": Trainer, "loss": Loss, "paths": Paths}

@@ -18,7 +18,13 @@ from yaml import YAMLError
 from ser import processes
 
 LAST = "last"
-MAY_DIFFER = ("hydra", "ckpt_path", "paths")  # of the configuration, between a run and its continuation
+MAY_DIFFER = (
+    "hydra",
+    "ckpt_path",
+    "resume",
+    "launcher",
+    "paths",
+)  # of the configuration, between a run and its continuation
 
 
 class RunFolder(Callback):
@@ -49,17 +55,6 @@ class RunFolder(Callback):
         self._occupy(folder)
         with read_write(config), read_write(config.hydra):
             config.hydra.run.dir = str(folder)
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        HydraConfig.instance().set_config(config)
-        if config.ckpt_path is not None:
-            sys.exit("ckpt_path=last goes on with one run; leave out -m, and name the run by hydra.run.dir=<folder>")
-        folder = Path(config.hydra.sweep.dir).expanduser()
-        if holds_a_run(folder):
-            sys.exit(f"hydra.sweep.dir: {folder} holds an earlier run, which would be lost; name another folder")
-        make(folder, "hydra.sweep.dir")
-        with read_write(config), read_write(config.hydra):
-            config.hydra.sweep.dir = str(folder)
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         if self.lock is not None:
@@ -131,6 +126,11 @@ def is_finished(folder: Path) -> bool:
 def is_unfinished(folder: Path) -> bool:
     """Whether the run in this folder was killed, or stopped by Ctrl-C."""
     return holds_a_run(folder) and not is_finished(folder)
+
+
+def can_go_on(folder: Path) -> bool:
+    """Whether a run that was stopped has left something to go on from: a checkpoint, or a finished fold."""
+    return any(folder.rglob("checkpoints/last.ckpt")) or any(folder.glob("fold-*/metrics.json"))
 
 
 def differences(folder: Path, config: DictConfig) -> list[str]:
