@@ -18,6 +18,7 @@ from yaml import YAMLError
 from ser import processes
 
 LAST = "last"
+RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in a folder; it stays
 MAY_DIFFER = (
     "hydra",
     "ckpt_path",
@@ -101,7 +102,7 @@ class RunFolder(Callback):
         )
 
     def _occupy(self, folder: Path) -> None:
-        self.lock = FileLock(folder / ".hydra" / "run.lock", blocking=False)
+        self.lock = FileLock(folder / RUN_LOCK, blocking=False)
         try:
             self.lock.acquire()
         except Timeout:

@@ -28,12 +28,12 @@ def _run(cfg: DictConfig) -> float | None:
     """One run, alone or of a sweep. Returns the validation UAR of the epoch kept, where there is one."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     is_alone = HydraConfig.get().mode == RunMode.RUN
-    log.info("run folder %s", folder)
-    started = time.monotonic()
     if not is_alone:
         if workers.is_stopped(Path(HydraConfig.get().sweep.dir)):
             return None
         cfg.ckpt_path = LAST if can_go_on(folder) else None  # begun before, by a sweep that is gone on with
+    log.info("run folder %s", folder)
+    started = time.monotonic()
     if processes.rank() == 0:
         clear_status(folder)
 

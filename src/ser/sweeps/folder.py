@@ -12,13 +12,14 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from ser.run_folder import holds_a_run, make
+from ser.run_folder import RUN_LOCK, holds_a_run, make
 from ser.sweeps import workers
 from ser.sweeps.table import is_complete, read_jobs, update
 
 MULTIRUN = "multirun.yaml"
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 
+_LOCK = Path(".hydra", "sweep.lock")
 _DIR = "hydra.sweep.dir="
 # Overrides that may differ between a sweep and its continuation: where and how, not what.
 _MAY_DIFFER = ("resume", "launcher", "paths")
@@ -60,7 +61,7 @@ class SweepFolder(Callback):
                 " with that sweep by resume=true"
             )
         make(folder, "hydra.sweep.dir")
-        if not self._occupy(folder, "sweep.lock"):
+        if not self._occupy(folder, _LOCK):
             sys.exit(f"hydra.sweep.dir: another sweep is at work in {folder}; wait for it, or name another folder")
         with read_write(config), read_write(config.hydra):
             config.hydra.sweep.dir = str(folder)
@@ -84,7 +85,10 @@ class SweepFolder(Callback):
         if self.is_crew:
             workers.enlist(self.gpus)
             workers.begin(Path(config.hydra.runtime.output_dir).name)
-        self._occupy(Path(config.hydra.runtime.output_dir), "run.lock")
+        sweep = Path(config.hydra.sweep.dir)
+        if not workers.is_stopped(sweep):
+            self._occupy(Path(config.hydra.runtime.output_dir), RUN_LOCK)
+            update(sweep)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         if config.hydra.mode != RunMode.MULTIRUN:
@@ -97,9 +101,9 @@ class SweepFolder(Callback):
         if self.is_crew:
             workers.end()
 
-    def _occupy(self, folder: Path, name: str) -> bool:
+    def _occupy(self, folder: Path, name: Path) -> bool:
         """Take a folder for this process; whether it was free."""
-        lock = FileLock(folder / ".hydra" / name, blocking=False)
+        lock = FileLock(folder / name, blocking=False)
         try:
             lock.acquire()
         except Timeout:
@@ -116,9 +120,10 @@ class SweepFolder(Callback):
 
 def is_at_work(folder: Path) -> bool:
     """Whether a process is at work on the run in this folder; it may be one that outlived its sweep."""
-    lock = FileLock(folder / ".hydra" / "run.lock", blocking=False)
+    if not (folder / RUN_LOCK).exists():
+        return False
     try:
-        with lock:
+        with FileLock(folder / RUN_LOCK, blocking=False):
             return False
     except Timeout:
         return True
@@ -153,14 +158,15 @@ def _what(overrides: Any) -> list[str]:
     return [word for word in overrides if word.split("=")[0].split(".")[0] not in _MAY_DIFFER]
 
 
-def what_differs(folder: Path, now: list[list[str]]) -> str:
+def what_differs(folder: Path, wanted: list[list[str]]) -> str:
     """How the runs of the sweep in this folder differ from those wanted now; empty if they do not."""
     before = [job.overrides for job in read_jobs(folder)]
     if not before:
         return ""
-    if len(before) != len(now):
-        return f"it had {len(before)} runs, now {len(now)}"
-    for number, (one, other) in enumerate(zip(before, now, strict=True)):
+    if len(before) != len(wanted):
+        return f"it had {len(before)} runs, now {len(wanted)}"
+    for number, (one, other) in enumerate(zip(before, wanted, strict=True)):
         if _what(one) != _what(other):
-            return f"run {number} was {' '.join(_what(one))}, now {' '.join(_what(other))}"
+            was, now = ([word for word in a if word not in b] for a, b in ((one, other), (other, one)))
+            return f"run {number} was {' '.join(was) or 'without'} where it is now {' '.join(now) or 'without'}"
     return ""

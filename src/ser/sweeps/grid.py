@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ser.run_folder import differences
 from ser.status import FAILED, FINISHED
@@ -101,8 +101,7 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
         if job.folder in [other.folder for other in jobs]:
             sys.exit(f"hydra.sweep.subdir: several runs would share the folder {job.folder}; leave it out")
         if table.state(job.folder) != table.NOT_BEGUN:
-            del cfg["hydra"]
-            changed = differences(job.folder, cfg)
+            changed = differences(job.folder, OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
             if changed:
                 sys.exit(f"resume=true: the run in {job.folder} had other settings: {'; '.join(changed)}")
         jobs.append(job)

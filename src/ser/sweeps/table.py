@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from ser import tables
 from ser.paths import replacing
-from ser.run_folder import holds_a_run, is_finished
+from ser.run_folder import RUN_LOCK, is_finished
 from ser.status import FINISHED, INTERRUPTED, read_status
 
 TABLE = "sweep.csv"
@@ -60,7 +60,7 @@ def state(folder: Path) -> str:
         return status.state
     if is_finished(folder):  # killed just before it could say so
         return FINISHED
-    return UNFINISHED if holds_a_run(folder) else NOT_BEGUN
+    return UNFINISHED if (folder / RUN_LOCK).exists() else NOT_BEGUN
 
 
 def varying(jobs: Sequence[Job]) -> list[str]:
