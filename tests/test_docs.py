@@ -140,6 +140,7 @@ def composing() -> Iterator[None]:
 HOMES = {
     **{"corpus": "corpora", "split": "protocols", "feature": "features", "augment": "augmentation"},
     **{"model": "models", "optim": "training", "trainer": "training", "experiment": "training"},
+    "launcher": "sweeps",
 }
 
 
@@ -158,7 +159,7 @@ def test_every_choice_and_every_setting_is_named(composing: None) -> None:
         group, choice = file.parent.name, file.stem
         if not is_named(group, choice):
             missing.append(f"{group}={choice}")
-        if group != "experiment":
+        if group not in ("experiment", "launcher"):
             settings: Any = compose("train", overrides=[f"{group}={choice}"])[group]
             missing += [f"{group}.{key}" for key in settings if not key.startswith("_") and not is_named(group, key)]
     for group in typed:

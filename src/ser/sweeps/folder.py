@@ -166,7 +166,8 @@ def what_differs(folder: Path, wanted: list[list[str]]) -> str:
     if len(before) != len(wanted):
         return f"it had {len(before)} runs, now {len(wanted)}"
     for number, (one, other) in enumerate(zip(before, wanted, strict=True)):
-        if _what(one) != _what(other):
-            was, now = ([word for word in a if word not in b] for a, b in ((one, other), (other, one)))
+        was = [word for word in _what(one) if word not in other]
+        now = [word for word in _what(other) if word not in one]
+        if was or now:
             return f"run {number} was {' '.join(was) or 'without'} where it is now {' '.join(now) or 'without'}"
     return ""

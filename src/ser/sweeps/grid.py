@@ -72,10 +72,7 @@ def run_grid(
     if fault is not None and not _is_a_death(fault):
         raise fault
     if fault is not None:
-        sys.exit(
-            f"a process that ran runs of this sweep died ({_first_line(fault)}); mostly for want of memory or time."
-            f" The same command with resume=true hydra.sweep.dir={folder} goes on"
-        )
+        sys.exit(f"a process of this sweep died, mostly for want of memory or time: {_first_line(fault)}")
     if not table.is_complete(folder):
         sys.exit(1)
     return results
