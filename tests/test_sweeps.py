@@ -19,7 +19,7 @@ import pytest
 import yaml
 from conftest import FAST, Command
 from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
@@ -176,10 +176,11 @@ def test_a_run_that_another_process_is_at_work_on_is_left_alone(command: Command
 
 
 def test_a_process_that_died_is_told_without_a_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*arguments: Any, **named: Any) -> Any:
-        raise TerminatedWorkerError("A worker process was unexpectedly terminated.\nAnd so on.")
+    class Dying:
+        def launch(self, *_: Any, **__: Any) -> None:
+            raise TerminatedWorkerError("A worker process was unexpectedly terminated.\nAnd so on.")
 
-    monkeypatch.setattr(BasicLauncher, "launch", die)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Dying())
     outcome = command("-m", "hydra.sweep.dir=sweep", "seed=0,1", *SMALL)
     assert outcome.code == 1 and "Traceback" not in outcome.output
     assert "died, mostly for want of memory or time: A worker process was unexpectedly terminated\n" in outcome.output
