@@ -101,7 +101,8 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
             changed = differences(job.folder, OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
             if changed:
                 sys.exit(
-                    f"resume=true: the run in {job.folder} had other settings: {'; '.join(changed)}; give the same command again"
+                    f"resume=true: the run in {job.folder} had other settings: {'; '.join(changed)}; give the same"
+                    " command again"
                 )
         jobs.append(job)
     HydraConfig.instance().set_config(config)
