@@ -111,6 +111,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(command: Command, spe
     assert "no folder absent" in found[2]["message"] and found[2]["test_uar"] == ""
 
     shutil.copytree(speech, "absent")
+    Path("sweep", workers.STOP).touch()  # as a try leaves it that was killed after Ctrl-C
     before = [kept(Path("sweep", name)) for name in "01"]
     outcome = command(*grid, "resume=true")
     gc.collect()

@@ -52,6 +52,7 @@ def run_grid(
         numbers = ", ".join(str(job.number) for job in at_work)
         log.warning("a process of an earlier try is at work still on run %s; it is left alone", numbers)
     missing = [job for job in missing if job not in at_work]
+    (folder / workers.STOP).unlink(missing_ok=True)  # of a try that was killed
     table.write_jobs(folder, jobs)
     table.update(folder)
     results: list[Sequence[JobReturn]] = []
@@ -98,7 +99,7 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
         if job.folder in [other.folder for other in jobs]:
             sys.exit(f"hydra.sweep.subdir: several runs would share the folder {job.folder}; leave it out")
         if table.state(job.folder) != table.NOT_BEGUN:
-            changed = differences(job.folder, OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
+            changed = differences(job.folder, OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
             if changed:
                 sys.exit(
                     f"resume=true: the run in {job.folder} had other settings: {'; '.join(changed)}; give the same"

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,14 @@ def update(folder: Path) -> list[dict[str, Any]]:
     """Write sweep.csv anew; its rows, none where the folder holds no grid. Several processes may do so at once."""
     made: list[dict[str, Any]] = []
     if read_jobs(folder):
-        with FileLock(folder / _LOCK):  # who reads last shall write last
+        lock = FileLock(folder / _LOCK)  # who reads last shall write last
+        with suppress(OSError):  # a file system that gives no locks
+            lock.acquire()
+        try:
             made = rows(folder)
             tables.write(folder / TABLE, made)
+        finally:
+            lock.release()
     return made
 
 

@@ -22,7 +22,7 @@ from types import FrameType
 
 from filelock import FileLock, Timeout
 
-_STOP = Path(".hydra", "stop")
+STOP = Path(".hydra", "stop")  # in the sweep's folder, from the first Ctrl-C on
 _held: list[FileLock] = []  # for the life of this process
 
 
@@ -110,14 +110,13 @@ def end() -> None:
 
 def is_stopped(folder: Path) -> bool:
     """Whether no further run of the sweep in this folder shall begin."""
-    return (folder / _STOP).exists()
+    return (folder / STOP).exists()
 
 
 @contextmanager
 def stopping(folder: Path) -> Iterator[None]:
     """Let the first Ctrl-C stop the runs at work, as it would each alone, and let no other begin; a second ends all."""
-    flag = folder / _STOP
-    flag.unlink(missing_ok=True)
+    flag = folder / STOP
 
     def ask(signum: int, frame: FrameType | None) -> None:
         for child in multiprocessing.active_children():
