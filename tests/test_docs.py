@@ -141,6 +141,7 @@ HOMES = {
     **{"corpus": "corpora", "split": "protocols", "feature": "features", "augment": "augmentation"},
     **{"model": "models", "optim": "training", "trainer": "training", "experiment": "training"},
     "logger": "logging",
+    "launcher": "sweeps",
 }
 
 
@@ -159,7 +160,7 @@ def test_every_choice_and_every_setting_is_named(composing: None) -> None:
         group, choice = file.parent.name, file.stem
         if not is_named(group, choice):
             missing.append(f"{group}={choice}")
-        if group != "experiment":
+        if group not in ("experiment", "launcher"):
             settings: Any = compose("train", overrides=[f"{group}={choice}"])[group]
             missing += [f"{group}.{key}" for key in settings if not key.startswith("_") and not is_named(group, key)]
     missing += [

@@ -251,7 +251,7 @@ class TestRefusals:
 
     def test_a_sweep(self, command: Command) -> None:
         outcome = command("-m", *SETTINGS, "ckpt_path=last", "seed=1,2")
-        assert outcome.code == 1 and "leave out -m" in outcome.output
+        assert outcome.code == 1 and "a sweep goes on by resume=true" in outcome.output
 
     def test_other_settings(self, command: Command, whole: Path) -> None:
         shutil.copytree(whole, "run")

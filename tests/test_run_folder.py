@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from ser import config
 from ser.paths import conf_dir
 from ser.run_folder import RunFolder, differences, holds_a_run, is_unfinished, make
+from ser.sweeps.folder import SweepFolder
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +147,7 @@ def test_home_may_be_written_short() -> None:
     run("home/out/2026-01-01/a")
     assert chosen("ckpt_path=last", "paths.outputs='~/out'") == home / "out/2026-01-01/a"
     cfg = composed("hydra.sweep.dir='~/sweep'")
-    RunFolder().on_multirun_start(cfg)
+    SweepFolder().on_multirun_start(cfg)
     assert cfg.hydra.sweep.dir == str(home / "sweep") and (home / "sweep").is_dir()
 
 
@@ -154,7 +155,7 @@ def test_an_earlier_run_is_not_lost() -> None:
     run("mine")
     assert "holds an earlier run" in refusal("hydra.run.dir=mine") and "ckpt_path=last" in refusal("hydra.run.dir=mine")
     with pytest.raises(SystemExit, match=r"hydra\.sweep\.dir: mine holds an earlier run"):
-        RunFolder().on_multirun_start(composed("hydra.sweep.dir=mine"))
+        SweepFolder().on_multirun_start(composed("hydra.sweep.dir=mine"))
 
 
 def test_a_folder_that_cannot_be_made_is_named() -> None:

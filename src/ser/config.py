@@ -70,6 +70,7 @@ class Config:
     paths: Paths = field(default_factory=Paths)
     experiment: str | None = None
     sweep: str | None = None
+    launcher: str | None = None
     seed: int = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING

@@ -69,7 +69,8 @@ def load_recordings(
             # A whole store may be read-only: what is missing there are clips that cannot be read.
             with store.alone() if os.access(store.folder, os.W_OK) else nullcontext():
                 left = {key: utterance for key, utterance in missing.items() if key not in store}
-                store.add(_read_clips(left, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
+                if left:
+                    store.add(_read_clips(left, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
     paths = {utterance.id: utterance.path for utterance in utterances}
     for identity, key in keys.items():
         if key in store:

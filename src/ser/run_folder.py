@@ -18,8 +18,9 @@ from yaml import YAMLError
 from ser import processes
 
 LAST = "last"
+RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in a folder; it stays
 # Of the configuration, between a run and its continuation.
-MAY_DIFFER = ("hydra", "ckpt_path", "resume", "paths", "logger")
+MAY_DIFFER = ("hydra", "ckpt_path", "resume", "launcher", "paths", "logger")
 
 
 class RunFolder(Callback):
@@ -52,17 +53,6 @@ class RunFolder(Callback):
         self._occupy(folder)
         with read_write(config), read_write(config.hydra):
             config.hydra.run.dir = str(folder)
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        HydraConfig.instance().set_config(config)
-        if config.ckpt_path is not None:
-            sys.exit("ckpt_path=last goes on with one run; leave out -m, and name the run by hydra.run.dir=<folder>")
-        folder = Path(config.hydra.sweep.dir).expanduser()
-        if holds_a_run(folder) and not config.resume:
-            sys.exit(f"hydra.sweep.dir: {folder} holds an earlier run, which would be lost; name another folder")
-        make(folder, "hydra.sweep.dir")
-        with read_write(config), read_write(config.hydra):
-            config.hydra.sweep.dir = str(folder)
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         if self.lock is not None:
@@ -109,7 +99,7 @@ class RunFolder(Callback):
         )
 
     def _occupy(self, folder: Path) -> None:
-        self.lock = FileLock(folder / ".hydra" / "run.lock", blocking=False)
+        self.lock = FileLock(folder / RUN_LOCK, blocking=False)
         try:
             self.lock.acquire()
         except Timeout:
@@ -134,6 +124,11 @@ def is_finished(folder: Path) -> bool:
 def is_unfinished(folder: Path) -> bool:
     """Whether the run in this folder was killed, or stopped by Ctrl-C."""
     return holds_a_run(folder) and not is_finished(folder)
+
+
+def can_go_on(folder: Path) -> bool:
+    """Whether a run that was stopped has left something to go on from: a checkpoint, or a finished fold."""
+    return any(folder.rglob("checkpoints/last.ckpt")) or any(folder.glob("fold-*/metrics.json"))
 
 
 def differences(folder: Path, config: DictConfig) -> list[str]:

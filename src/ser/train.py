@@ -14,7 +14,9 @@ from omegaconf import DictConfig
 from ser import config, processes
 from ser.command_line import failure, messages, run_command
 from ser.paths import conf_dir
+from ser.run_folder import LAST, can_go_on
 from ser.status import FAILED, FINISHED, INTERRUPTED, PRUNED, Status, clear_status
+from ser.sweeps import workers
 
 log = logging.getLogger("ser")
 
@@ -26,6 +28,10 @@ def _run(cfg: DictConfig) -> float | None:
     """One run, alone or of a sweep. Returns the validation UAR of the epoch kept, where there is one."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     is_alone = HydraConfig.get().mode == RunMode.RUN
+    if not is_alone:
+        if workers.is_stopped(Path(HydraConfig.get().sweep.dir)):
+            return None
+        cfg.ckpt_path = LAST if can_go_on(folder) else None  # begun before, by a sweep that is gone on with
     log.info("run folder %s", folder)
     started = time.monotonic()
     if processes.rank() == 0:
@@ -40,6 +46,11 @@ def _run(cfg: DictConfig) -> float | None:
 
         try:
             outcome = run(cfg, folder)
+        except (KeyboardInterrupt, SystemExit):
+            record(INTERRUPTED)
+            if workers.is_one():
+                return None
+            raise
         except Exception as error:
             told = failure(error)
             record(FAILED, told or f"{type(error).__name__}: {error}")
@@ -50,7 +61,7 @@ def _run(cfg: DictConfig) -> float | None:
             return None
     record(INTERRUPTED if outcome.interrupted else PRUNED if outcome.pruned else FINISHED)
     log.info("\n%s\n\nrun folder %s", outcome.report, folder)
-    if outcome.interrupted:
+    if outcome.interrupted and not workers.is_one():
         sys.exit(130)
     return outcome.validation["uar"] if outcome.validation else None
 

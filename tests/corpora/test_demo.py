@@ -158,7 +158,7 @@ def test_a_killed_speaker_process_ends_in_one_message(tmp_path: Path, monkeypatc
     monkeypatch.setattr(demo.subprocess, "run", killed)  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match=r"^corpus=demo: the clips of actor 0[12] could not be made in .*signal 9.*$"):
         make_actors([MAN, WOMAN], tmp_path / "root")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == [demo.SYNTHETIC_MARKER, "root"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".root.lock", demo.SYNTHETIC_MARKER, "root"]
 
     monkeypatch.undo()
     make_actors([MAN], tmp_path / "root")

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from filelock import FileLock
 
 from ser import audio
 from ser.corpora import espeak
@@ -94,26 +95,37 @@ def make_actors(actors: Iterable[str], root: Path) -> None:
         CorpusNotFound: eSpeak NG is not installed.
         StoreError: the clips cannot be made or written.
     """
-    missing = [a for a in actors if not all((root / f"Actor_{a}" / name).is_file() for name in clip_names(a))]
-    if not missing:
+    actors = list(actors)
+    if not _missing(actors, root):
         return
+    espeak.check()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root.parent / f".{root.name}.lock"):  # of several runs that begin at once, one makes them
+            if missing := _missing(actors, root):
+                _make_missing(missing, root)
+    except OSError as error:
+        raise StoreError(
+            f"corpus.root: the demo corpus cannot be written to {root} ({error.strerror or error});"
+            " set corpus.root=<folder that can be written to>"
+        ) from None
+
+
+def _missing(actors: Iterable[str], root: Path) -> list[str]:
+    return [a for a in actors if not all((root / f"Actor_{a}" / name).is_file() for name in clip_names(a))]
+
+
+def _make_missing(missing: Sequence[str], root: Path) -> None:
     from rich.console import Console
     from rich.progress import track
 
-    espeak.check()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            root.mkdir(parents=True, exist_ok=True)
             (root / SYNTHETIC_MARKER).write_text("Synthetic speech, spoken by eSpeak NG. Not RAVDESS.\n")
             made = [pool.submit(_make_apart, actor, root) for actor in missing]
             description = f"Making the demo corpus in {root}"
             for done in track(as_completed(made), description, len(made), console=Console(stderr=True)):
                 done.result()
-        except OSError as error:
-            raise StoreError(
-                f"corpus.root: the demo corpus cannot be written to {root} ({error.strerror or error});"
-                " set corpus.root=<folder that can be written to>"
-            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from ser.search import report, space
 from ser.search.database import open_database, sqlite_url
 from ser.search.settings import Settings
 from ser.search.trial import TRIAL, Trial
+from ser.sweeps import workers
+from ser.sweeps.folder import JOBLIB
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -94,7 +97,6 @@ class Search:
             study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
             study.set_user_attr("space", _to_json(self.space))
             OmegaConf.save(_without_hydra(self.config), self.folder / ".hydra" / "config.yaml")
-            OmegaConf.save(self.config, self.folder / "multirun.yaml")
             return study
         if not self.config.resume:
             raise ConfigError(
@@ -156,12 +158,11 @@ class Search:
         for number in numbers:
             folder = self.folder / str(number)
             Trial(url, name, number, self.settings.pruner).write(folder)
-            own = [f"hydra.sweep.subdir={number}", QUIET]
-            if run_folder.holds_a_run(folder):
-                own.append("ckpt_path=last")
-            jobs.append([*self._overrides(self._trial(number).params), *own])
+            jobs.append([*self._overrides(self._trial(number).params), f"hydra.sweep.subdir={number}", QUIET])
+        is_crew = self.config.hydra.launcher._target_ == JOBLIB
         try:
-            results = self.launcher.launch(jobs, initial_job_idx=numbers[0])
+            with workers.stopping(self.folder) if is_crew else nullcontext():
+                results = self.launcher.launch(jobs, initial_job_idx=numbers[0])
         except HydraException:
             raise
         except Exception as error:

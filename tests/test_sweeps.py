@@ -1,0 +1,311 @@
+"""Sweeps: sweep.csv however they end, going on with what is missing, several runs at once."""
+
+import csv
+import gc
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import FAST, Command
+from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from omegaconf import OmegaConf
+
+from ser import config, run_folder
+from ser.paths import conf_dir
+from ser.sweeps import table, workers
+
+ROOT = conf_dir().parent
+SMALL = [*FAST[:3], "epochs=1"]
+FILES = ("predictions.csv", "history.csv", "metrics.json", "status.json", ".hydra/config.yaml", "train.log")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def rows(folder: Path | str = "sweep") -> list[dict[str, str]]:
+    with Path(folder, "sweep.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def states(folder: Path | str = "sweep") -> list[str]:
+    return [row["state"] for row in rows(folder)]
+
+
+def kept(run: Path) -> dict[str, tuple[bytes, int]]:
+    return {name: ((run / name).read_bytes(), (run / name).stat().st_mtime_ns) for name in FILES}
+
+
+@pytest.fixture
+def start(tmp_path: Path, speech: Path) -> Iterator[Start]:
+    """`start("seed=0,1", ...)` starts `python train.py -m` in a process of its own, all in the sweep folder `sweep`."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str) -> "subprocess.Popen[str]":
+        corpus = ["corpus=ravdess", f"corpus.root={speech}", "split=random", "hydra.sweep.dir=sweep"]
+        store = [] if any(word.startswith("paths.store=") for word in words) else [f"paths.store={speech.parent}/store"]
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), "-m", *corpus, *store, *FAST[:3], *words],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        begun.append(process)
+        return process
+
+    yield begin
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def wait_for(n: int, pattern: str, process: "subprocess.Popen[str]", folder: Path) -> None:
+    for _ in range(1200):
+        if len(list(folder.glob(pattern))) >= n:
+            return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    raise AssertionError(f"no {pattern}")
+
+
+def members(session: int) -> list[int]:
+    """The processes, still alive, of a session."""
+    listed = subprocess.run(["ps", "-eo", "pid,sid,stat"], capture_output=True, text=True, check=True).stdout
+    fields = [line.split() for line in listed.splitlines()[1:]]
+    return [int(pid) for pid, sid, stat in fields if int(sid) == session and not stat.startswith("Z")]
+
+
+def test_two_by_two_with_failing_runs_and_only_those_again(command: Command, speech: Path) -> None:
+    grid = ["-m", "hydra.sweep.dir=sweep", f"corpus.root={speech},absent", "seed=0,1", *SMALL]
+    outcome = command(*grid)
+    gc.collect()
+    assert outcome.code == 1
+    assert "4 runs: 2 finished, 2 failed" in outcome.output and "Traceback" not in outcome.output
+    assert "failed: sweep/2, sweep/3: corpus.root: no folder absent" in outcome.output
+    assert "ser-compare sweep" in outcome.output and "resume=true" in outcome.output
+    found = rows()
+    assert [(row["number"], row["corpus.root"], row["seed"], row["folder"]) for row in found] == [
+        *(("0", str(speech), "0", "0"), ("1", str(speech), "1", "1")),
+        *(("2", "absent", "0", "2"), ("3", "absent", "1", "3")),
+    ]
+    assert states() == ["finished", "finished", "failed", "failed"]
+    metrics = json.loads(Path("sweep/1/metrics.json").read_text(encoding="utf-8"))
+    for name in ("uar", "accuracy", "macro_f1"):
+        assert float(found[1][f"test_{name}"]) == pytest.approx(metrics[name], abs=1e-5)
+        assert float(found[1][f"val_{name}"]) == metrics["validation"][name]
+    assert "no folder absent" in found[2]["message"] and found[2]["test_uar"] == ""
+
+    shutil.copytree(speech, "absent")
+    Path("sweep", workers.STOP).touch()  # as a try leaves it that was killed after Ctrl-C
+    before = [kept(Path("sweep", name)) for name in "01"]
+    outcome = command(*grid, "resume=true")
+    gc.collect()
+    assert outcome.code == 0, outcome.output
+    assert "4 runs: 4 finished" in outcome.output and states() == ["finished"] * 4
+    assert [kept(Path("sweep", name)) for name in "01"] == before
+    assert Path("sweep/2/predictions.csv").exists()
+
+    outcome = command(*grid, "resume=true")
+    assert outcome.code == 0 and "4 runs: 4 finished" in outcome.output
+    assert "run folder" not in outcome.output
+
+
+def test_the_newest_sweep_of_the_same_command_that_is_not_complete(command: Command, speech: Path) -> None:
+    grid = ["-m", "corpus.root=absent", "seed=0,1", *SMALL]
+    assert command(*grid, "paths.outputs=outputs").code == 1
+    gc.collect()
+    [folder] = Path("outputs").glob("*/*-sweep")
+    shutil.copytree(speech, "absent")
+    for words, piece in {
+        ("epochs=9",): "no sweep of this command",
+        ("seed=0,2", f"hydra.sweep.dir={folder}"): "run 1 was seed=1 where it is now seed=2",
+        ("seed=0,1,2", f"hydra.sweep.dir={folder}"): "it had 2 runs, now 3",
+    }.items():
+        outcome = command(*grid, *words, "resume=true")
+        gc.collect()
+        assert outcome.code == 1 and piece in outcome.output, outcome.output
+    outcome = command(*grid, "resume=true", "paths.outputs=./outputs")
+    assert outcome.code == 0 and states(folder) == ["finished", "finished"], outcome.output
+
+
+def test_refusals(command: Command, tmp_path: Path) -> None:
+    for words, piece in {
+        ("resume=true",): "resume=true goes on with a sweep (-m)",
+        ("launcher=joblib",): "launcher=joblib starts the runs of a sweep",
+        ("-m", "seed=0,1", "hydra.sweep.subdir=one"): "several runs would share the folder",
+        ("-m", "seed=2,3", "resume=true"): "no sweep of this command",
+        ("-m", "seed=0,1", "ckpt_path=last"): "a sweep goes on by resume=true",
+    }.items():
+        outcome = command(*words)
+        gc.collect()
+        assert outcome.code == 1 and piece in outcome.output
+    (tmp_path / "sweep" / ".hydra").mkdir(parents=True)
+    with run_folder.FileLock(tmp_path / "sweep" / ".hydra" / "sweep.lock"):
+        outcome = command("-m", "seed=0,1", "hydra.sweep.dir=sweep")
+    assert outcome.code == 1 and "another sweep is at work" in outcome.output
+    (tmp_path / "run" / "0").mkdir(parents=True)
+    (tmp_path / "run" / "0" / "split.csv").touch()
+    outcome = command("-m", "seed=0,1", "hydra.sweep.dir=run", "resume=true")
+    assert outcome.code == 1 and "holds a run, but no sweep" in outcome.output
+
+
+def test_a_run_that_another_process_is_at_work_on_is_left_alone(command: Command) -> None:
+    grid = ["-m", "hydra.sweep.dir=sweep", "corpus.root=absent", "seed=0,1"]
+    assert command(*grid).code == 1
+    gc.collect()
+    Path("sweep/0/status.json").unlink()
+    log = Path("sweep/0/train.log").read_bytes()
+    with run_folder.FileLock("sweep/0/.hydra/run.lock"):
+        outcome = command(*grid, "resume=true")
+    assert outcome.code == 1 and "at work still on run 0;" in outcome.output
+    assert states() == ["unfinished", "failed"] and Path("sweep/0/train.log").read_bytes() == log
+
+
+def test_a_process_that_died_is_told_without_a_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dying:
+        def launch(self, *_: Any, **__: Any) -> None:
+            raise TerminatedWorkerError("A worker process was unexpectedly terminated.\nAnd so on.")
+
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: Dying())
+    outcome = command("-m", "hydra.sweep.dir=sweep", "seed=0,1", *SMALL)
+    assert outcome.code == 1 and "Traceback" not in outcome.output
+    assert "died, mostly for want of memory or time: A worker process was unexpectedly terminated\n" in outcome.output
+    assert states() == ["not begun", "not begun"]
+
+
+def test_killed_with_its_workers_and_gone_on_with(start: Start, tmp_path: Path) -> None:
+    words = ("seed=0,0,0", "epochs=4", "launcher=joblib", "hydra.launcher.n_jobs=2")
+    process = start(*words)
+    wait_for(1, "sweep/0/checkpoints/last.ckpt", process, tmp_path)
+    process.kill()
+    for _ in range(100):
+        if not members(process.pid):
+            break
+        time.sleep(0.1)
+    assert members(process.pid) == []
+    assert states(tmp_path / "sweep") == ["unfinished", "unfinished", "not begun"]
+    process = start(*words, "resume=true")
+    output = process.communicate()[0]
+    assert process.returncode == 0 and "going on from" in output, output
+    assert states(tmp_path / "sweep") == ["finished", "finished", "finished"]
+    for name in ("predictions.csv", "history.csv"):
+        stopped, whole = (tmp_path / "sweep" / number / name for number in "02")
+        assert stopped.read_bytes() == whole.read_bytes()
+
+
+def test_ctrl_c_stops_all_that_are_at_work(start: Start, tmp_path: Path) -> None:
+    words = ("seed=0,1,2", "epochs=60", "launcher=joblib", "hydra.launcher.n_jobs=2", "paths.store=store")
+    process = start(*words)
+    wait_for(2, "sweep/*/history.csv", process, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate()[0]
+    assert process.returncode == 130 and "Traceback" not in output, output
+    assert states(tmp_path / "sweep") == ["interrupted", "interrupted", "not begun"]
+    assert members(process.pid) == []
+    assert "[0] run folder" in output and "[1] run folder" in output
+    assert len(list((tmp_path / "store").rglob("*.npy"))) == 1, "the audio was read by one, for both"
+
+
+def test_jobs_in_the_manner_of_slurm(start: Start, tmp_path: Path) -> None:
+    process = start("seed=0,1", "epochs=1", "launcher=submitit_local")
+    output = process.communicate()[0]
+    assert process.returncode == 0 and "2 runs: 2 finished" in output, output
+    assert states(tmp_path / "sweep") == ["finished", "finished"]
+
+
+def test_processes_that_train_together_in_each_run_of_a_sweep(start: Start, tmp_path: Path) -> None:
+    process = start("seed=0,1", "epochs=1", "trainer=ddp", "trainer.accelerator=cpu")
+    output = process.communicate()[0]
+    assert process.returncode == 0, output
+    devices = [json.loads(path.read_text(encoding="utf-8"))["device"] for path in tmp_path.glob("sweep/*/metrics.json")]
+    assert devices == ["2 x cpu", "2 x cpu"]
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from ser.sweeps.workers import share_of
+print(share_of(["0", "1", "2"], Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_gpus_are_shared_out_evenly(tmp_path: Path) -> None:
+    def hold() -> "subprocess.Popen[str]":
+        words = [sys.executable, "-c", HOLD, str(tmp_path / "locks")]
+        return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def gpu_of(process: "subprocess.Popen[str]") -> str:
+        assert process.stdout is not None
+        return process.stdout.readline().strip()
+
+    holders = [hold() for _ in range(6)]
+    try:
+        gpus = [gpu_of(holder) for holder in holders]
+        assert Counter(gpus) == {"0": 2, "1": 2, "2": 2}
+        gone = holders.pop()
+        gone.kill()
+        gone.communicate()
+        holders.append(hold())
+        assert gpu_of(holders[-1]) == gpus[-1]
+    finally:
+        for holder in holders:
+            holder.communicate()
+
+
+def test_gpus_that_are_named_and_how_many_runs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-a1")
+    assert workers.visible_gpus() == ["2", "GPU-a1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert workers.visible_gpus() == []
+    monkeypatch.setattr(os, "cpu_count", lambda: 32)
+    assert [workers.sensible_number(n) for n in (0, 1, 4)] == [8, 1, 4]
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert workers.sensible_number(0) == 2
+
+
+def test_keys_that_vary(tmp_path: Path) -> None:
+    words = [["model=resnet", "optim.lr=0.1", "+a='x=y'"], ["model=resnet", "optim.lr=0.2", "+a='x=y'"]]
+    jobs = [table.Job(number, overrides, tmp_path / str(number)) for number, overrides in enumerate(words)]
+    assert table.varying(jobs) == ["optim.lr"] and table.varying(jobs[:1]) == []
+    (tmp_path / ".hydra").mkdir()
+    table.write_jobs(tmp_path, jobs)
+    assert table.read_jobs(tmp_path) == jobs
+    assert table.update(tmp_path) == table.rows(tmp_path)
+    assert [row["optim.lr"] for row in rows(tmp_path)] == ["0.1", "0.2"]
+
+
+def values_of(parameter: dict[str, Any]) -> list[Any]:
+    return parameter.get("values") or [parameter[name] for name in ("value", "min", "max") if name in parameter]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "sweeps").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_wandb_sweep_composes(file: Path) -> None:
+    sweep = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert sweep["program"] == "train.py" and sweep["command"][-1] == "${args_no_hyphens}"
+    assert sweep["metric"] == {"name": "val/uar", "goal": "maximize"}
+    parameters = sweep["parameters"]
+    config.register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        for number in range(max(len(values_of(parameter)) for parameter in parameters.values())):
+            chosen = {name: values_of(parameter) for name, parameter in parameters.items()}
+            words = [f"{name}={values[min(number, len(values) - 1)]}" for name, values in chosen.items()]
+            cfg: Any = OmegaConf.to_container(compose("train", overrides=words), resolve=True)
+            for group in ("model", "optim"):
+                settings = {key: value for key, value in cfg[group].items() if not key.startswith("_")}
+                assert all(not isinstance(value, float) or math.isfinite(value) for value in settings.values())
