@@ -2,8 +2,7 @@
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ser import interruption, predictions, processes, report, splits
+from ser import folds, interruption, predictions, processes, report, splits
 from ser.checkpoints import BEST, LAST, best_path, checkpoint_path, epoch_of
 from ser.config import Trainer, check_keys
 from ser.data import SpeechData
-from ser.history import VALIDATION, validation_scores
+from ser.history import validation_scores
 from ser.interruption import Interrupted, StopOnInterrupt
 from ser.loggers.base import FOLD, POOLED, TRAIN, Results
 from ser.loggers.epochs import LogEpochs
@@ -31,7 +30,6 @@ from ser.run_folder import is_finished
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.trial import read_trial
 from ser.splits import Audit, Split
-from ser.store import digest
 from ser.trainer import device_name, make_trainer
 
 log = logging.getLogger("ser")
@@ -110,7 +108,7 @@ def _run_folds(cfg: DictConfig, folder: Path, material: Material, loggers: Logge
         scores.append(outcome.validation["uar"] if outcome.validation else 0.0)  # only the main process has any
     if not material.is_main:
         return outcome
-    _pool(folder, folders, material)
+    folds.pool(folder, folders, material.facts["seconds"], n_folds=len(material.folds))
     results = report.read_results(folder)
     with loggers.running(describe(material.settings, folder, POOLED, results["split"], results["corpus"])):
         loggers.log_results(_results(folder, material))
@@ -133,44 +131,6 @@ def _outcome(folder: Path) -> Outcome:
     results = report.read_results(folder)
     text = (folder / "report.txt").read_text(encoding="utf-8").strip()
     return Outcome(text, "interrupted" in results, results["validation"])
-
-
-def _pool(folder: Path, folders: Mapping[int, Path], material: Material) -> None:
-    """Write the pooled files of the folds that were tested."""
-    results = [report.read_results(path) for path in folders.values()]
-    predictions.pool_predictions(folder, folders)
-    seconds = Counter[str]()
-    for result in results:
-        seconds.update({name: result["seconds"][name] for name in ("training", "test")})
-    shared = sorted({speaker for result in results for speaker in result["audit"]["shared_speakers"] or []})
-    hashes = [result["split"]["hash"] for result in results]
-    pooled = {
-        **results[0],
-        "split": {
-            **results[0]["split"],
-            "fold": splits.ALL_FOLDS,
-            "hash": digest("".join(hashes).encode())[:16],
-            "speaker_independent": all(result["split"]["speaker_independent"] for result in results),
-        },
-        "audit": {
-            "shared_speakers": None if results[0]["audit"]["shared_speakers"] is None else shared,
-            "identical": [pair for result in results for pair in result["audit"]["identical"]],
-        },
-        "validation": _mean_validation(results),
-        "seconds": {**material.facts["seconds"], **{name: round(value, 1) for name, value in seconds.items()}},
-    }
-    pooled.pop("interrupted", None)
-    if "interrupted" in results[-1]:
-        pooled["interrupted"] = {**results[-1]["interrupted"], "fold": len(results), "n_folds": len(material.folds)}
-    report.write_report(folder, pooled, folders)
-
-
-def _mean_validation(results: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
-    """Mean validation scores over the folds; None where a fold was stopped before it had any."""
-    scores = [result["validation"] for result in results]
-    if None in scores:
-        return None
-    return {name: round(float(np.mean([score[name] for score in scores])), 5) for name in VALIDATION}
 
 
 def _run_fold(
