@@ -222,9 +222,10 @@ def test_other_settings_are_refused_with_what_differs() -> None:
 
 
 def test_several_at_once_are_drawn_and_told_together() -> None:
-    done = search("hydra/launcher=joblib", "hydra.launcher.n_jobs=3")
+    done = search("launcher=joblib", "hydra.launcher.n_jobs=3")
     assert [len(batch) for batch in done.launcher.launched] == [3, 1]
     assert len({trial.params["optim.lr"] for trial in done.study.trials}) == 4
+    assert "launcher" not in Path("sweep/best.yaml").read_text()  # one run alone has none
 
 
 def test_a_setting_that_does_not_exist_is_refused_before_anything_is_run() -> None:
