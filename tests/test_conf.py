@@ -199,7 +199,7 @@ def test_help_is_short_and_fits(help_text: str) -> None:
 
 def test_the_examples_in_help_compose(help_text: str) -> None:
     commands = [line.split("#")[0].split() for line in help_text.splitlines() if "  python train.py" in line]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for words in commands:
         cfg = composed(*(word.partition(",")[0] for word in words[2:] if word != "-m"))
         OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
