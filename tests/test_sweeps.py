@@ -24,6 +24,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
 from ser import config, run_folder
+from ser.compare.command import main as ser_compare
 from ser.paths import conf_dir
 from ser.sweeps import table, workers
 
@@ -90,7 +91,9 @@ def members(session: int) -> list[int]:
     return [int(pid) for pid, sid, stat in fields if int(sid) == session and not stat.startswith("Z")]
 
 
-def test_two_by_two_with_failing_runs_and_only_those_again(command: Command, speech: Path) -> None:
+def test_two_by_two_with_failing_runs_and_only_those_again(
+    command: Command, speech: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     grid = ["-m", "hydra.sweep.dir=sweep", f"corpus.root={speech},absent", "seed=0,1", *SMALL]
     outcome = command(*grid)
     gc.collect()
@@ -109,6 +112,11 @@ def test_two_by_two_with_failing_runs_and_only_those_again(command: Command, spe
         assert float(found[1][f"test_{name}"]) == pytest.approx(metrics[name], abs=1e-5)
         assert float(found[1][f"val_{name}"]) == metrics["validation"][name]
     assert "no folder absent" in found[2]["message"] and found[2]["test_uar"] == ""
+
+    assert ser_compare(["sweep", "--html", "page.html"]) == 0
+    said = capfd.readouterr().out
+    assert "left out: 2 of 4 runs; failed (2): sweep/2, sweep/3" in said and "1: sweep/{0,1}" in said
+    assert "<svg" in Path("page.html").read_text(encoding="utf-8")
 
     shutil.copytree(speech, "absent")
     Path("sweep", workers.STOP).touch()  # as a try leaves it that was killed after Ctrl-C
