@@ -131,10 +131,8 @@ def search_states() -> list[Any]:
     return optuna.load_study(study_name="search", storage="sqlite:///sweep/study.db").trials
 
 
-def test_a_trial_that_was_at_work_is_run_again_from_its_last_checkpoint() -> None:
+def test_a_trial_that_was_at_work_is_run_again() -> None:
     def die(folder: Path, cfg: Any) -> float:
-        assert cfg.ckpt_path is None
-        (folder / "split.csv").touch()
         raise RuntimeError("worker killed")
 
     with pytest.raises(ProcessError, match=r"worker killed.*resume=true"):
@@ -143,11 +141,11 @@ def test_a_trial_that_was_at_work_is_run_again_from_its_last_checkpoint() -> Non
     continued = []
 
     def go_on(folder: Path, cfg: Any) -> float:
-        continued.append((folder.name, cfg.ckpt_path, cfg.optim.lr, cfg.resume))
+        continued.append((folder.name, cfg.optim.lr, cfg.resume))
         return good(folder, cfg)
 
     done = search("resume=true", act=go_on)
-    assert continued[0] == ("0", "last", before["optim.lr"], False) and continued[1][:2] == ("1", None)
+    assert continued[0] == ("0", before["optim.lr"], False) and continued[1][0] == "1"
     assert [trial.number for trial in done.study.trials] == list(range(4)) and len(continued) == 4
 
 
@@ -155,14 +153,30 @@ def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
     def end(folder: Path, cfg: Any) -> float:
         status.Status({"0": status.PRUNED, "1": status.FAILED}.get(folder.name, status.FINISHED), 1.0).write(folder)
         if folder.name == "2":
+            (folder / "metrics.json").write_text('{"uar": 0.9, "validation": {"uar": 0.75}}')
             raise RuntimeError
         return 0.5
 
     with pytest.raises(ProcessError):
         search("hydra/launcher=joblib", "hydra.launcher.n_jobs=3", act=end)
+    assert [row["state"] for row in rows()] == ["pruned", "failed", "complete"]
     done = search("resume=true")
     assert [row["state"] for row in rows()] == ["pruned", "failed", "complete", "complete"]
-    assert [len(batch) for batch in done.launcher.launched] == [1, 1]
+    assert done.study.trials[2].value == 0.75
+    assert [len(batch) for batch in done.launcher.launched] == [1]
+
+
+def test_a_killed_search_hears_of_the_trials_that_had_ended_meanwhile() -> None:
+    def end_and_stop(folder: Path, cfg: Any) -> float:
+        status.Status(status.FINISHED, 1.0).write(folder)
+        (folder / "metrics.json").write_text('{"validation": {"uar": 0.75}}')
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search("hydra.sweeper.n_trials=1", act=end_and_stop)
+    assert [trial.state.name for trial in search_states()] == ["RUNNING"]
+    done = search("resume=true", "hydra.sweeper.n_trials=1")
+    assert done.launcher.launched == [] and done.study.best_value == 0.75
 
 
 def test_pruned_and_failed_trials_are_told_and_the_search_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

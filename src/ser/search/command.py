@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from ser.run_folder import leaves
 from ser.search.space import as_word
 
-OWN = ("hydra", "sweep", "launcher", "experiment", "resume", "ckpt_path")
+OWN = ("hydra", "sweep", "launcher", "logger", "experiment", "resume", "ckpt_path")
 
 
 def overrides_of(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> list[str]:

@@ -36,6 +36,7 @@ def open_database(url: str) -> "RDBStorage":
         return optuna.storages.RDBStorage(url, engine_kwargs=options)
     except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"hydra.sweeper.storage: the database cannot be opened ({str(error).splitlines()[0]}); leave it out for"
-            " study.db in the sweep folder, or give the URL of a database, such as sqlite:///study.db"
+            f"hydra.sweeper.storage: the database cannot be opened ({str(error).splitlines()[0]}); give the URL of a"
+            " database, such as sqlite:///study.db, or leave it out for study.db in the sweep folder; if that is"
+            " damaged, begin a new search"
         ) from None

@@ -1,6 +1,7 @@
 """The search: asks Optuna for trials, has Hydra's launcher run them, and tells Optuna their validation UAR."""
 
 import hashlib
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -114,7 +115,7 @@ class Search:
         return study
 
     def _left_over(self) -> list[int]:
-        """Trials that were at work when the search was stopped, but for those that had come to their end."""
+        """Trials that were at work when the search was stopped; those that had come to their end are told."""
         from optuna.trial import TrialState
 
         left = []
@@ -122,10 +123,11 @@ class Search:
             before = status.read_status(self.folder / str(trial.number))
             if trial.params.keys() != self.space.keys():
                 self._tell(trial.number, None, status.FAILED)  # stopped while it was drawn
-            elif before is not None and before.state in (status.PRUNED, status.FAILED):
-                self._tell(trial.number, None, before.state)
-            else:
+            elif before is None or before.state == status.INTERRUPTED:
                 left.append(trial.number)
+            else:
+                value = _validation_uar(self.folder / str(trial.number)) if before.state == status.FINISHED else None
+                self._tell(trial.number, value, before.state)
         return left
 
     def _batch(self, left: Sequence[int]) -> list[int]:
@@ -166,6 +168,8 @@ class Search:
         except HydraException:
             raise
         except Exception as error:
+            self._left_over()
+            report.write(self.folder, self.study, self.space)
             raise ProcessError(
                 f"the search was ended with a process that died ({type(error).__name__}: {error}); the same command"
                 " with resume=true goes on"
@@ -178,6 +182,8 @@ class Search:
         from optuna.trial import TrialState
 
         states = {status.FINISHED: TrialState.COMPLETE, status.PRUNED: TrialState.PRUNED}
+        if state == status.FINISHED and value is None:
+            state = status.FAILED  # no epoch was finished
         self.study.tell(number, value, state=states.get(state, TrialState.FAIL))
         print(report.line(self.folder, self.study, self.space, self._trial(number), self.settings.n_trials))
 
@@ -206,6 +212,12 @@ class Search:
 
         best = report.best_trial(self.study)
         return [] if best is None else overrides_of(self.loader, self.config, self._overrides(best.params))
+
+
+def _validation_uar(folder: Path) -> float | None:
+    """What a finished run has returned; of metrics.json nothing else is looked at."""
+    results = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return float(results["validation"]["uar"]) if results["validation"] else None
 
 
 def _ending(folder: Path, result: JobReturn) -> tuple[float | None, str]:

@@ -45,7 +45,10 @@ def read_space(params: Mapping[str, Any], overrides: Iterable[Override]) -> Spac
         )
     for key in space:
         if key.lstrip("+").split(".")[0] in _FIXED:
-            _refuse(key, "cannot be searched, since trials must be heard on the same clips for as many epochs")
+            raise ConfigError(
+                f"search space: {key} cannot be searched, since trials must be heard on the same clips for as many"
+                " epochs"
+            )
     return dict(sorted(space.items()))
 
 
