@@ -15,8 +15,8 @@ from ser.compare.rows import NONE, Row, Spread
 from ser.compare.runs import LeftOut
 
 PRIMARY = (
-    "1, the best on validation, against the others (bootstrap over {unit} of the UAR difference; p-values corrected"
-    " after Holm):"
+    "1, the best on validation, against the others (UAR difference with its 95 % interval, by bootstrap over {unit};"
+    " paired permutation test over {unit}; p-values corrected after Holm):"
 )
 
 
