@@ -43,25 +43,45 @@ def _mean_ratio(above: Floats, below: Floats) -> Floats:
 
 
 def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict[str, Floats]:
-    """Scores of many recognisers on the same clusters drawn with replacement.
+    """Scores on clusters drawn with replacement, as many as there are.
 
     The cluster bootstrap: a drawn speaker comes with all clips (Field and Welsh 2007, J. R. Stat. Soc. B 69, 369-390).
-    All recognisers are given the same draws, so that differences between them are paired.
 
     Args:
-        confusions: (n_clusters, n_recognisers, n_classes, n_classes), what each cluster adds to the confusion.
+        confusions: (n_clusters, n_classes, n_classes), what each cluster adds to the confusion.
 
     Returns:
-        the scores of `scores`, each (n_resamples, n_recognisers).
+        the scores of `scores`, each (n_resamples,).
     """
     batches = [scores(sums) for sums in resampled(confusions, n_resamples=n_resamples, seed=seed)]
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
+def bootstrap_difference(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Floats:
+    """UAR differences (n_resamples,) of two recognisers, both on the same clusters drawn as in `bootstrap`.
+
+    Args:
+        ours, theirs: (n_clusters, n_classes, n_classes), what each cluster adds to the confusion; of the same clips.
+    """
+    counts = np.stack(_gain_and_support(ours, theirs), axis=1)
+    batches = resampled(counts, n_resamples=n_resamples, seed=seed)
+    differences = np.concatenate([_mean_ratio(sums[:, 0], sums[:, 1]) for sums in batches])
+    return differences.round(12) + 0.0  # parts of clips do not add up exactly; what is equal differs by 0, not by -0
+
+
+def _gain_and_support(ours: Floats, theirs: Floats) -> tuple[Floats, Floats]:
+    """Each (n_clusters, n_classes): how many more clips `ours` named rightly, and how many clips there are."""
+    return np.diagonal(ours - theirs, axis1=1, axis2=2), ours.sum(axis=2)
+
+
 def resampled(counts: Floats, *, n_resamples: int, seed: int) -> Iterator[Floats]:
     """Sums (n, ...) over drawn clusters, n_resamples in all, of what each cluster adds: `counts` (n_clusters, ...)."""
-    # Clusters that are alike are drawn as one kind, as often as there are of it: clips have few kinds.
-    kinds, sizes = np.unique(counts.reshape(len(counts), -1), axis=0, return_counts=True)
+    # Clusters that are alike are drawn as one kind, as often as there are of it: clips have few kinds. Kinds keep the
+    # order of the clusters, so that speakers, who are seldom alike, are drawn alike for all counts of a corpus.
+    flat = counts.reshape(len(counts), -1)
+    _, first, sizes = np.unique(flat, axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    kinds, sizes = flat[first[order]], sizes[order]
     generator = np.random.default_rng(seed)
     for start in range(0, n_resamples, _AT_ONCE):
         n = min(_AT_ONCE, n_resamples - start)
@@ -88,11 +108,9 @@ def permutation_p(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLE
     Args:
         ours, theirs: (n_clusters, n_classes, n_classes), what each cluster adds to the confusion; of the same clips.
     """
-    support = ours.sum(axis=(0, 2))
-    known = support > 0
-    right = np.diagonal(ours - theirs, axis1=1, axis2=2)
+    gain, support = _gain_and_support(ours, theirs)
     # Swaps leave the support as it is: each cluster adds its part to the difference, and swapped takes it away.
-    parts = (right[:, known] / support[known]).mean(axis=1)
+    parts = _mean_ratio(gain, np.broadcast_to(support.sum(axis=0), gain.shape))
     parts = parts[abs(parts) > _EQUAL]
     if len(parts) <= log2(n_resamples):
         swapped, extra = np.array(list(product((1, -1), repeat=len(parts)))) @ parts, 0

@@ -101,14 +101,14 @@ def compare(runs: Iterable[Run]) -> tuple[list[Table], list[LeftOut]]:
     rows, repeated = gather(runs)
     alike: dict[Any, list[Row]] = {}
     for row in rows:
-        alike.setdefault((frozenset(row.runs[0].protocol.items()), tuple(row.clips)), []).append(row)
+        alike.setdefault((frozenset(row.protocol.items()), tuple(row.clips)), []).append(row)
     groups = sorted(alike.values(), key=lambda group: -len(group))
     return [_table(group, groups[0][0]) for group in groups], repeated
 
 
 def _table(rows: list[Row], first: Row) -> Table:
     rows = sorted(rows, key=lambda row: -row.validation.mean if row.validation else np.inf)
-    clips, protocol = rows[0].clips, rows[0].runs[0].protocol
+    clips, protocol = rows[0].clips, rows[0].protocol
     clusters, unit = _clusters(clips)
     n_clusters = int(clusters.max()) + 1
     confusions = [_summed(row.confusions, clusters) for row in rows]
@@ -156,7 +156,7 @@ def _summed(confusions: Floats, clusters: Any) -> Floats:
 
 def _scores(row: Row, confusions: Floats) -> dict[str, Score]:
     """The scores of a row by the confusions (n_clusters, n_classes, n_classes) of its clusters, whatever the others."""
-    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions[:, None])
+    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
     each = statistics.scores(row.confusion_of_each)
     return {
         name: Score(
@@ -172,16 +172,13 @@ def _tests(rows: Sequence[Row], confusions: Sequence[Floats]) -> list[Test]:
     """The first row against each other one, corrected for their number; `confusions` by row, as in `_scores`."""
     tests = []
     for number, (row, others) in enumerate(zip(rows[1:], confusions[1:], strict=True), start=2):
-        pair = np.stack([confusions[0], others], axis=1)
-        best, other = statistics.scores(pair.sum(axis=0))["uar"]
-        resampled = statistics.bootstrap(pair)["uar"]
-        # Parts of clips do not add up exactly, and what is equal must differ by 0.
-        low, high = statistics.percentile_interval((resampled[:, 0] - resampled[:, 1]).round(12))
+        best, other = (float(statistics.scores(own.sum(axis=0))["uar"]) for own in (confusions[0], others))
+        low, high = statistics.percentile_interval(statistics.bootstrap_difference(confusions[0], others))
         p = statistics.permutation_p(confusions[0], others)
         rightly = rows[0].rightly - row.rightly
         clips = int((rightly > 0).sum()), int((rightly < 0).sum())
         mcnemar = statistics.sign_test(*clips)
-        tests.append(Test(number, float(best - other), low, high, p, p, *clips, mcnemar, mcnemar))
+        tests.append(Test(number, round(best - other, 12) + 0.0, low, high, p, p, *clips, mcnemar, mcnemar))
     p_holm = statistics.holm([test.p for test in tests])
     mcnemar_holm = statistics.holm([test.mcnemar for test in tests])
     return [
@@ -192,7 +189,7 @@ def _tests(rows: Sequence[Row], confusions: Sequence[Floats]) -> list[Test]:
 
 def _why_apart(row: Row, first: Row) -> str:
     """Why a row does not stand in the table of the first row, in a sentence."""
-    here, there = row.runs[0].protocol, first.runs[0].protocol
+    here, there = row.protocol, first.protocol
     if row is first or (here == there and row.clips == first.clips):
         return ""
     names = [name for name in dict.fromkeys([*there, *here]) if here.get(name) != there.get(name)]
