@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -33,7 +35,7 @@ def test_the_interval_agrees_with_scipy_s_bootstrap() -> None:
     theirs = stats.bootstrap(
         (right, n), accuracy, paired=True, method="percentile", n_resamples=20_000, rng=np.random.default_rng(0)
     ).confidence_interval
-    ours = statistics.percentile_interval(statistics.bootstrap(counts[:, None])["accuracy"][:, 0])
+    ours = statistics.percentile_interval(statistics.bootstrap(counts)["accuracy"])
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.003)
 
 
@@ -59,17 +61,42 @@ def test_clusters_that_are_alike_are_drawn_as_often_as_there_are() -> None:
     assert drawn.std() == pytest.approx(expected.std(), rel=0.03)
 
 
+def recognised(n: int, n_classes: int = 3, n_each: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Confusions (n, n_classes, n_classes) of two recognisers on the same clips; the last class is absent."""
+    random = np.random.default_rng(seed)
+    support = random.integers(1, n_each, (n, n_classes))
+    support[:, -1] = 0
+    p = random.dirichlet(np.ones(n_classes), (2, n, n_classes))
+    ours, theirs = random.multinomial(support, p).astype(float)
+    return ours, theirs
+
+
 def test_differences_are_paired() -> None:
     """Recognisers that name the same clips rightly differ in no resample, whoever is drawn."""
-    counts = matrices(10).astype(float)
-    uar = statistics.bootstrap(np.stack([counts, counts], axis=1), n_resamples=1200)["uar"]
-    assert uar.shape == (1200, 2)
-    assert uar[:, 0].std() > 0
-    np.testing.assert_array_equal(uar[:, 0], uar[:, 1])
+    ours, theirs = recognised(10)
+    same = statistics.bootstrap_difference(ours, ours, n_resamples=1200)
+    assert same.shape == (1200,)
+    np.testing.assert_array_equal(same, 0)
+    differences = statistics.bootstrap_difference(ours, theirs, n_resamples=1200)
+    assert differences.std() > 0
+    np.testing.assert_array_equal(differences, -statistics.bootstrap_difference(theirs, ours, n_resamples=1200))
+
+
+def test_the_difference_s_interval_agrees_with_scipy_s_bootstrap() -> None:
+    ours, theirs = recognised(30, seed=1)
+
+    def difference(drawn: np.ndarray, axis: int) -> np.ndarray:
+        return uar(ours[drawn].sum(axis=drawn.ndim - 1)) - uar(theirs[drawn].sum(axis=drawn.ndim - 1))
+
+    expected = stats.bootstrap(
+        (np.arange(30),), difference, method="percentile", n_resamples=5000, rng=np.random.default_rng(0)
+    ).confidence_interval
+    interval = statistics.percentile_interval(statistics.bootstrap_difference(ours, theirs))
+    assert interval == pytest.approx((expected.low, expected.high), abs=0.005)
 
 
 def test_what_all_clusters_share_has_no_spread() -> None:
-    low, high = statistics.percentile_interval(statistics.bootstrap(np.ones((9, 1, 3, 3)))["uar"])
+    low, high = statistics.percentile_interval(statistics.bootstrap(np.ones((9, 3, 3)))["uar"])
     assert (low, high) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
 
 
@@ -92,30 +119,88 @@ def test_holm_by_hand() -> None:
     assert statistics.holm([]) == []
 
 
-def test_bootstrap_p() -> None:
-    differences = np.arange(-99.5, 900)  # 100 of 1000 below zero
-    assert statistics.bootstrap_p(differences, 100) == pytest.approx(2 * 101 / 1001)
-    assert statistics.bootstrap_p(-differences, 100) == pytest.approx(2 * 101 / 1001)
-    assert statistics.bootstrap_p(np.zeros(1000), 100) == 1
-    assert statistics.bootstrap_p(np.ones(9999), 100) == pytest.approx(2 / 10_000)
+def uar(confusion: np.ndarray) -> np.ndarray:
+    return statistics.scores(confusion)["uar"]
 
 
-@pytest.mark.parametrize("n_clusters", [1, 2, 5])
-def test_few_speakers_prove_nothing(n_clusters: int) -> None:
-    assert statistics.bootstrap_p(np.ones(9999), n_clusters) == 2 ** (1 - n_clusters) > 0.05
+def swapped_p(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """By its definition: whole confusions swapped in every way, and scored anew."""
+    observed, as_far = abs(uar(ours.sum(axis=0)) - uar(theirs.sum(axis=0))), []
+    for swap in itertools.product([False, True], repeat=len(ours)):
+        here = np.array(swap)[:, None, None]
+        one, other = np.where(here, theirs, ours).sum(axis=0), np.where(here, ours, theirs).sum(axis=0)
+        as_far.append(abs(uar(one) - uar(other)) >= observed - 1e-9)
+    return float(np.mean(as_far))
 
 
-def test_the_bootstrap_errs_as_often_as_it_says() -> None:
-    """Two alike recognisers over 24 speakers: a difference is seen in about a twentieth of 300 trials."""
-    random = np.random.default_rng(0)
+@pytest.mark.parametrize("n", [1, 2, 7, 10])
+@pytest.mark.parametrize("seed", range(3))
+def test_permutation_p_by_its_definition(n: int, seed: int) -> None:
+    ours, theirs = recognised(n, seed=seed)
+    expected = swapped_p(ours, theirs)
+    assert statistics.permutation_p(ours, theirs) == pytest.approx(expected)
+    assert statistics.permutation_p(theirs, ours) == pytest.approx(expected)
+    thirds = statistics.permutation_p(ours / 3, theirs / 3)  # rows of three seeds
+    assert thirds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n", "shared"), [(20, 0), (40, 25)])
+def test_random_swaps_agree_with_scipy(n: int, shared: int) -> None:
+    ours, theirs = recognised(n, seed=n)
+    theirs[:shared] = ours[:shared]
+
+    def difference(here: np.ndarray, there: np.ndarray) -> float:
+        both = np.stack([ours, theirs])
+        place = np.arange(n)
+        return float(uar(both[here, place].sum(axis=0)) - uar(both[there, place].sum(axis=0)))
+
+    expected = stats.permutation_test(
+        (np.zeros(n, int), np.ones(n, int)),
+        difference,
+        permutation_type="samples",
+        n_resamples=2000,
+        rng=np.random.default_rng(0),
+    ).pvalue
+    assert statistics.permutation_p(ours, theirs) == pytest.approx(expected, abs=0.04)
+
+
+def test_swapping_clips_is_the_sign_test_where_all_count_alike() -> None:
+    """Clips of one class: McNemar's test, whether there are few or many."""
+    for n_plus, n_minus in ((3, 9), (40, 62), (0, 30)):
+        ours = np.zeros((n_plus + n_minus + 50, 2, 2))
+        theirs = ours.copy()
+        ours[:, 0, 0], theirs[:, 0, 0] = 1, 1
+        ours[:n_minus, 0], theirs[n_minus : n_minus + n_plus, 0] = (0, 1), (0, 1)
+        expected = statistics.sign_test(n_plus, n_minus)
+        assert statistics.permutation_p(ours, theirs) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_permutation_p_is_never_0_and_1_where_nothing_differs() -> None:
+    right, wrong = np.tile(np.eye(3), (60, 1, 1)), np.tile(np.eye(3)[[1, 2, 0]], (60, 1, 1))
+    for n in (1, 6, 13):
+        assert statistics.permutation_p(right[:n], wrong[:n]) == pytest.approx(2 / 2**n)
+    assert statistics.permutation_p(right, wrong) == pytest.approx(1 / 10_001)
+    assert statistics.permutation_p(right, right) == 1
+
+
+@pytest.mark.parametrize("level", [0.05, 0.05 / 3, 0.05 / 40])
+def test_clusters_needed(level: float) -> None:
+    """So many clusters that all agree show a difference, and one fewer do not."""
+    n = statistics.clusters_needed(level)
+    right, wrong = np.tile(np.eye(3), (n, 1, 1)), np.tile(np.eye(3)[[1, 2, 0]], (n, 1, 1))
+    assert statistics.permutation_p(right, wrong) < level <= statistics.permutation_p(right[1:], wrong[1:])
+
+
+@pytest.mark.parametrize("n", [6, 8, 12, 24])
+def test_the_permutation_test_errs_as_often_as_it_says(n: int) -> None:
+    """Two alike recognisers that have luck with some speakers each: seen to differ in no more than 5 % of trials."""
+    random, n_trials, label = np.random.default_rng(n), 200, np.arange(8)
     found = 0
-    for trial in range(300):
-        skill = random.uniform(0.4, 0.8, (24, 1, 1))
-        right = random.binomial(10, np.broadcast_to(skill, (24, 2, 3)))
-        counts = np.zeros((24, 2, 3, 3))
-        for label in range(3):
-            counts[:, :, label, label] = right[:, :, label]
-            counts[:, :, label, (label + 1) % 3] = 10 - right[:, :, label]
-        uar = statistics.bootstrap(counts, n_resamples=500, seed=trial)["uar"]
-        found += statistics.bootstrap_p(uar[:, 0] - uar[:, 1], 24) < 0.05
-    assert 4 <= found <= 30
+    for trial in range(n_trials):
+        skill = np.clip(random.normal(0.6, 0.12, (2, n, 1)), 0.05, 0.95)
+        right = random.binomial(4, np.broadcast_to(skill, (2, n, 8)))
+        counts = np.zeros((2, n, 8, 8))
+        counts[:, :, label, label] = right
+        counts[:, :, label, (label + 1) % 8] = 4 - right
+        found += statistics.permutation_p(*counts, n_resamples=1000, seed=trial) < 0.05
+    assert 1 <= found <= stats.binom(n_trials, 0.05).ppf(0.999)

@@ -130,6 +130,17 @@ def test_only_what_differs_is_a_column(tmp_path: Path) -> None:
     assert differing(rows(a)) == {}
 
 
+def test_a_setting_may_be_a_list_of_mappings(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / f"{extra}-{seed}", seed=seed, model={**RESNET, "extra": [{"a": extra, "b": [1]}]})
+        for extra in (1, 2)
+        for seed in (0, 1)
+    ]
+    gathered = rows(*folders)
+    assert [len(row.runs) for row in gathered] == [2, 2]
+    assert differing(gathered) == {"model.extra": ['[{"a": 1, "b": [1]}]', '[{"a": 2, "b": [1]}]']}
+
+
 def test_of_different_models_only_the_choice_is_shown(tmp_path: Path) -> None:
     a = make_run(tmp_path / "a", model=RESNET, choices={"model": "resnet"})
     b = make_run(tmp_path / "b", model=LSTM)

@@ -1,5 +1,6 @@
 """Tables, intervals and paired tests."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -104,10 +105,25 @@ def test_rows_that_score_alike_do_not_differ_by_rounding(tmp_path: Path) -> None
 
 def test_with_no_speakers_named_clips_are_drawn(tmp_path: Path) -> None:
     for name, epochs in (("a", 1), ("b", 2)):
-        make_run(tmp_path / name, epochs=epochs, skill=0.5 + 0.1 * epochs, tested=clips(named=False))
+        make_run(tmp_path / name, epochs=epochs, skill=0.45 * epochs, validation=epochs / 2, tested=clips(named=False))
     [table] = tables(tmp_path)
     assert table.unit == "clips"
     assert "speakers" not in table.heading
+    assert table.tests[0].verdict == "better"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_interval_is_the_same_whatever_rows_stand_beside_it(tmp_path: Path, named: bool) -> None:
+    for epochs in (1, 2, 3):
+        skill = 0.8 - 0.1 * epochs
+        tested = clips(named=named)
+        make_run(tmp_path / str(epochs), epochs=epochs, skill=skill, validation=skill, tested=tested)
+    [alone], [whole] = tables(tmp_path / "1"), tables(tmp_path)
+    assert alone.scores[0] == whole.scores[0]
+    shutil.rmtree(tmp_path / "2")
+    [pair] = tables(tmp_path)
+    other, same = pair.tests[0], whole.tests[1]
+    assert (other.difference, other.low, other.high, other.p) == (same.difference, same.low, same.high, same.p)
 
 
 def test_few_speakers_are_told_of(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_text(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "0.800 ± 0.000" in rows[0]
     assert f"  1: {sweep}/{{0,1}}" in lines
     assert "1 is better than 3: UAR +0." in text
+    assert "paired permutation test over speakers; p-values corrected after Holm):" in text
     assert "95 % interval, by bootstrap over speakers. In round brackets mean ± standard deviation" in text
     assert lines[-1] == f"left out: 1 of 5 runs; failed (1): {sweep}/4"
 
@@ -73,7 +74,10 @@ def test_csv_has_every_number(sweep: Path, capsys: pytest.CaptureFixture[str]) -
     assert 0 < float(rows[2]["p"]) <= float(rows[2]["p_holm"]) <= 0.05
     assert float(rows[2]["difference_low"]) < float(rows[2]["difference"]) < float(rows[2]["difference_high"])
     assert rows[0]["folders"].split(":") == [str(sweep / "0"), str(sweep / "1")]
-    assert said.err.startswith("left out: 1 of 6 runs")
+    assert [(row["corpus"], row["split"]) for row in rows] == [("made", "kfold")] * 4
+    apart, left_out = said.err.splitlines()
+    assert apart.startswith("table 2: Not comparable with the first table: fingerprint of the corpus is other here")
+    assert left_out.startswith("left out: 1 of 6 runs")
 
 
 def test_markdown(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,8 +131,11 @@ def test_mistakes_end_in_one_line(sweep: Path, tmp_path: Path, capsys: pytest.Ca
 def test_what_a_terminal_would_obey_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "a\x1b[31m", epochs=1, sampling="x\x1b]0;y\x07")
     make_run(tmp_path / "b", epochs=2, corpus={"notice": "line\x1b[2J"})
+    make_run(tmp_path / "c", corpus={"name": "own\x1b[2J"})
     assert main([str(tmp_path)]) == 0
     assert "\x1b" not in capsys.readouterr().out
+    assert main([str(tmp_path), "--format", "csv"]) == 0
+    assert "\x1b" not in capsys.readouterr().err
 
 
 def test_it_starts_fast_and_runs_where_the_locale_is_plain_ascii(tmp_path: Path) -> None:

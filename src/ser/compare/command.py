@@ -64,8 +64,9 @@ def _run(given: argparse.Namespace) -> int:
         _write(given.html, page(tables, left_out))
     if given.format == "csv":
         said = formats.comma_separated(tables)
-        if left_out:
-            print(left_out, file=sys.stderr)
+        apart = [f"table {number}: {table.apart}" for number, table in enumerate(tables, start=1) if table.apart]
+        for line in filter(None, [*apart, left_out]):
+            print(formats.printable(line), file=sys.stderr)
     else:
         said = {"text": formats.text, "markdown": formats.markdown, "latex": formats.latex}[given.format](
             tables, left_out

@@ -1,6 +1,6 @@
 """Tables of rows that can be compared, each row with intervals, the best tested against the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,6 @@ from ser.statistics import CONFIDENCE, Floats
 
 SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 LEVEL = 1 - CONFIDENCE
-
-Scores = Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Test:
     Attributes:
         other: number of the other row; the best is number 1.
         difference, low, high: UAR of the best less that of the other, with its 95 % interval.
-        p, p_holm: of the bootstrap over speakers; as it is, and corrected for the number of comparisons.
+        p, p_holm: of the permutation test; as it is, and corrected for the number of comparisons.
         only_best, only_other: clips that more of the trainings of the one row named rightly than of the other.
         mcnemar, mcnemar_holm: p-values of McNemar's exact test on those clips.
     """
@@ -103,19 +101,18 @@ def compare(runs: Iterable[Run]) -> tuple[list[Table], list[LeftOut]]:
     rows, repeated = gather(runs)
     alike: dict[Any, list[Row]] = {}
     for row in rows:
-        alike.setdefault((frozenset(row.runs[0].protocol.items()), tuple(row.clips)), []).append(row)
+        alike.setdefault((frozenset(row.protocol.items()), tuple(row.clips)), []).append(row)
     groups = sorted(alike.values(), key=lambda group: -len(group))
     return [_table(group, groups[0][0]) for group in groups], repeated
 
 
 def _table(rows: list[Row], first: Row) -> Table:
     rows = sorted(rows, key=lambda row: -row.validation.mean if row.validation else np.inf)
-    clips, protocol = rows[0].clips, rows[0].runs[0].protocol
+    clips, protocol = rows[0].clips, rows[0].protocol
     clusters, unit = _clusters(clips)
     n_clusters = int(clusters.max()) + 1
-    confusions = np.stack([_summed(row.confusions, clusters) for row in rows], axis=1)
-    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
-    tests = _tests(rows, values["uar"], resampled["uar"], n_clusters) if rows[0].validation else []
+    confusions = [_summed(row.confusions, clusters) for row in rows]
+    tests = _tests(rows, confusions) if rows[0].validation else []
     heading = (
         f"{protocol['corpus']}, split={protocol['split']}, split.seed={protocol['split.seed']}: {len(clips)} test clips"
     )
@@ -135,7 +132,7 @@ def _table(rows: list[Row], first: Row) -> Table:
         apart=_why_apart(rows[0], first),
         rows=rows,
         columns=differing(rows),
-        scores=[_scores(row, place, values, resampled) for place, row in enumerate(rows)],
+        scores=[_scores(row, own) for row, own in zip(rows, confusions, strict=True)],
         tests=tests,
         unit=unit,
         remarks=remarks,
@@ -157,31 +154,31 @@ def _summed(confusions: Floats, clusters: Any) -> Floats:
     return sums
 
 
-def _scores(row: Row, place: int, values: Scores, resampled: Scores) -> dict[str, Score]:
-    """The scores of the row in that place; `values` are (n_rows,), `resampled` (n_resamples, n_rows)."""
+def _scores(row: Row, confusions: Floats) -> dict[str, Score]:
+    """The scores of a row by the confusions (n_clusters, n_classes, n_classes) of its clusters, whatever the others."""
+    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
     each = statistics.scores(row.confusion_of_each)
     return {
         name: Score(
-            float(values[name][place]),
-            *statistics.percentile_interval(resampled[name][:, place]),
+            float(values[name]),
+            *statistics.percentile_interval(resampled[name]),
             Spread.of(each[name].tolist()),
         )
         for name in SCORES
     }
 
 
-def _tests(rows: Sequence[Row], uar: Floats, resampled: Floats, n_clusters: int) -> list[Test]:
-    """The first row against each other one, corrected for their number."""
+def _tests(rows: Sequence[Row], confusions: Sequence[Floats]) -> list[Test]:
+    """The first row against each other one, corrected for their number; `confusions` by row, as in `_scores`."""
     tests = []
-    for place, row in enumerate(rows[1:], start=1):
-        # Parts of clips do not add up exactly, and what is equal must differ by 0.
-        differences = (resampled[:, 0] - resampled[:, place]).round(12)
-        low, high = statistics.percentile_interval(differences)
-        p = statistics.bootstrap_p(differences, n_clusters)
+    for number, (row, others) in enumerate(zip(rows[1:], confusions[1:], strict=True), start=2):
+        best, other = (float(statistics.scores(own.sum(axis=0))["uar"]) for own in (confusions[0], others))
+        low, high = statistics.percentile_interval(statistics.bootstrap_difference(confusions[0], others))
+        p = statistics.permutation_p(confusions[0], others)
         rightly = rows[0].rightly - row.rightly
         clips = int((rightly > 0).sum()), int((rightly < 0).sum())
         mcnemar = statistics.sign_test(*clips)
-        tests.append(Test(place + 1, float(uar[0] - uar[place]), low, high, p, p, *clips, mcnemar, mcnemar))
+        tests.append(Test(number, round(best - other, 12) + 0.0, low, high, p, p, *clips, mcnemar, mcnemar))
     p_holm = statistics.holm([test.p for test in tests])
     mcnemar_holm = statistics.holm([test.mcnemar for test in tests])
     return [
@@ -192,7 +189,7 @@ def _tests(rows: Sequence[Row], uar: Floats, resampled: Floats, n_clusters: int)
 
 def _why_apart(row: Row, first: Row) -> str:
     """Why a row does not stand in the table of the first row, in a sentence."""
-    here, there = row.runs[0].protocol, first.runs[0].protocol
+    here, there = row.protocol, first.protocol
     if row is first or (here == there and row.clips == first.clips):
         return ""
     names = [name for name in dict.fromkeys([*there, *here]) if here.get(name) != there.get(name)]

@@ -15,8 +15,8 @@ from ser.compare.rows import NONE, Row, Spread
 from ser.compare.runs import LeftOut
 
 PRIMARY = (
-    "1, the best on validation, against the others (bootstrap over {unit} of the UAR difference; p-values corrected"
-    " after Holm):"
+    "1, the best on validation, against the others (UAR difference with its 95 % interval, by bootstrap over {unit};"
+    " paired permutation test over {unit}; p-values corrected after Holm):"
 )
 
 
@@ -87,25 +87,25 @@ def text(tables: Sequence[Table], left_out: str) -> str:
     """For a terminal: columns stand straight, whatever the script."""
     lines: list[str] = []
     for table in tables:
-        lines += [_printable(table.heading), *filter(None, [table.apart]), "", *_grid(table), ""]
-        lines += [explained(table), *map(_printable, table.remarks)]
+        lines += [printable(table.heading), *filter(None, [printable(table.apart)]), "", *_grid(table), ""]
+        lines += [explained(table), *map(printable, table.remarks)]
         if table.tests:
             lines += ["", PRIMARY.format(unit=table.unit), *(f"  {test.sentence}" for test in table.tests)]
         lines += ["", "run folders:"]
-        lines += [_printable(f"  {number}: {folders(row)}") for number, row in enumerate(table.rows, start=1)]
+        lines += [printable(f"  {number}: {folders(row)}") for number, row in enumerate(table.rows, start=1)]
         lines += ["", ""]
-    lines += [_printable(left_out)] if left_out else []
+    lines += [printable(left_out)] if left_out else []
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Without what a terminal would obey."""
     return "".join(sign if sign.isprintable() else "�" for sign in line)
 
 
 def _grid(table: Table) -> list[str]:
     rows = [[[name] for name in header(table)], *(cells(table, index) for index in range(len(table.rows)))]
-    rows = [[[_printable(line) for line in cell] for cell in row] for row in rows]
+    rows = [[[printable(line) for line in cell] for cell in row] for row in rows]
     widths = [max(cell_len(line) for row in rows for line in row[column]) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
@@ -190,6 +190,7 @@ def comma_separated(tables: Sequence[Table]) -> str:
         {
             "table": number,
             "row": index + 1,
+            **{name: table.rows[index].protocol[name] for name in ("corpus", "split")},
             **{name: table.columns[name][index] if name in table.columns else "" for name in settings},
             **_numbers(table, index),
         }

@@ -39,6 +39,10 @@ class Row:
         return self.runs[0].settings
 
     @property
+    def protocol(self) -> Mapping[str, Any]:
+        return self.runs[0].protocol
+
+    @property
     def labels(self) -> list[str]:
         return self.runs[0].labels
 

@@ -216,7 +216,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting by its dotted name; lists as tuples."""
+    """Every setting by its dotted name; a list and what is in it hashable."""
     if not isinstance(settings, Mapping):
         yield prefix, _frozen(settings)
         return
@@ -224,5 +224,14 @@ def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
 
 
+class _Mapping(dict[str, Any]):
+    """A mapping that can be part of a set; nobody changes it."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
 def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _Mapping({key: _frozen(item) for key, item in value.items()})
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
