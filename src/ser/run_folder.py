@@ -129,7 +129,8 @@ class RunFolder(Callback):
 
 def as_typed(overrides: ListConfig) -> list[str]:
     """The words of a command, with the interpolations in them."""
-    return [str(word) for word in OmegaConf.to_container(overrides, resolve=False)]
+    words: Any = OmegaConf.to_container(overrides, resolve=False)
+    return [str(word) for word in words]
 
 
 def holds_a_run(folder: Path) -> bool:

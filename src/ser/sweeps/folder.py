@@ -148,7 +148,8 @@ def _to_go_on_with(config: DictConfig) -> Path:
     wanted = _what(as_typed(config.hydra.overrides.task))
     outputs = Path(config.paths.outputs).expanduser()
     found = sorted(outputs.rglob(MULTIRUN), key=lambda path: path.stat().st_mtime, reverse=True)
-    same = [path.parent for path in found if _what(_command(path.parent) or []) == wanted]
+    commands = {path.parent: _command(path.parent) for path in found}
+    same = [folder for folder, command in commands.items() if command is not None and _what(command) == wanted]
     for folder in same:
         if not is_complete(folder):
             return folder

@@ -140,6 +140,5 @@ def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
 def counts(made: Sequence[dict[str, Any]]) -> str:
     """Such as "4 runs: 3 finished, 1 failed"."""
     states = Counter(row["state"] for row in made)
-    return f"{len(made)} run{'s' if len(made) != 1 else ''}: " + ", ".join(
-        f"{n} {name}" for name, n in states.most_common()
-    )
+    runs = "1 run" if len(made) == 1 else f"{len(made)} runs"
+    return f"{runs}: " + ", ".join(f"{n} {name}" for name, n in states.most_common())
