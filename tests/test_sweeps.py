@@ -103,9 +103,9 @@ def members(session: int) -> list[int]:
 
 
 def test_two_by_two_with_failing_runs_and_only_those_again(
-    command: Command, speech: Path, capfd: pytest.CaptureFixture[str]
+    command: Command, few: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    grid = ["-m", "hydra.sweep.dir=sweep", f"corpus.root={speech},absent", "seed=0,1", *SMALL]
+    grid = ["-m", "hydra.sweep.dir=sweep", f"corpus.root={few},absent", "seed=0,1", *SMALL]
     outcome = command(*grid)
     gc.collect()
     assert outcome.code == 1
@@ -114,7 +114,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     assert "ser-compare sweep" in outcome.output and "resume=true" in outcome.output
     found = rows()
     assert [(row["number"], row["corpus.root"], row["seed"], row["folder"]) for row in found] == [
-        *(("0", str(speech), "0", "0"), ("1", str(speech), "1", "1")),
+        *(("0", str(few), "0", "0"), ("1", str(few), "1", "1")),
         *(("2", "absent", "0", "2"), ("3", "absent", "1", "3")),
     ]
     assert states() == ["finished", "finished", "failed", "failed"]
@@ -129,7 +129,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     assert "left out: 2 of 4 runs; failed (2): sweep/2, sweep/3" in said and "1: sweep/{0,1}" in said
     assert "<svg" in Path("page.html").read_text(encoding="utf-8")
 
-    shutil.copytree(speech, "absent")
+    shutil.copytree(few, "absent")
     Path("sweep", workers.STOP).touch()  # as a try leaves it that was killed after Ctrl-C
     before = [kept(Path("sweep", name)) for name in "01"]
     outcome = command(*grid, "resume=true")
@@ -144,12 +144,12 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     assert "run folder" not in outcome.output
 
 
-def test_the_newest_sweep_of_the_same_command_that_is_not_complete(command: Command, speech: Path) -> None:
+def test_the_newest_sweep_of_the_same_command_that_is_not_complete(command: Command, few: Path) -> None:
     grid = ["-m", "corpus.root=absent", "seed=0,1", *SMALL]
     assert command(*grid, "paths.outputs=outputs").code == 1
     gc.collect()
     [folder] = Path("outputs").glob("*/*-sweep")
-    shutil.copytree(speech, "absent")
+    shutil.copytree(few, "absent")
     for words, piece in {
         ("epochs=9",): "no sweep of this command",
         ("seed=0,2", f"hydra.sweep.dir={folder}"): "run 1 was seed=1 where it is now seed=2",
@@ -187,7 +187,7 @@ def test_folders_named_by_interpolations(command: Command) -> None:
     grid = ["-m", "hydra.sweep.dir=a (sweep)", "corpus=ravdess", "corpus.root=absent", "seed=0,1"]
     for subdir, names in {
         "s${seed}": ["s0", "s1"],
-        "'${hydra.job.override_dirname}'": [f"corpus=ravdess,corpus.root=absent,seed={seed}" for seed in (0, 1)],
+        "'${hydra.job.override_dirname}'": [f"corpus.root=absent,corpus=ravdess,seed={seed}" for seed in (0, 1)],
     }.items():
         keys = "hydra.job.config.override_dirname.exclude_keys=[split,paths.store]"
         outcome = command(*grid, f"hydra.sweep.subdir={subdir}", keys)
@@ -274,7 +274,7 @@ def test_a_process_that_died_is_told_without_a_traceback(command: Command, monke
 
 
 def test_killed_with_its_workers_and_gone_on_with(start: Start, tmp_path: Path) -> None:
-    words = ("seed=0,0,0", "epochs=2", "launcher=joblib", "hydra.launcher.n_jobs=2")
+    words = ("seed=0,0,0", "epochs=10", "launcher=joblib", "hydra.launcher.n_jobs=2")
     process = start(*words)
     wait_for(1, "sweep/0/checkpoints/last.ckpt", process, tmp_path)
     process.kill()
@@ -294,7 +294,7 @@ def test_killed_with_its_workers_and_gone_on_with(start: Start, tmp_path: Path) 
 
 
 def test_ctrl_c_stops_all_that_are_at_work(start: Start, tmp_path: Path) -> None:
-    words = ("seed=0,1,2", "epochs=60", "launcher=joblib", "hydra.launcher.n_jobs=2", "paths.store=store")
+    words = ("seed=0,1,2", "epochs=500", "launcher=joblib", "hydra.launcher.n_jobs=2", "paths.store=store")
     process = start(*words)
     wait_for(2, "sweep/*/history.csv", process, tmp_path)
     os.killpg(process.pid, signal.SIGINT)
