@@ -26,6 +26,7 @@ from omegaconf import OmegaConf
 from ser import config, run_folder
 from ser.compare.command import main as ser_compare
 from ser.paths import conf_dir
+from ser.sweeps import folder as folder_of_a_sweep
 from ser.sweeps import table, workers
 
 ROOT = conf_dir().parent
@@ -48,14 +49,24 @@ def kept(run: Path) -> dict[str, tuple[bytes, int]]:
     return {name: ((run / name).read_bytes(), (run / name).stat().st_mtime_ns) for name in FILES}
 
 
+@pytest.fixture(scope="module")
+def few(speech: Path) -> Path:
+    """One clip of each speaker, emotion and sentence."""
+    root = speech.parent / "few"
+    for clip in speech.rglob("03-01-*-01-*-01-*.wav"):
+        (root / clip.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, root / clip.parent.name)
+    return root
+
+
 @pytest.fixture
-def start(tmp_path: Path, speech: Path) -> Iterator[Start]:
+def start(tmp_path: Path, few: Path) -> Iterator[Start]:
     """`start("seed=0,1", ...)` starts `python train.py -m` in a process of its own, all in the sweep folder `sweep`."""
     begun: list[subprocess.Popen[str]] = []
 
     def begin(*words: str) -> "subprocess.Popen[str]":
-        corpus = ["corpus=ravdess", f"corpus.root={speech}", "split=random", "hydra.sweep.dir=sweep"]
-        store = [] if any(word.startswith("paths.store=") for word in words) else [f"paths.store={speech.parent}/store"]
+        corpus = ["corpus=ravdess", f"corpus.root={few}", "split=random", "hydra.sweep.dir=sweep"]
+        store = [] if any(word.startswith("paths.store=") for word in words) else [f"paths.store={few.parent}/store"]
         process = subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), "-m", *corpus, *store, *FAST[:3], *words],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
@@ -92,9 +103,9 @@ def members(session: int) -> list[int]:
 
 
 def test_two_by_two_with_failing_runs_and_only_those_again(
-    command: Command, speech: Path, capfd: pytest.CaptureFixture[str]
+    command: Command, few: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    grid = ["-m", "hydra.sweep.dir=sweep", f"corpus.root={speech},absent", "seed=0,1", *SMALL]
+    grid = ["-m", "hydra.sweep.dir=sweep", f"corpus.root={few},absent", "seed=0,1", *SMALL]
     outcome = command(*grid)
     gc.collect()
     assert outcome.code == 1
@@ -103,7 +114,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     assert "ser-compare sweep" in outcome.output and "resume=true" in outcome.output
     found = rows()
     assert [(row["number"], row["corpus.root"], row["seed"], row["folder"]) for row in found] == [
-        *(("0", str(speech), "0", "0"), ("1", str(speech), "1", "1")),
+        *(("0", str(few), "0", "0"), ("1", str(few), "1", "1")),
         *(("2", "absent", "0", "2"), ("3", "absent", "1", "3")),
     ]
     assert states() == ["finished", "finished", "failed", "failed"]
@@ -118,7 +129,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     assert "left out: 2 of 4 runs; failed (2): sweep/2, sweep/3" in said and "1: sweep/{0,1}" in said
     assert "<svg" in Path("page.html").read_text(encoding="utf-8")
 
-    shutil.copytree(speech, "absent")
+    shutil.copytree(few, "absent")
     Path("sweep", workers.STOP).touch()  # as a try leaves it that was killed after Ctrl-C
     before = [kept(Path("sweep", name)) for name in "01"]
     outcome = command(*grid, "resume=true")
@@ -133,12 +144,12 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     assert "run folder" not in outcome.output
 
 
-def test_the_newest_sweep_of_the_same_command_that_is_not_complete(command: Command, speech: Path) -> None:
+def test_the_newest_sweep_of_the_same_command_that_is_not_complete(command: Command, few: Path) -> None:
     grid = ["-m", "corpus.root=absent", "seed=0,1", *SMALL]
     assert command(*grid, "paths.outputs=outputs").code == 1
     gc.collect()
     [folder] = Path("outputs").glob("*/*-sweep")
-    shutil.copytree(speech, "absent")
+    shutil.copytree(few, "absent")
     for words, piece in {
         ("epochs=9",): "no sweep of this command",
         ("seed=0,2", f"hydra.sweep.dir={folder}"): "run 1 was seed=1 where it is now seed=2",
@@ -172,6 +183,72 @@ def test_refusals(command: Command, tmp_path: Path) -> None:
     assert outcome.code == 1 and "holds a run, but no sweep" in outcome.output
 
 
+def test_folders_named_by_interpolations(command: Command) -> None:
+    grid = ["-m", "hydra.sweep.dir=a (sweep)", "corpus=ravdess", "corpus.root=absent", "seed=0,1"]
+    for subdir, names in {
+        "s${seed}": ["s0", "s1"],
+        "'${hydra.job.override_dirname}'": [f"corpus.root=absent,corpus=ravdess,seed={seed}" for seed in (0, 1)],
+    }.items():
+        keys = "hydra.job.config.override_dirname.exclude_keys=[split,paths.store]"
+        outcome = command(*grid, f"hydra.sweep.subdir={subdir}", keys)
+        gc.collect()
+        assert outcome.code == 1 and "2 runs: 2 failed" in outcome.output, outcome.output
+        assert [row["folder"] for row in rows("a (sweep)")] == names
+        assert "ser-compare" not in outcome.output
+        shutil.rmtree("a (sweep)")
+    outcome = command("-m", "hydra.sweep.dir=one", "corpus.root=absent", "seed=0")
+    assert outcome.code == 1 and "1 run: 1 failed" in outcome.output
+    gc.collect()
+    outcome = command("-m", "seed=0,1", "hydra.sweep.dir='${nope}'")
+    assert outcome.code == 1 and "nope" in outcome.output and "sweep folder" not in outcome.output, outcome.output
+
+
+def test_damaged_and_foreign_files_do_not_keep_a_sweep_from_going_on(command: Command) -> None:
+    grid = ["-m", "corpus.root=absent", "seed=0,1", "paths.outputs=outputs"]
+    assert command(*grid).code == 1
+    gc.collect()
+    [folder] = Path("outputs").glob("*/*-sweep")
+    for number, content in enumerate(["", "{", "- 1", "hydra: 1", "hydra: {overrides: {task: 1}}", "\0"]):
+        Path("outputs", str(number)).mkdir()
+        Path("outputs", str(number), "multirun.yaml").write_text(content, encoding="utf-8")
+    (folder / "0" / "status.json").write_text('{"state": "fini', encoding="utf-8")
+    (folder / "1" / "metrics.json").write_text("{", encoding="utf-8")
+    (folder / ".hydra" / "jobs.json").write_text("", encoding="utf-8")
+    outcome = command(*grid, "resume=true")
+    gc.collect()
+    assert outcome.code == 1 and f"sweep folder {folder};" in outcome.output, outcome.output
+    assert states(folder) == ["failed", "failed"]
+    (folder / "multirun.yaml").write_text("", encoding="utf-8")
+    assert f"sweep folder {folder};" in command(*grid, "resume=true", f"hydra.sweep.dir={folder}").output
+    gc.collect()
+    assert f"sweep folder {folder};" in command(*grid, "resume=true").output, "it was written anew"
+
+
+def test_what_goes_wrong_before_a_run_or_a_sweep_ends_the_program(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(folder_of_a_sweep, "holds_a_run", broken)
+    monkeypatch.setattr(run_folder, "holds_a_run", broken)
+    for words in (["-m", "hydra.sweep.dir=sweep", "seed=0,1"], ["hydra.run.dir=sweep"]):
+        with pytest.raises(ZeroDivisionError, match="a fault"):
+            command(*words, "corpus.root=absent")
+        gc.collect()
+        assert not Path("sweep").exists()
+
+
+def test_what_a_run_says_as_it_ends_the_program(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: Any) -> None:
+        sys.exit("no such thing")
+
+    monkeypatch.setattr("ser.experiment.run", leave)
+    outcome = command("-m", "hydra.sweep.dir=sweep", "seed=0,1")
+    assert outcome.code == 1 and outcome.output.endswith("no such thing\n"), outcome.output
+    assert states() == ["failed", "not begun"] and rows()[0]["message"] == "no such thing"
+
+
 def test_a_run_that_another_process_is_at_work_on_is_left_alone(command: Command) -> None:
     grid = ["-m", "hydra.sweep.dir=sweep", "corpus.root=absent", "seed=0,1"]
     assert command(*grid).code == 1
@@ -197,7 +274,7 @@ def test_a_process_that_died_is_told_without_a_traceback(command: Command, monke
 
 
 def test_killed_with_its_workers_and_gone_on_with(start: Start, tmp_path: Path) -> None:
-    words = ("seed=0,0,0", "epochs=4", "launcher=joblib", "hydra.launcher.n_jobs=2")
+    words = ("seed=0,0,0", "epochs=10", "launcher=joblib", "hydra.launcher.n_jobs=2")
     process = start(*words)
     wait_for(1, "sweep/0/checkpoints/last.ckpt", process, tmp_path)
     process.kill()
@@ -217,7 +294,7 @@ def test_killed_with_its_workers_and_gone_on_with(start: Start, tmp_path: Path) 
 
 
 def test_ctrl_c_stops_all_that_are_at_work(start: Start, tmp_path: Path) -> None:
-    words = ("seed=0,1,2", "epochs=60", "launcher=joblib", "hydra.launcher.n_jobs=2", "paths.store=store")
+    words = ("seed=0,1,2", "epochs=500", "launcher=joblib", "hydra.launcher.n_jobs=2", "paths.store=store")
     process = start(*words)
     wait_for(2, "sweep/*/history.csv", process, tmp_path)
     os.killpg(process.pid, signal.SIGINT)

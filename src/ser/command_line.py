@@ -24,7 +24,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from ser.errors import SerError
 from ser.paths import conf_dir
-from ser.run_folder import holds_a_run
+from ser.run_folder import Fault, holds_a_run
 
 log = logging.getLogger("ser")
 
@@ -42,7 +42,8 @@ def run_command(command: Callable[[], None]) -> None:
     HydraConfig.instance().cfg = None
     sys.argv[1:] = [quoted(word) for word in sys.argv[1:]]
     try:
-        command()
+        with _faults_of_callbacks():
+            command()
     except InstantiationException:
         raise  # a fault in a component's code: its author wants the traceback
     except (HydraException, OmegaConfBaseException) as error:
@@ -62,6 +63,16 @@ def run_command(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@contextmanager
+def _faults_of_callbacks() -> Iterator[None]:
+    """Raise what a callback raised, as if Hydra had let it through."""
+    try:
+        yield
+    except Fault as fault:
+        assert isinstance(fault.__cause__, Exception)
+        raise fault.__cause__ from fault.__cause__.__cause__
 
 
 def quoted(word: str) -> str:

@@ -6,13 +6,14 @@ Nothing heavy is imported here: this comes before anything else, and for --help 
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 from yaml import YAMLError
 
 from ser import processes
@@ -21,6 +22,23 @@ LAST = "last"
 RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in a folder; it stays
 # Of the configuration, between a run and its continuation.
 MAY_DIFFER = ("hydra", "ckpt_path", "resume", "launcher", "paths", "logger")
+
+
+class Fault(BaseException):
+    """What a callback raised, its cause: Hydra makes a mere warning of any Exception there, and would go on."""
+
+
+@contextmanager
+def ending_the_program() -> Iterator[None]:
+    """Of a callback without which nothing may begin: what it raises ends the program, by way of `run_command`.
+
+    Raises:
+        Fault: from what the body raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise Fault from error
 
 
 class RunFolder(Callback):
@@ -33,6 +51,7 @@ class RunFolder(Callback):
     def __init__(self) -> None:
         self.lock: FileLock | None = None
 
+    @ending_the_program()
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)  # the folder's name may speak of the choices made
         if self._is_one_of_several(config):
@@ -62,7 +81,7 @@ class RunFolder(Callback):
         """Under a launcher that started several processes: only the main one looks after the folder and speaks."""
         if not processes.are_external() or not processes.is_distributed(config.trainer):
             return False
-        if not any(word.startswith("hydra.run.dir=") for word in config.hydra.overrides.hydra):
+        if not any(word.startswith("hydra.run.dir=") for word in as_typed(config.hydra.overrides.hydra)):
             sys.exit("hydra.run.dir is needed here: processes that train together share one folder; name it")
         if processes.rank() == 0:
             return False
@@ -73,7 +92,7 @@ class RunFolder(Callback):
 
     def _unfinished(self, config: DictConfig) -> Path:
         """The folder of the run to go on with."""
-        if any(word.startswith("hydra.run.dir=") for word in config.hydra.overrides.hydra):
+        if any(word.startswith("hydra.run.dir=") for word in as_typed(config.hydra.overrides.hydra)):
             folder = Path(config.hydra.run.dir).expanduser()
             if not holds_a_run(folder):
                 return folder  # killed before it began, or never begun: the same command serves for every try
@@ -108,6 +127,12 @@ class RunFolder(Callback):
             self.lock = None  # a file system that gives no locks
 
 
+def as_typed(overrides: ListConfig) -> list[str]:
+    """The words of a command, with the interpolations in them."""
+    words: Any = OmegaConf.to_container(overrides, resolve=False)
+    return [str(word) for word in words]
+
+
 def holds_a_run(folder: Path) -> bool:
     """Whether a run, or a sweep of runs, has written its results here or begun to."""
     return any(folder.glob("split.csv")) or any(folder.glob("*/split.csv"))
@@ -117,7 +142,7 @@ def is_finished(folder: Path) -> bool:
     """Whether the run, or fold, in this folder came to its end; one that was stopped by Ctrl-C did not."""
     try:
         return "interrupted" not in json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # damaged
         return False
 
 

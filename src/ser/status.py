@@ -32,10 +32,10 @@ class Status:
 
 
 def read_status(folder: Path) -> Status | None:
-    """How the run in this folder ended; None: it is at work, or was killed."""
+    """How the run in this folder ended; None: it is at work, or was killed, or its status.json is damaged."""
     try:
         return Status(**json.loads((folder / STATUS).read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 

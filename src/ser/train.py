@@ -46,8 +46,9 @@ def _run(cfg: DictConfig) -> float | None:
 
         try:
             outcome = run(cfg, folder)
-        except (KeyboardInterrupt, SystemExit):
-            record(INTERRUPTED)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            said = str(stop) if isinstance(stop, SystemExit) and isinstance(stop.code, str) else ""
+            record(FAILED if said else INTERRUPTED, said)
             if workers.is_one():
                 return None
             raise

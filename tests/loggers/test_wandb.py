@@ -13,6 +13,8 @@ import pytest
 from conftest import FAST, Command
 
 from ser import tables
+from ser.loggers.base import FOLD, Job
+from ser.loggers.wandb import _offline
 from ser.report import read_results
 
 FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
@@ -112,6 +114,12 @@ def test_without_a_key_it_goes_offline_and_says_so_in_one_line(plain: tuple[Path
     [line] = [line for line in output.splitlines() if "W&B" in line]
     assert line.startswith("no W&B key was found") and f"wandb sync {run / 'wandb'}" in line
     assert "wandb:" not in output
+
+
+def test_where_offline_runs_lie_can_be_pasted_into_a_shell() -> None:
+    job = Job(Path("my runs [1]/fold-0"), FOLD, "", None, [], {})
+    runs = "'my runs [1]'"
+    assert _offline(job) == f"{runs}/wandb/offline-run-* {runs}/fold-*/wandb/offline-run-*"
 
 
 def test_a_run_is_named_and_described(plain: tuple[Path, str]) -> None:

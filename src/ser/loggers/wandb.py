@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,9 +205,9 @@ class Wandb(Logger):
 
 def _offline(job: Job) -> str:
     """Where the offline runs of a command are, for a shell: of all its folds, where this is one."""
-    name = Path("wandb", "offline-run-*")
-    run = job.folder.parent if job.kind == FOLD else job.folder
-    return f"{run / name} {run / 'fold-*' / name}" if job.kind == FOLD else f"{run / name}"
+    run = shlex.quote(str(job.folder.parent if job.kind == FOLD else job.folder))
+    folders = [run, f"{run}/fold-*"] if job.kind == FOLD else [run]
+    return " ".join(f"{folder}/wandb/offline-run-*" for folder in folders)
 
 
 def run_id(folder: Path) -> str | None:

@@ -1,6 +1,7 @@
 """The folder of a sweep: a new one that nobody else uses, or the one of the sweep to go on with."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from ser.run_folder import RUN_LOCK, holds_a_run, make
+from ser.paths import replacing
+from ser.run_folder import RUN_LOCK, as_typed, ending_the_program, holds_a_run, make
 from ser.sweeps import workers
 from ser.sweeps.table import is_complete, read_jobs, update
 
@@ -40,6 +44,7 @@ class SweepFolder(Callback):
     def __getstate__(self) -> dict[str, Any]:  # it travels to the workers; a lock stays where it was taken
         return {**self.__dict__, "locks": {}}
 
+    @ending_the_program()
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         if config.resume:
             sys.exit("resume=true goes on with a sweep (-m); a single run goes on by ckpt_path=last")
@@ -47,6 +52,7 @@ class SweepFolder(Callback):
         if launcher:
             sys.exit(f"launcher={launcher} starts the runs of a sweep; put -m before the other words")
 
+    @ending_the_program()
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         HydraConfig.instance().set_config(config)
         if config.ckpt_path is not None:
@@ -66,15 +72,16 @@ class SweepFolder(Callback):
         with read_write(config), read_write(config.hydra):
             config.hydra.sweep.dir = str(folder)
             # The configuration of each run is composed anew, from these words.
-            words = [word for word in config.hydra.overrides.hydra if not word.startswith(_DIR)]
+            words = [word for word in as_typed(config.hydra.overrides.hydra) if not word.startswith(_DIR)]
             config.hydra.overrides.hydra = [*words, f"{_DIR}{QuotedString(str(folder), Quote.single).with_quotes()}"]
             self.is_crew = config.hydra.launcher._target_ == JOBLIB
             if self.is_crew:
                 self.gpus = workers.visible_gpus()
                 if config.hydra.launcher.n_jobs == -1:
                     config.hydra.launcher.n_jobs = workers.sensible_number(len(self.gpus))
-        if not (config.resume and (folder / MULTIRUN).exists()):
-            OmegaConf.save(config, folder / MULTIRUN)
+        if not config.resume or _command(folder) is None:
+            with replacing(folder / MULTIRUN) as beside:
+                OmegaConf.save(config, beside)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         self._release()
@@ -133,15 +140,16 @@ def is_at_work(folder: Path) -> bool:
 
 def _to_go_on_with(config: DictConfig) -> Path:
     """The folder of the sweep to go on with."""
-    if any(word.startswith(_DIR) for word in config.hydra.overrides.hydra):
+    if any(word.startswith(_DIR) for word in as_typed(config.hydra.overrides.hydra)):
         folder = Path(config.hydra.sweep.dir).expanduser()
         if holds_a_run(folder) and not (folder / MULTIRUN).exists():
             sys.exit(f"resume=true: {folder} holds a run, but no sweep; name the folder of a sweep")
         return folder
-    wanted = _what(config.hydra.overrides.task)
+    wanted = _what(as_typed(config.hydra.overrides.task))
     outputs = Path(config.paths.outputs).expanduser()
     found = sorted(outputs.rglob(MULTIRUN), key=lambda path: path.stat().st_mtime, reverse=True)
-    same = [path.parent for path in found if _what(OmegaConf.load(path).hydra.overrides.task) == wanted]
+    commands = {path.parent: _command(path.parent) for path in found}
+    same = [folder for folder, command in commands.items() if command is not None and _what(command) == wanted]
     for folder in same:
         if not is_complete(folder):
             return folder
@@ -153,7 +161,16 @@ def _to_go_on_with(config: DictConfig) -> Path:
     )
 
 
-def _what(overrides: Any) -> list[str]:
+def _command(folder: Path) -> list[str] | None:
+    """The words of the command that began the sweep in this folder; None where they cannot be read."""
+    try:
+        words = OmegaConf.select(OmegaConf.load(folder / MULTIRUN), "hydra.overrides.task")
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):  # damaged, or not ours
+        return None
+    return as_typed(words) if isinstance(words, ListConfig) else None
+
+
+def _what(overrides: Sequence[str]) -> list[str]:
     """The overrides that say what is run."""
     return [word for word in overrides if word.split("=")[0].split(".")[0] not in _MAY_DIFFER]
 

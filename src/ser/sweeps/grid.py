@@ -1,6 +1,7 @@
 """Every combination of the values on the command line, a run each; what is finished already is left alone."""
 
 import logging
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -36,7 +37,7 @@ def run_grid(
 ) -> list[Sequence[JobReturn]]:
     """Run what is missing of a grid, keep sweep.csv, and say in the end what became of all.
 
-    Ends the program with 1 where a run is not finished, and with 130 after Ctrl-C.
+    Ends the program with 1 where a run is not finished, with 130 after Ctrl-C, and with what a run said to sys.exit.
 
     Args:
         arguments: the overrides, those with several values among them.
@@ -57,19 +58,19 @@ def run_grid(
     table.update(folder)
     results: list[Sequence[JobReturn]] = []
     fault: Exception | None = None
-    is_interrupted = False
+    ended: str | int = 0
     try:
         with workers.stopping(folder) if is_crew else nullcontext():
             for group in _groups(missing, max_batch_size, at_once=config.hydra.launcher._target_ != BASIC):
                 overrides = [[*job.overrides, f"hydra.sweep.subdir={_quoted(job, folder)}"] for job in group]
                 results.append(launcher.launch(overrides, initial_job_idx=group[0].number))
-    except (KeyboardInterrupt, SystemExit):
-        is_interrupted = True
+    except (KeyboardInterrupt, SystemExit) as stop:
+        ended = stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, str) else 130
     except Exception as error:
         fault = error
     _tell(folder, jobs)
-    if is_interrupted:
-        sys.exit(130)
+    if ended:
+        sys.exit(ended)
     if fault is not None and not _is_a_death(fault):
         raise fault
     if fault is not None:
@@ -149,4 +150,5 @@ def _tell(folder: Path, jobs: Sequence[Job]) -> None:
     log.info("%s\nsweep folder %s; all in its %s", table.counts(rows), folder, table.TABLE)
     if not table.is_complete(folder):
         log.warning("the same command with resume=true runs what is missing")
-    log.info("to compare them: ser-compare %s", folder)
+    if any(row["state"] == FINISHED for row in rows):
+        log.info("to compare them: ser-compare %s", shlex.quote(str(folder)))

@@ -46,12 +46,12 @@ def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
 
 
 def read_jobs(folder: Path) -> list[Job]:
-    """The runs of the sweep in this folder; none where it holds no grid."""
+    """The runs of the sweep in this folder; none where it holds no grid, or what was noted of it is damaged."""
     try:
         noted = json.loads((folder / _JOBS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return [Job(number, job["overrides"], folder / job["folder"]) for number, job in enumerate(noted)]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return []
-    return [Job(number, job["overrides"], folder / job["folder"]) for number, job in enumerate(noted)]
 
 
 def state(folder: Path) -> str:
@@ -80,8 +80,9 @@ def _row(folder: Path, job: Job, keys: Sequence[str]) -> dict[str, Any]:
     values = dict(word.split("=", 1) for word in job.overrides)
     status, now = read_status(job.folder), state(job.folder)
     results: dict[str, Any] = {}
-    if now in (FINISHED, INTERRUPTED) and (job.folder / "metrics.json").exists():
-        results = json.loads((job.folder / "metrics.json").read_text(encoding="utf-8"))
+    if now in (FINISHED, INTERRUPTED):
+        with suppress(FileNotFoundError, ValueError):  # ValueError: damaged
+            results = json.loads((job.folder / "metrics.json").read_text(encoding="utf-8"))
     validation = results.get("validation") or {}
     return {
         "number": job.number,
@@ -139,4 +140,5 @@ def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
 def counts(made: Sequence[dict[str, Any]]) -> str:
     """Such as "4 runs: 3 finished, 1 failed"."""
     states = Counter(row["state"] for row in made)
-    return f"{len(made)} runs: " + ", ".join(f"{n} {name}" for name, n in states.most_common())
+    runs = "1 run" if len(made) == 1 else f"{len(made)} runs"
+    return f"{runs}: " + ", ".join(f"{n} {name}" for name, n in states.most_common())
