@@ -12,9 +12,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from filelock import FileLock
 
-from ser import audio
+from ser import audio, paths
 from ser.corpora import espeak
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import ACTORS, AUDIO_ONLY, INTENSITIES, SPEECH, SYNTHETIC_MARKER, Ravdess
@@ -101,7 +100,9 @@ def make_actors(actors: Iterable[str], root: Path) -> None:
     espeak.check()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root.parent / f".{root.name}.lock"):  # of several runs that begin at once, one makes them
+        # Of several runs that begin at once, one makes them.
+        waiting = f"another run is making the demo corpus in {root}; waiting for it"
+        with paths.hold(root.parent / f".{root.name}.lock", waiting):
             if missing := _missing(actors, root):
                 _make_missing(missing, root)
     except OSError as error:
