@@ -95,6 +95,15 @@ def wait_for(n: int, pattern: str, process: "subprocess.Popen[str]", folder: Pat
     raise AssertionError(f"no {pattern}")
 
 
+def assert_all_end(session: int) -> None:
+    """No process of a session outlives it for long."""
+    for _ in range(100):
+        if not members(session):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still alive: {members(session)}")
+
+
 def members(session: int) -> list[int]:
     """The processes, still alive, of a session."""
     listed = subprocess.run(["ps", "-eo", "pid,sid,stat"], capture_output=True, text=True, check=True).stdout
@@ -278,11 +287,7 @@ def test_killed_with_its_workers_and_gone_on_with(start: Start, tmp_path: Path) 
     process = start(*words)
     wait_for(1, "sweep/0/checkpoints/last.ckpt", process, tmp_path)
     process.kill()
-    for _ in range(100):
-        if not members(process.pid):
-            break
-        time.sleep(0.1)
-    assert members(process.pid) == []
+    assert_all_end(process.pid)
     assert states(tmp_path / "sweep") == ["unfinished", "unfinished", "not begun"]
     process = start(*words, "resume=true")
     output = process.communicate()[0]
@@ -301,7 +306,7 @@ def test_ctrl_c_stops_all_that_are_at_work(start: Start, tmp_path: Path) -> None
     output = process.communicate()[0]
     assert process.returncode == 130 and "Traceback" not in output, output
     assert states(tmp_path / "sweep") == ["interrupted", "interrupted", "not begun"]
-    assert members(process.pid) == []
+    assert_all_end(process.pid)
     assert "[0] run folder" in output and "[1] run folder" in output
     assert len(list((tmp_path / "store").rglob("*.npy"))) == 1, "the audio was read by one, for both"
 

@@ -65,7 +65,6 @@ def test_what_did_not_finish_is_left_out(tmp_path: Path, state: str) -> None:
         ("predictions.csv", "utterance,speaker\n"),
         ("predictions.csv", "utterance,speaker,emotion,predicted,p_sad\na,b,glad,sad,1\n"),
         ("predictions.csv", "utterance,speaker,emotion,predicted,p_sad\na,b,sad,sad,1\n"),
-        ("status.json", '{"ready": true}'),
         (".hydra/config.yaml", "a: [1"),
     ],
 )
@@ -73,6 +72,12 @@ def test_what_is_damaged_or_foreign_is_left_out(tmp_path: Path, file: str, conte
     run = make_run(tmp_path / "run")
     (run / file).write_text(content)
     assert read_run(run) == LeftOut(run, "damaged, or not of this program")
+
+
+def test_a_whole_report_counts_where_status_json_is_damaged(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    (run / "status.json").write_text('{"ready": true}')
+    assert isinstance(read_run(run), Run)
 
 
 def test_without_its_configuration_a_run_cannot_be_told_from_others(tmp_path: Path) -> None:
