@@ -16,7 +16,7 @@ test: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy src
 	$(VENV)/bin/lint-imports --no-logo
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 $(READY): pyproject.toml constraints.txt
 	@echo "setting up $(VENV): one or two minutes"
