@@ -2,9 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ser.settings import leaves
 
 DESCRIPTION = """\
 Make a report on the W&B server of all runs of a sweep, or of all folds of a command: run table, parallel coordinates
@@ -37,11 +39,11 @@ def varied(runs: Sequence[LoggedRun]) -> list[str]:
 
     A choice, such as choices.model, stands for the settings of its group that only one of its choices has.
     """
-    leaves = [dict(_leaves(run.config)) for run in runs]
-    names = {name for run in leaves for name in run if not _is_left_out(name)}
-    differing = {name for name in names if len({str(run.get(name)) for run in leaves}) > 1}
+    known = [dict(leaves(run.config)) for run in runs]
+    names = {name for run in known for name in run if not _is_left_out(name)}
+    differing = {name for name in names if len({str(run.get(name)) for run in known}) > 1}
     chosen = {name.partition(".")[2] for name in differing if name.startswith("choices.")}
-    everywhere = {name for name in names if all(name in run for run in leaves)}
+    everywhere = {name for name in names if all(name in run for run in known)}
     return sorted(
         name
         for name in differing
@@ -154,14 +156,6 @@ def _column(key: str) -> str:
     """
     first, dot, rest = key.partition(".")
     return f"config:{first}.value{dot}{rest}"
-
-
-def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _is_left_out(name: str) -> bool:

@@ -17,7 +17,7 @@ def matrices(n: int, n_classes: int = 4, seed: int = 0) -> np.ndarray:
 
 def test_scores_are_those_of_metrics() -> None:
     counts = matrices(24)
-    many = statistics.scores(counts.reshape(4, 6, 4, 4).astype(float))
+    many = metrics.scores(counts.reshape(4, 6, 4, 4).astype(float))
     for name, one in (("uar", metrics.uar), ("accuracy", metrics.accuracy), ("macro_f1", metrics.macro_f1)):
         assert many[name].shape == (4, 6)
         np.testing.assert_allclose(many[name].ravel(), [one(confusion) for confusion in counts])
@@ -120,7 +120,7 @@ def test_holm_by_hand() -> None:
 
 
 def uar(confusion: np.ndarray) -> np.ndarray:
-    return statistics.scores(confusion)["uar"]
+    return metrics.scores(confusion)["uar"]
 
 
 def swapped_p(ours: np.ndarray, theirs: np.ndarray) -> float:

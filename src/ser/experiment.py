@@ -109,9 +109,11 @@ def _run_folds(cfg: DictConfig, folder: Path, material: Material, loggers: Logge
     if not material.is_main:
         return outcome
     folds.pool(folder, folders, material.facts["seconds"], n_folds=len(material.folds))
-    results = report.read_results(folder)
-    with loggers.running(describe(material.settings, folder, POOLED, results["split"], results["corpus"])):
-        loggers.log_results(_results(folder, material))
+    if loggers:
+        results = _results(folder, material)
+        told = results.scores
+        with loggers.running(describe(material.settings, folder, POOLED, told["split"], told["corpus"])):
+            loggers.log_results(results)
     return _outcome(folder)
 
 
@@ -212,7 +214,8 @@ def _train_and_test(
     if interrupted is not None:
         facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": settings["epochs"]}
     report.write_report(folder, facts)
-    loggers.log_results(_results(folder, material))
+    if loggers:
+        loggers.log_results(_results(folder, material))
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
     return _outcome(folder)

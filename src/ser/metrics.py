@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 def confusion_matrix(truth: Sequence[int], predicted: Sequence[int], n_classes: int) -> Counts:
@@ -22,9 +23,35 @@ def confusion_matrix(truth: Sequence[int], predicted: Sequence[int], n_classes: 
     return counts
 
 
+def scores(confusion: Counts | Floats) -> dict[str, Floats]:
+    """Accuracy, UAR and macro-F1 of many confusion matrices at once.
+
+    Args:
+        confusion: (..., n_classes, n_classes), truth along the rows, counts or parts of counts; none all zero.
+
+    Returns:
+        `accuracy`, `uar`, `macro_f1`, each (...).
+    """
+    counts: Floats = np.asarray(confusion, dtype=np.float64)
+    right: Floats = np.diagonal(counts, axis1=-2, axis2=-1)
+    support, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    return {
+        "accuracy": right.sum(axis=-1) / support.sum(axis=-1),
+        "uar": mean_ratio(right, support),
+        "macro_f1": mean_ratio(2 * right, support + predicted),
+    }
+
+
+def mean_ratio(above: Floats, below: Floats) -> Floats:
+    """Mean of above / below along the last axis, over where `below` is positive."""
+    known = below > 0
+    mean: Floats = _ratio(above, below).sum(axis=-1) / known.sum(axis=-1)
+    return mean
+
+
 def accuracy(confusion: Counts) -> float:
     """Part of the predictions that are right."""
-    return float(np.trace(confusion) / confusion.sum())
+    return float(scores(confusion)["accuracy"])
 
 
 def uar(confusion: Counts) -> float:
@@ -33,12 +60,10 @@ def uar(confusion: Counts) -> float:
     >>> uar(np.array([[8, 2, 0], [1, 1, 0], [0, 0, 0]]))
     0.65
     """
-    support = confusion.sum(axis=1)
-    present = support > 0
-    return float(np.mean(np.diag(confusion)[present] / support[present]))
+    return float(scores(confusion)["uar"])
 
 
-def per_class(confusion: Counts) -> dict[str, npt.NDArray[np.float64]]:
+def per_class(confusion: Counts) -> dict[str, Floats]:
     """Precision, recall, F1 (each 0 where it would be 0 / 0) and support of every class, as arrays (n_classes,)."""
     right = np.diag(confusion).astype(float)
     support, predicted = confusion.sum(axis=1).astype(float), confusion.sum(axis=0).astype(float)
@@ -58,14 +83,14 @@ def seen(confusion: Counts) -> npt.NDArray[np.bool_]:
 
 def macro_f1(confusion: Counts) -> float:
     """Mean F1 over the classes that are present in the truth or among the predictions."""
-    return float(per_class(confusion)["f1"][seen(confusion)].mean())
+    return float(scores(confusion)["macro_f1"])
 
 
 def weighted_f1(confusion: Counts) -> float:
     """Mean F1 over the classes, weighted by how often each is true."""
-    scores = per_class(confusion)
-    return float(np.average(scores["f1"], weights=scores["support"]))
+    classes = per_class(confusion)
+    return float(np.average(classes["f1"], weights=classes["support"]))
 
 
-def _ratio(above: npt.NDArray[np.float64], below: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

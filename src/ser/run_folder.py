@@ -5,7 +5,7 @@ Nothing heavy is imported here: this comes before anything else, and for --help 
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 from yaml import YAMLError
 
 from ser import processes
+from ser.settings import leaves
 
 LAST = "last"
 RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in a folder; it stays
@@ -118,13 +119,26 @@ class RunFolder(Callback):
         )
 
     def _occupy(self, folder: Path) -> None:
-        self.lock = FileLock(folder / RUN_LOCK, blocking=False)
         try:
-            self.lock.acquire()
+            self.lock = take(folder / RUN_LOCK)
         except Timeout:
             sys.exit(f"hydra.run.dir: another run is at work in {folder}; wait for it, or name another folder")
-        except OSError:
-            self.lock = None  # a file system that gives no locks
+
+
+def take(lock_file: Path) -> FileLock | None:
+    """Lock a file for this process, until it is released; None on a file system that gives no locks.
+
+    Raises:
+        Timeout: another process has it.
+    """
+    lock = FileLock(lock_file, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError:
+        return None
+    return lock
 
 
 def as_typed(overrides: ListConfig) -> list[str]:
@@ -170,15 +184,6 @@ def differences(folder: Path, config: DictConfig) -> list[str]:
         for name in sorted(names)
         if before.get(name) != now.get(name)
     ]
-
-
-def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting by its dotted name."""
-    if not isinstance(settings, Mapping):
-        yield prefix, settings
-        return
-    for key, value in settings.items():
-        yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
 
 
 def make(folder: Path, key: str) -> None:

@@ -5,41 +5,13 @@ from itertools import product
 from math import ceil, log2
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ser.metrics import Floats, mean_ratio, scores
 
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
 _AT_ONCE = 500  # resamples; bounds the memory
 _EQUAL = 1e-9  # UARs that differ by less differ by rounding only
-
-
-def scores(confusion: Floats) -> dict[str, Floats]:
-    """UAR, accuracy and macro-F1 of many confusion matrices at once.
-
-    Args:
-        confusion: (..., n_classes, n_classes), truth along the rows, counts or parts of counts; none all zero.
-
-    Returns:
-        `uar`, `accuracy`, `macro_f1`, each (...), defined as in `ser.metrics`: UAR over the classes present in the
-        truth, macro-F1 over those present in the truth or among the predictions.
-    """
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    return {
-        "uar": _mean_ratio(right, support),
-        "accuracy": right.sum(axis=-1) / support.sum(axis=-1),
-        "macro_f1": _mean_ratio(2 * right, support + predicted),
-    }
-
-
-def _mean_ratio(above: Floats, below: Floats) -> Floats:
-    """Mean of above / below along the last axis, over where `below` is positive."""
-    known = below > 0
-    ratio = np.divide(above, below, out=np.zeros_like(above, dtype=float), where=known)
-    mean: Floats = ratio.sum(axis=-1) / known.sum(axis=-1)
-    return mean
 
 
 def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict[str, Floats]:
@@ -51,7 +23,7 @@ def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int =
         confusions: (n_clusters, n_classes, n_classes), what each cluster adds to the confusion.
 
     Returns:
-        the scores of `scores`, each (n_resamples,).
+        the scores of `ser.metrics.scores`, each (n_resamples,).
     """
     batches = [scores(sums) for sums in resampled(confusions, n_resamples=n_resamples, seed=seed)]
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
@@ -65,7 +37,7 @@ def bootstrap_difference(ours: Floats, theirs: Floats, *, n_resamples: int = N_R
     """
     counts = np.stack(_gain_and_support(ours, theirs), axis=1)
     batches = resampled(counts, n_resamples=n_resamples, seed=seed)
-    differences = np.concatenate([_mean_ratio(sums[:, 0], sums[:, 1]) for sums in batches])
+    differences = np.concatenate([mean_ratio(sums[:, 0], sums[:, 1]) for sums in batches])
     return differences.round(12) + 0.0  # parts of clips do not add up exactly; what is equal differs by 0, not by -0
 
 
@@ -110,7 +82,7 @@ def permutation_p(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLE
     """
     gain, support = _gain_and_support(ours, theirs)
     # Swaps leave the support as it is: each cluster adds its part to the difference, and swapped takes it away.
-    parts = _mean_ratio(gain, np.broadcast_to(support.sum(axis=0), gain.shape))
+    parts = mean_ratio(gain, np.broadcast_to(support.sum(axis=0), gain.shape))
     parts = parts[abs(parts) > _EQUAL]
     if len(parts) <= log2(n_resamples):
         swapped, extra = np.array(list(product((1, -1), repeat=len(parts)))) @ parts, 0

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ser import statistics
+from ser import metrics, statistics
 from ser.compare.rows import NONE, Row, Spread, differing, gather
 from ser.compare.runs import Clip, LeftOut, Run
-from ser.statistics import CONFIDENCE, Floats
+from ser.metrics import Floats
+from ser.statistics import CONFIDENCE
 
 SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 LEVEL = 1 - CONFIDENCE
@@ -156,8 +157,8 @@ def _summed(confusions: Floats, clusters: Any) -> Floats:
 
 def _scores(row: Row, confusions: Floats) -> dict[str, Score]:
     """The scores of a row by the confusions (n_clusters, n_classes, n_classes) of its clusters, whatever the others."""
-    values, resampled = statistics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
-    each = statistics.scores(row.confusion_of_each)
+    values, resampled = metrics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
+    each = metrics.scores(row.confusion_of_each)
     return {
         name: Score(
             float(values[name]),
@@ -172,7 +173,7 @@ def _tests(rows: Sequence[Row], confusions: Sequence[Floats]) -> list[Test]:
     """The first row against each other one, corrected for their number; `confusions` by row, as in `_scores`."""
     tests = []
     for number, (row, others) in enumerate(zip(rows[1:], confusions[1:], strict=True), start=2):
-        best, other = (float(statistics.scores(own.sum(axis=0))["uar"]) for own in (confusions[0], others))
+        best, other = (float(metrics.scores(own.sum(axis=0))["uar"]) for own in (confusions[0], others))
         low, high = statistics.percentile_interval(statistics.bootstrap_difference(confusions[0], others))
         p = statistics.permutation_p(confusions[0], others)
         rightly = rows[0].rightly - row.rightly

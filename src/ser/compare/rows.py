@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ser.compare.runs import Clip, LeftOut, Run, Training
-from ser.statistics import Floats
+from ser.metrics import Floats
 
 NONE = "–"  # where a setting, or a score, does not exist
 _TARGET = "._target_"

@@ -14,6 +14,7 @@ from ser import tables
 from ser.errors import CompareError
 from ser.history import HISTORY
 from ser.predictions import PREDICTIONS, read_predictions
+from ser.settings import leaves
 from ser.status import FINISHED, INTERRUPTED, STATUS, read_status
 
 # What cannot change what is learnt and tested. The corpus is known by its fingerprint, wherever it lies.
@@ -149,19 +150,19 @@ def _read(folder: Path, results: Mapping[str, Any]) -> Run:
     choices = {name: choice for name, choice in hydra.get("runtime", {}).get("choices", {}).items() if "/" not in name}
     typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
     split, corpus = results["split"], results["corpus"]
-    leaves = {name: value for name, value in _leaves(config) if name.split(".")[0] not in IGNORED}
+    used = {name: _frozen(value) for name, value in leaves(config) if name.split(".")[0] not in IGNORED}
     protocol = {
         "corpus": corpus["name"],
         "fingerprint of the corpus": corpus["fingerprint"],
         "split": split["name"],
         "split.seed": split["seed"],
         "number of folds": split["n_folds"],
-        **{name: value for name, value in leaves.items() if name.startswith("split.") and name not in NO_PROTOCOL},
+        **{name: value for name, value in used.items() if name.startswith("split.") and name not in NO_PROTOCOL},
         "emotions": tuple(results["labels"]),
     }
     return Run(
         folder=folder,
-        settings={name: value for name, value in leaves.items() if not name.startswith("split.")},
+        settings={name: value for name, value in used.items() if not name.startswith("split.")},
         choices={name: str(choice) for name, choice in choices.items() if choice is not None},
         typed=frozenset(match[1] for match in typed if match),
         protocol=protocol,
@@ -215,15 +216,6 @@ def _yaml(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting by its dotted name; a list and what is in it hashable."""
-    if not isinstance(settings, Mapping):
-        yield prefix, _frozen(settings)
-        return
-    for key, value in settings.items():
-        yield from _leaves(value, f"{prefix}.{key}" if prefix else str(key))
-
-
 class _Mapping(dict[str, Any]):
     """A mapping that can be part of a set; nobody changes it."""
 
@@ -232,6 +224,7 @@ class _Mapping(dict[str, Any]):
 
 
 def _frozen(value: Any) -> Any:
+    """A value that can be part of a set."""
     if isinstance(value, Mapping):
         return _Mapping({key: _frozen(item) for key, item in value.items()})
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

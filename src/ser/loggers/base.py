@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ser.errors import ConfigError
 from ser.predictions import Predictions
+from ser.report import SCORES
 
 ROOM = 1 << 20  # bytes on the disk of a logger
 TRAIN, FOLD, POOLED = "train", "fold", "pooled"
@@ -103,8 +104,7 @@ def scalars(scores: Mapping[str, Any]) -> dict[str, float]:
     >>> scalars({"uar": 0.5, "accuracy": 0.6, "macro_f1": 0.4, "weighted_f1": 0.6, "validation": {"epoch": 3}})
     {'test/accuracy': 0.6, 'test/uar': 0.5, 'test/macro_f1': 0.4, 'test/weighted_f1': 0.6, 'validation/epoch': 3}
     """
-    names = ("accuracy", "uar", "macro_f1", "weighted_f1")
     return {
-        **{f"test/{name}": scores[name] for name in names},
+        **{f"test/{name}": scores[name] for name in SCORES},
         **{f"validation/{name}": value for name, value in (scores["validation"] or {}).items()},
     }

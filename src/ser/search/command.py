@@ -6,8 +6,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ser.run_folder import leaves
 from ser.search.space import as_word
+from ser.settings import leaves
 
 OWN = ("hydra", "sweep", "launcher", "logger", "experiment", "resume", "ckpt_path")
 

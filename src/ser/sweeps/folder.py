@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ser.paths import replacing
-from ser.run_folder import RUN_LOCK, as_typed, ending_the_program, holds_a_run, make
+from ser.run_folder import RUN_LOCK, as_typed, ending_the_program, holds_a_run, make, take
 from ser.sweeps import workers
 from ser.sweeps.table import is_complete, read_jobs, update
 
@@ -110,14 +110,12 @@ class SweepFolder(Callback):
 
     def _occupy(self, folder: Path, name: Path) -> bool:
         """Take a folder for this process; whether it was free."""
-        lock = FileLock(folder / name, blocking=False)
         try:
-            lock.acquire()
+            lock = take(folder / name)
         except Timeout:
             return False
-        except OSError:
-            return True  # a file system that gives no locks
-        self.locks[folder] = lock
+        if lock is not None:
+            self.locks[folder] = lock
         return True
 
     def _release(self) -> None:
@@ -130,12 +128,12 @@ def is_at_work(folder: Path) -> bool:
     if not (folder / RUN_LOCK).exists():
         return False
     try:
-        with FileLock(folder / RUN_LOCK, blocking=False):
-            return False
+        lock = take(folder / RUN_LOCK)
     except Timeout:
         return True
-    except OSError:
-        return False
+    if lock is not None:
+        lock.release()
+    return False
 
 
 def _to_go_on_with(config: DictConfig) -> Path:

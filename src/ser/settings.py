@@ -1,0 +1,17 @@
+"""Nested settings, as plain values."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its dotted name.
+
+    >>> dict(leaves({"seed": 0, "model": {"depth": 18}}))
+    {'seed': 0, 'model.depth': 18}
+    """
+    if not isinstance(settings, Mapping):
+        yield prefix, settings
+        return
+    for key, value in settings.items():
+        yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
