@@ -55,11 +55,11 @@ def plain(folder: Path, clips: list[np.ndarray]) -> float:
 
 def ours(folder: Path, clips: list[np.ndarray]) -> float:
     """Seconds that the computation for the store takes, writing included."""
-    from ser.config import Trainer
-    from ser.extraction import load_frames
+    from ser.config.schema import Trainer
     from ser.features.encoder import Encoder
-    from ser.recordings import Recordings
-    from ser.trainer import frozen_device
+    from ser.store.frozen import load_frames
+    from ser.store.recordings import Recordings
+    from ser.training.trainer import frozen_device
 
     feature = Encoder(str(folder))
     device, precision = frozen_device(Trainer(accelerator="auto", precision="auto"))

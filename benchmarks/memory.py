@@ -18,9 +18,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ser.data import Part, SpeechData
 from ser.models.probe import Probe
-from ser.store import Store
+from ser.store.store import Store
+from ser.training.data import Part, SpeechData
 
 SIZES = (1_440, 14_400)  # clips
 N_BANDS, FRAME_RATE, N_CLASSES = 768, 50.0, 8

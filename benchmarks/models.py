@@ -21,10 +21,11 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from ser import config
+from ser.config.build import build
+from ser.config.places import conf_dir
+from ser.config.schema import register
+from ser.layers.recurrence import Recurrence
 from ser.models.base import Model
-from ser.models.recurrence import Recurrence
-from ser.paths import conf_dir
 
 N_BANDS, N_CLASSES = 80, 8
 BATCH, FRAMES, LONG = 32, 200, 60_000
@@ -34,12 +35,12 @@ REPEATS = 5
 
 def make(name: str) -> Model | None:
     """The model called `name`; None for one that listens to waveforms."""
-    config.register()
+    register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         settings: Any = OmegaConf.to_container(compose("train", overrides=[f"model={name}"]).model)
     if hydra.utils.get_object(settings["_target_"]).takes_waveforms:
         return None
-    model: Model = config.build("model", settings, n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES)
+    model: Model = build("model", settings, n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES)
     return model
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from ser.compare.command import main
+from ser.commands.compare import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from ser.encoders import Description, SpeechEncoder, fetch
-from ser.encoders.folder import CONFIG, EXTRACTOR, SAFE, weight_files
+from ser.encoders.description import CONFIG, EXTRACTOR
+from ser.encoders.weights import SAFE, weight_files
 from ser.errors import EncoderError, SerError
 
 DESCRIPTION = """\

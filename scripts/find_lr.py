@@ -14,20 +14,20 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from ser import config
-from ser.command_line import messages, run_command
-from ser.paths import conf_dir
+from ser.commands.messages import messages, run_command
+from ser.config.places import conf_dir
+from ser.config.schema import register
 
 log = logging.getLogger("ser")
 
-config.register()
+register()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 def _find(cfg: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     with messages():
-        from ser.learning_rate import find
+        from ser.commands.find_lr import find
 
         search = find(cfg, folder)
     log.info("suggested: optim.lr=%.2g, a third of where the loss is lowest", search.suggestion)

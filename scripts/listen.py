@@ -24,13 +24,17 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
-from ser import audio, config, figures
+from ser import audio
 from ser.augment import Augment, Combined, WaveformAugment
-from ser.command_line import explain, quoted
+from ser.commands.messages import explain, quoted
+from ser.config.build import build
+from ser.config.places import conf_dir
+from ser.config.schema import check_keys, register
 from ser.corpora.demo import Demo, clip_names, make_actors
 from ser.errors import ConfigError, SerError
 from ser.features.base import Feature, Normalization
-from ser.paths import conf_dir, replacing
+from ser.files import replacing
+from ser.runs import figures
 
 PICTURE = "features.png"
 
@@ -62,9 +66,9 @@ def main(words: Sequence[str] | None = None) -> None:
 def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_versions: int, seed: int) -> None:
     """Write `before.wav`, `after-1.wav`, ... and the picture."""
     settings = _composed(overrides)
-    feature: Feature = config.build("feature", settings["feature"])
+    feature: Feature = build("feature", settings["feature"])
     given = {"n_channels": feature.n_channels, "sample_rate": feature.sample_rate}
-    augment: Augment = config.build("augment", settings["augment"], **given)
+    augment: Augment = build("augment", settings["augment"], **given)
     clip = clip or _demo_clip(Path(settings["paths"]["data"]))
     if folder is None:
         folder = Path(settings["paths"]["outputs"]) / "listen" / f"{datetime.now():%Y-%m-%d-%H-%M-%S-%f}"
@@ -81,7 +85,7 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
 
 
 def _composed(overrides: Sequence[str]) -> dict[str, Any]:
-    config.register()
+    register()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             settings: Any = OmegaConf.to_container(
@@ -89,7 +93,7 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
             )
     except ValueError as error:  # Hydra's word on such as model=null
         raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from None
-    config.check_keys(settings)
+    check_keys(settings)
     return settings
 
 

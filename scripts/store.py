@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ser.errors import SerError
-from ser.housekeeping import Kept, choose, damaged, kept, remove, tidy
+from ser.store.upkeep import Kept, choose, damaged, kept, remove, tidy
 
 EXAMPLES = """\
 examples:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ser.settings import leaves
+from ser.config.dotted import leaves
 
 DESCRIPTION = """\
 Make a report on the W&B server of all runs of a sweep, or of all folds of a command: run table, parallel coordinates

@@ -16,9 +16,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ser import config
+from ser.config.build import build
+from ser.config.places import conf_dir
+from ser.config.schema import Config, Trainer, register
 from ser.errors import ConfigError
-from ser.paths import conf_dir
 
 FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().rglob("*.yaml"))
 CHOICES = [(file.parent.as_posix(), file.name) for file in FILES if len(file.parts) > 1]
@@ -29,7 +30,7 @@ GIVEN_BY_CODE = {"n_bands": 24, "n_channels": 3, "n_classes": 4, "sample_rate": 
 
 @pytest.fixture(autouse=True)
 def composing() -> Iterator[None]:
-    config.register()
+    register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         yield
 
@@ -42,7 +43,7 @@ def chosen(group: str, name: str) -> DictConfig:
     top, _, inner = group.partition("/")
     if inner and top != "hydra":  # such as sweep=optuna/<name>
         group, name = top, f"{inner}/{name}"
-    known = {field.name for field in fields(config.Config)} | {"hydra/sweeper"}
+    known = {field.name for field in fields(Config)} | {"hydra/sweeper"}
     return composed(f"{group}={name}" if group in known else f"+{group}={name}")
 
 
@@ -60,7 +61,7 @@ def given_to(target: Any, settings: dict[str, Any]) -> dict[str, int]:
 def test_the_default_composes() -> None:
     cfg = composed()
     assert not OmegaConf.missing_keys(cfg)
-    assert {field.name for field in fields(config.Config)} == set(cfg)
+    assert {field.name for field in fields(Config)} == set(cfg)
     OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
 
@@ -84,7 +85,7 @@ def test_every_component_is_built_and_every_setting_of_it_is_in_its_file(group: 
     if group == "model":
         assert given.keys() == {"n_bands", "n_channels", "n_classes"}
     assert set(parameters) - given.keys() == {key for key in settings if not key.startswith("_")}
-    made = config.build(group, without_hub(settings), **given)
+    made = build(group, without_hub(settings), **given)
     assert isinstance(made, target)
 
 
@@ -95,12 +96,12 @@ def test_every_component_refuses_an_unknown_key(group: str, name: str) -> None:
     settings = settings_of(group, name)
     target = hydra.utils.get_object(settings["_target_"])
     with pytest.raises(ConfigError, match=rf"{group}\.nonsense"):
-        config.build(group, {**settings, "nonsense": 1}, **given_to(target, settings))
+        build(group, {**settings, "nonsense": 1}, **given_to(target, settings))
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "trainer"])
 def test_every_trainer_is_allowed(name: str) -> None:
-    from ser.trainer import check_trainer
+    from ser.training.trainer import check_trainer
 
     settings = settings_of("trainer", name)
     if settings["accelerator"] == "gpu":
@@ -108,9 +109,9 @@ def test_every_trainer_is_allowed(name: str) -> None:
 
         if not torch.cuda.is_available():
             with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu"):
-                check_trainer(config.Trainer(**settings), batch_size=32)
+                check_trainer(Trainer(**settings), batch_size=32)
             return
-    check_trainer(config.Trainer(**settings), batch_size=32)
+    check_trainer(Trainer(**settings), batch_size=32)
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "split"])

@@ -15,12 +15,12 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ser import config
-from ser.config import build
+from ser.config.build import build
+from ser.config.places import conf_dir
+from ser.config.schema import register
 from ser.features.base import Feature, Normalization
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 from ser.models.base import Model
-from ser.paths import conf_dir
 
 N_CLASSES = 4
 SECONDS = (0.9, 0.5, 0.31, 0.1)
@@ -31,7 +31,7 @@ def names(group: str) -> list[str]:
 
 
 def settings(group: str, name: str) -> dict[str, Any]:
-    config.register()
+    register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed: Any = OmegaConf.to_container(compose("train", overrides=[f"{group}={name}"])[group], resolve=True)
     return without_hub(composed)

@@ -17,9 +17,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ser import config, errors
-from ser.command_line import quoted
-from ser.paths import conf_dir, source_dir
+from ser import errors
+from ser.commands.messages import quoted
+from ser.config.places import conf_dir, source_dir
+from ser.config.schema import Config, register
 
 ROOT = conf_dir().parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -132,7 +133,7 @@ def test_messages_are_found() -> None:
 
 @pytest.fixture
 def composing() -> Iterator[None]:
-    config.register()
+    register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         yield
 
@@ -153,9 +154,7 @@ def is_named(group: str, word: str) -> bool:
 
 def test_every_choice_and_every_setting_is_named(composing: None) -> None:
     typed = {"trainer", "loss", "paths"}
-    missing = [
-        field.name for field in fields(config.Config) if f"`{field.name}`" not in ALL and field.name not in typed
-    ]
+    missing = [field.name for field in fields(Config) if f"`{field.name}`" not in ALL and field.name not in typed]
     for file in sorted(conf_dir().glob("*/*.yaml")):
         group, choice = file.parent.name, file.stem
         if not is_named(group, choice):

@@ -15,8 +15,9 @@ import torch
 from conftest import FAST, Command
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from ser import audio, report
-from ser.module import EmotionRecognizer
+from ser import audio
+from ser.runs import report
+from ser.training.recognizer import EmotionRecognizer
 
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),

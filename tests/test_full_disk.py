@@ -17,18 +17,18 @@ from conftest import FAST, Command
 from matplotlib.figure import Figure
 from test_report import FACTS
 
-from ser import report
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
-from ser.predictions import PREDICTIONS, write_predictions
-from ser.run_folder import is_finished
-from ser.store import Store
+from ser.runs import report
+from ser.runs.folder import is_finished
+from ser.runs.predictions import PREDICTIONS, write_predictions
+from ser.store.store import Store
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
 MOMENTS = {
-    "store": "ser.store.np.save 1",
-    "checkpoint": "ser.checkpoints.torch.save 3",
-    "report": "ser.figures.save 1",
+    "store": "ser.store.store.np.save 1",
+    "checkpoint": "ser.training.checkpoints.torch.save 3",
+    "report": "ser.runs.figures.save 1",
 }
 SAID = {
     "store": "paths.store: cannot write to",
@@ -39,7 +39,9 @@ SAID = {
 # for the n-th time. Forked, so that what is slow to import is imported once.
 FILLING = """
 import json, os, pkgutil, sys
-from ser import experiment, figures, train
+from ser import experiment
+from ser.runs import figures
+from ser.commands import train
 
 def fill_at(place, n, filler):
     room, _, name = place.rpartition(".")

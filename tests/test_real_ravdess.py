@@ -14,9 +14,9 @@ from conftest import Command
 from ser import audio
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import Ravdess
-from ser.data import LengthBatches
-from ser.recordings import Recordings, load_recordings
-from ser.splits import KFold, Random
+from ser.splits.by_clip import KFold, Random
+from ser.store.recordings import Recordings, load_recordings
+from ser.training.data import LengthBatches
 
 ROOT = os.environ.get("RAVDESS_ROOT")
 pytestmark = pytest.mark.skipif(not ROOT, reason="RAVDESS_ROOT does not say where the real corpus is")

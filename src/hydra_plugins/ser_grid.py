@@ -23,7 +23,7 @@ class Grid(BasicSweeper):
     """Hydra's own sweeper, that keeps sweep.csv and can go on with what is missing."""
 
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
-        from ser.sweeps.grid import run_grid
+        from ser.launch.grid import run_grid
 
         assert self.config is not None and self.hydra_context is not None and self.launcher is not None
         words = [*self._parse_config(), *arguments]

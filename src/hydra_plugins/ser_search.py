@@ -27,8 +27,8 @@ class OptunaSearch(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from ser.search.search import Search
         from ser.search.settings import read_settings
+        from ser.search.study import Search
 
         assert self.hydra_context is not None and self.config is not None and self.launcher is not None
         try:

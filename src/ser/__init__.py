@@ -1,6 +1,6 @@
 """Speech emotion recognition: labelled speech in, a trained recogniser and a trustworthy result out."""
 
-from ser import torchaudio_extension
+from ser.features import torchaudio_extension
 
 __version__ = "0.1.0"
 

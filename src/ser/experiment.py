@@ -14,23 +14,26 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from ser import folds, interruption, predictions, processes, report, splits
-from ser.checkpoints import BEST, LAST, best_path, checkpoint_path, epoch_of
-from ser.config import Trainer, check_keys
-from ser.data import SpeechData
-from ser.history import validation_scores
-from ser.interruption import Interrupted, StopOnInterrupt
+from ser.config.schema import Trainer, check_keys
 from ser.loggers.base import FOLD, POOLED, TRAIN, Results
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
-from ser.module import EmotionRecognizer
 from ser.preparation import Material, prepare
-from ser.run_folder import is_finished
+from ser.runs import pooled, predictions, report
+from ser.runs.folder import is_finished
+from ser.runs.history import validation_scores
+from ser.runs.split import check_corpus, check_split, write_split
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.trial import read_trial
-from ser.splits import Audit, Split
-from ser.trainer import device_name, make_trainer
+from ser.splits.audit import Audit
+from ser.splits.base import ALL_FOLDS, Split
+from ser.training import interruption, processes
+from ser.training.checkpoints import BEST, LAST, best_path, checkpoint_path, epoch_of
+from ser.training.data import SpeechData
+from ser.training.interruption import Interrupted, StopOnInterrupt
+from ser.training.recognizer import EmotionRecognizer
+from ser.training.trainer import device_name, make_trainer
 
 log = logging.getLogger("ser")
 
@@ -69,7 +72,7 @@ def run(cfg: DictConfig, folder: Path) -> Outcome:
     material = prepare(settings, folder)
     loggers = Loggers(built if material.is_main else {})
     with processes.workers(Trainer(**settings["trainer"]), settings, folder):
-        if settings["split"]["fold"] == splits.ALL_FOLDS:
+        if settings["split"]["fold"] == ALL_FOLDS:
             return _run_folds(cfg, folder, material, loggers)
         return _run_fold(folder, material.folds[0], material, loggers, _judged(folder, material))
 
@@ -108,7 +111,7 @@ def _run_folds(cfg: DictConfig, folder: Path, material: Material, loggers: Logge
         scores.append(outcome.validation["uar"] if outcome.validation else 0.0)  # only the main process has any
     if not material.is_main:
         return outcome
-    folds.pool(folder, folders, material.facts["seconds"], n_folds=len(material.folds))
+    pooled.pool(folder, folders, material.facts["seconds"], n_folds=len(material.folds))
     if loggers:
         results = _results(folder, material)
         told = results.scores
@@ -142,23 +145,23 @@ def _run_fold(
     settings = material.settings
     resume = settings["ckpt_path"] is not None
     if resume:
-        report.check_split(folder, split)
+        check_split(folder, split)
     if resume and is_finished(folder):
-        report.check_corpus(folder, material.facts["corpus"]["fingerprint"])
+        check_corpus(folder, material.facts["corpus"]["fingerprint"])
         return _outcome(folder)
-    audit = splits.audit(split, material.recordings.digests)
+    leaks = audit(split, material.recordings.digests)
     if material.is_main:
-        report.write_split(folder, split)
+        write_split(folder, split)
     log.info(
         "split=%s, fold %d of %d: %d clips for training, %d for validation, %d for test; speaker_independent: %s",
         *(split.name, split.fold, split.n_folds, len(split.train), len(split.val), len(split.test)),
-        "yes" if audit.speaker_independent else "no",
+        "yes" if leaks.speaker_independent else "no",
     )
-    kind = FOLD if settings["split"]["fold"] == splits.ALL_FOLDS else TRAIN
-    protocol = _describe_split(split, audit, settings["split"]["seed"])
+    kind = FOLD if settings["split"]["fold"] == ALL_FOLDS else TRAIN
+    protocol = _describe_split(split, leaks, settings["split"]["seed"])
     with loggers.running(describe(settings, folder, kind, protocol, material.facts["corpus"])):
         try:
-            return _train_and_test(folder, split, audit, material, loggers, judges)
+            return _train_and_test(folder, split, leaks, material, loggers, judges)
         except Pruned as pruned:
             if material.is_main:
                 checkpoint_path(folder, LAST).unlink(missing_ok=True)  # there is nothing to go on with

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ser import processes, provenance, tables
-from ser.config import Trainer, build, check_choice, check_range
+from ser.config.build import build
+from ser.config.checks import check_choice, check_range
+from ser.config.schema import Trainer
 from ser.corpora.base import Corpus, Utterance
-from ser.data import Array, Part, SpeechData
+from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
-from ser.extraction import load_frames
 from ser.features.base import FrozenFeature
-from ser.labels import EMOTIONS, label_order
-from ser.module import EmotionRecognizer
-from ser.recordings import Recordings, load_recordings
-from ser.splits import PARTS, Protocol, Split
-from ser.store import digest
-from ser.trainer import check_trainer, frozen_device
+from ser.files import digest, write_csv
+from ser.runs import provenance
+from ser.splits.base import PARTS, Protocol, Split
+from ser.store.frozen import load_frames
+from ser.store.recordings import Recordings, load_recordings
+from ser.training import processes
+from ser.training.data import Array, Part, SpeechData
+from ser.training.recognizer import EmotionRecognizer
+from ser.training.trainer import check_trainer, frozen_device
 
 log = logging.getLogger("ser")
 
@@ -181,7 +184,7 @@ def _leave_out_broken(
         raise CorpusNotFound(f"none of the {len(broken)} clips can be used; the first: {next(iter(broken.values()))}")
     if broken and write:
         rows = [{"utterance": name, "problem": problem} for name, problem in sorted(broken.items())]
-        tables.write(folder / "broken.csv", rows)
+        write_csv(folder / "broken.csv", rows)
         log.warning(
             "left out %d of %d clips that cannot be used, listed in %s; the first: %s",
             *(len(broken), len(utterances), folder / "broken.csv", next(iter(broken.values()))),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ser.augment import effects
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 RATE = 16_000
 

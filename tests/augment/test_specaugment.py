@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ser.augment import Augment, SpecAugment
 from ser.augment.specaugment import MIN_FRAMES
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 NO_MASKS = {"n_frequency_masks": 0, "n_time_masks": 0}
 FREQUENCY = {"time_warp": 0.0, "n_frequency_masks": 1, "n_time_masks": 0}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ser.augment import Augment, Combined, SpecAugment, WaveformAugment
 from ser.errors import ConfigError
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 NAMES = ["pitch", "speed", "shift", "room", "noise", "low_pass", "high_pass", "gain"]
 RANGES = {"speed": "speed", "pitch": "pitch_semitones", "shift": "shift_s", "room": "room_rt60_s"} | {

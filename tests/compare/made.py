@@ -9,10 +9,10 @@ from unittest.mock import patch
 import numpy as np
 import yaml
 
-from ser import report
 from ser.corpora.base import Utterance
-from ser.predictions import PREDICTIONS, pool_predictions, write_predictions
-from ser.status import FINISHED, Status
+from ser.runs import report
+from ser.runs.predictions import PREDICTIONS, pool_predictions, write_predictions
+from ser.runs.status import FINISHED, Status
 
 LABELS = ("neutral", "sad", "angry")
 RESNET = {"_target_": "ser.models.resnet.ResNet", "depth": 18, "dropout": 0.2}
@@ -75,7 +75,7 @@ def make_run(
         "audit": {"shared_speakers": [], "identical": []},
         "validation": scores,
     }
-    with patch("ser.figures.confusion"), patch("ser.figures.curves"):
+    with patch("ser.runs.figures.confusion"), patch("ser.runs.figures.curves"):
         if fold == "all":
             folders = {number: folder / f"fold-{number}" for number in (1, 2)}
             half = len(tested) // 2

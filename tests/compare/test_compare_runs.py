@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from made import LSTM, RESNET, clips, make_run, results
 
+from ser.compare.reading import LeftOut, Run, find_runs, read_run
 from ser.compare.rows import Row, differing, gather
-from ser.compare.runs import LeftOut, Run, find_runs, read_run
 from ser.errors import CompareError
-from ser.status import Status
+from ser.runs.status import Status
 
 
 def read(*folders: Path) -> list[Run]:
@@ -129,8 +129,8 @@ def test_a_seed_that_was_run_again_counts_once(tmp_path: Path) -> None:
 
 
 def test_only_what_differs_is_a_column(tmp_path: Path) -> None:
-    a = make_run(tmp_path / "a", optim={"_target_": "ser.optim.OneCycle", "lr": 0.01})
-    b = make_run(tmp_path / "b", optim={"_target_": "ser.optim.OneCycle", "lr": 0.02}, epochs=9)
+    a = make_run(tmp_path / "a", optim={"_target_": "ser.training.optim.OneCycle", "lr": 0.01})
+    b = make_run(tmp_path / "b", optim={"_target_": "ser.training.optim.OneCycle", "lr": 0.02}, epochs=9)
     assert differing(rows(a, b)) == {"optim.lr": ["0.01", "0.02"], "epochs": ["3", "9"]}
     assert differing(rows(a)) == {}
 

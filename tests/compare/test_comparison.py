@@ -9,7 +9,7 @@ from made import clips, make_run, results
 
 from ser import tables as tables_of
 from ser.compare.comparison import Table, compare
-from ser.compare.runs import LeftOut, Run, find_runs, read_run
+from ser.compare.reading import LeftOut, Run, find_runs, read_run
 
 
 def tables(folder: Path) -> list[Table]:

@@ -13,9 +13,9 @@ import pytest
 from made import LSTM, RESNET, clips, make_run, results
 from rich.cells import cell_len
 
-from ser.compare.command import main
-from ser.paths import conf_dir
-from ser.status import Status
+from ser.commands.compare import main
+from ser.config.places import conf_dir
+from ser.runs.status import Status
 
 ODD = r"怒り_50%|<b>&$\{#^~[x"
 

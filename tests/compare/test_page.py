@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from made import LSTM, RESNET, clips, make_run
 
-from ser.compare.command import main
+from ser.commands.compare import main
 
 HOSTILE = "<script>document.title='taken'</script>"
 ATTRIBUTE = "x\" onmouseover=\"document.title='taken'\" y='<img src=https://example.org/x onerror=alert(1)>"

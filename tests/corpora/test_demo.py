@@ -15,9 +15,9 @@ import soundfile
 
 from ser.corpora import demo
 from ser.corpora.demo import Demo, clip_names, make_actors
+from ser.corpora.labels import RAVDESS_EMOTIONS
 from ser.corpora.ravdess import ACTORS, CLIPS_PER_ACTOR, CLIPS_PER_EMOTION
 from ser.errors import CorpusNotFound, StoreError
-from ser.labels import RAVDESS_EMOTIONS
 
 pytest.importorskip("espeakng_loader")
 

@@ -7,14 +7,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from ser import config
+from ser.config.places import conf_dir
+from ser.config.schema import register
 from ser.errors import ConfigError
 from ser.features.deltas import stack_deltas
 from ser.features.logspec import LogSpectrogram
 from ser.features.melspec import MelSpectrogram
 from ser.features.mfcc import MFCC
-from ser.module import EmotionRecognizer
-from ser.paths import conf_dir
+from ser.training.recognizer import EmotionRecognizer
 
 
 def random_frames(*shape: int) -> Tensor:
@@ -63,7 +63,7 @@ def test_other_numbers_of_deltas_are_refused(feature: Any, deltas: int) -> None:
 
 @pytest.mark.parametrize("name", ["mfcc", "melspec_deltas", "spectrogram_deltas"])
 def test_specaugment_masks_the_same_rows_in_each_channel(name: str) -> None:
-    config.register()
+    register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("train", overrides=[f"feature={name}", "augment=specaugment", "augment.time_warp=0"])
     settings: Any = OmegaConf.to_container(cfg)

@@ -17,7 +17,7 @@ from ser.loggers import job
 from ser.loggers.base import Job, Logger, Results
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
-from ser.predictions import Predictions
+from ser.runs.predictions import Predictions
 
 JOB = Job(Path("run"), "train", "resnet", None, [], {})
 RESULTS = Results({}, Predictions([], [], [], []), {}, 16000)

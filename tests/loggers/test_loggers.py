@@ -10,11 +10,11 @@ import pytest
 import yaml
 from conftest import FAST, Command
 
+from ser.config.places import conf_dir
 from ser.loggers import mistakes
 from ser.loggers.base import Job, Logger
-from ser.paths import conf_dir
-from ser.predictions import Predictions
-from ser.report import read_results
+from ser.runs.predictions import Predictions
+from ser.runs.report import read_results
 
 FILES = sorted((conf_dir() / "logger").glob("*.yaml"))
 GIVEN = {"offline"}

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from conftest import FAST, Command
 
-from ser import tables
+from ser.files import read_csv
 from ser.loggers.base import FOLD, Job
 from ser.loggers.wandb import _offline
-from ser.report import read_results
+from ser.runs.report import read_results
 
 FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
 
@@ -142,7 +142,7 @@ def test_every_epoch_is_there(plain: tuple[Path, str]) -> None:
     run, _ = plain
     [one] = logged(run)
     epochs = [item for item in one.history if "val/uar" in item]
-    rows = tables.read(run / "history.csv")
+    rows = read_csv(run / "history.csv")
     assert [item["epoch"] for item in epochs] == [1, 2]
     for item, row in zip(epochs, rows, strict=True):
         for name, column in {"train/loss": "train_loss", "val/uar": "val_uar", "val/loss": "val_loss"}.items():
@@ -178,7 +178,7 @@ def test_the_worst_mistakes_can_be_heard_and_seen(plain: tuple[Path, str]) -> No
     run, _ = plain
     [one] = logged(run)
     mistakes = one.table("mistakes")
-    wrong = [row for row in tables.read(run / "predictions.csv") if row["emotion"] != row["predicted"]]
+    wrong = [row for row in read_csv(run / "predictions.csv") if row["emotion"] != row["predicted"]]
     most = sorted((float(row[f"p_{row['predicted']}"]) for row in wrong), reverse=True)
     assert [row["confidence"] for row in mistakes] == most[:5]
     for row in mistakes:

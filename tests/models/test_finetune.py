@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser import audio
-from ser.data import Batch
 from ser.encoders import SpeechEncoder
 from ser.errors import ConfigError, EncoderError
 from ser.models.finetune import Finetune
-from ser.module import EmotionRecognizer
+from ser.training.data import Batch
+from ser.training.recognizer import EmotionRecognizer
 
 N_CLASSES = 3
 KINDS = ("wav2vec2", "wav2vec2-stable", "hubert", "wavlm", "data2vec-audio", "unispeech-sat", "whisper")
@@ -223,7 +223,7 @@ def recognizer_of(folder: Path, **settings: Any) -> EmotionRecognizer:
         feature={"_target_": "ser.features.waveform.Waveform"},
         model={"_target_": "ser.models.finetune.Finetune", "checkpoint": str(folder), **settings},
         augment={"_target_": "ser.augment.SpecAugment", "mixup": 0.5},
-        optim={"_target_": "ser.optim.OneCycle", "lr": 0.01},
+        optim={"_target_": "ser.training.optim.OneCycle", "lr": 0.01},
         loss={"name": "cross_entropy", "label_smoothing": 0.0, "focal_gamma": 2.0},
         labels=["neutral", "sad", "angry"],
     )

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from ser.errors import ConfigError
-from ser.models.recurrence import Recurrence
+from ser.layers.recurrence import Recurrence
 from ser.models.recurrent import GRU, LSTM
 
 BANDS, CLASSES = 12, 5

@@ -18,11 +18,12 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from ser import config, status
+from ser.config.places import conf_dir
+from ser.config.schema import register
 from ser.errors import ConfigError, ProcessError, ResumeError
-from ser.paths import conf_dir
-from ser.search.search import Search, _ending
+from ser.runs import status
 from ser.search.settings import read_settings
+from ser.search.study import Search, _ending
 from ser.search.trial import TRIAL, Judge, read_trial
 
 SPACE = ["optim.lr=tag(log, interval(1e-4, 1e-2))", "model.depth=10,18"]
@@ -31,7 +32,7 @@ SPACE = ["optim.lr=tag(log, interval(1e-4, 1e-2))", "model.depth=10,18"]
 @pytest.fixture(autouse=True)
 def composing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    config.register()
+    register()
     setup_globals()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         yield

@@ -15,7 +15,7 @@ import optuna
 import pytest
 from conftest import FAST, Command
 
-from ser.paths import conf_dir
+from ser.config.places import conf_dir
 
 LR = "optim.lr=tag(log, interval(1e-4, 1e-2))"
 SEARCH = ["-m", "hydra/sweeper=optuna", *FAST, "epochs=3", LR, "model.dropout=0.1,7", "hydra.sweep.dir=sweep"]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ser.config import check_range
+from ser.config.checks import check_range
 
 
 class Augment(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ser.augment.base import Augment
-from ser.config import build
+from ser.config.build import build
 from ser.errors import ConfigError
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 Clips = tuple[Tensor, Tensor]
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ser.augment.base import Augment
-from ser.config import check_range
-from ser.frames import frame_mask
+from ser.config.checks import check_range
+from ser.layers.mask import frame_mask
 
 MIN_FRAMES = 4  # what a time warp leaves of a clip at least
 

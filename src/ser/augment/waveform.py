@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ser.augment import effects
 from ser.augment.base import Augment
-from ser.config import check_range
+from ser.config.checks import check_range
 from ser.errors import ConfigError
 
 Range = Sequence[float] | None  # [lowest, highest]; None: never

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ser import metrics, statistics
+from ser import metrics
+from ser.compare import statistics
+from ser.compare.reading import Clip, LeftOut, Run
 from ser.compare.rows import NONE, Row, Spread, differing, gather
-from ser.compare.runs import Clip, LeftOut, Run
+from ser.compare.statistics import CONFIDENCE
 from ser.metrics import Floats
-from ser.statistics import CONFIDENCE
 
 SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 LEVEL = 1 - CONFIDENCE

@@ -11,8 +11,8 @@ from typing import Any
 from rich.cells import cell_len
 
 from ser.compare.comparison import SCORES, Score, Table
+from ser.compare.reading import LeftOut
 from ser.compare.rows import NONE, Row, Spread
-from ser.compare.runs import LeftOut
 
 PRIMARY = (
     "1, the best on validation, against the others (UAR difference with its 95 % interval, by bootstrap over {unit};"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ser.compare.runs import Clip, LeftOut, Run, Training
+from ser.compare.reading import Clip, LeftOut, Run, Training
 from ser.metrics import Floats
 
 NONE = "–"  # where a setting, or a score, does not exist

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Utterance
-from ser.download import Release, fetch
+from ser.corpora.download import Release, fetch
+from ser.corpora.labels import RAVDESS_EMOTIONS
 from ser.errors import ConfigError, CorpusNotFound
-from ser.labels import RAVDESS_EMOTIONS
 
 AUDIO_ONLY = "03"
 SPEECH = "01"

@@ -1,6 +1,6 @@
 """Pretrained speech encoders: their files, fetching them, and running them."""
 
-from ser.encoders.folder import LAYERS, Description
+from ser.encoders.description import LAYERS, Description
 from ser.encoders.hub import fetch
 from ser.encoders.speech import SpeechEncoder
 

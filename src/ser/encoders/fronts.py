@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 NORM_EPS = 1e-7  # under the root of the variance, as in transformers' Wav2Vec2FeatureExtractor
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ser.encoders.folder import CONFIG, EXTRACTOR, PICKLED, SAFE, check_kind, read_json, weight_files
+from ser.encoders.description import CONFIG, EXTRACTOR, check_kind, read_json
+from ser.encoders.weights import PICKLED, SAFE, weight_files
 from ser.errors import EncoderError
-from ser.paths import replacing
+from ser.files import replacing
 
 log = logging.getLogger("ser")
 

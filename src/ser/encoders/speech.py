@@ -12,10 +12,11 @@ from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.encoders import wavlm
-from ser.encoders.folder import CONTEXT_S, PICKLED, Description, weight_files
+from ser.encoders.description import CONTEXT_S, Description
 from ser.encoders.fronts import convolutional_front, has_final_norm, log_mel_front, normalized
+from ser.encoders.weights import PICKLED, weight_files
 from ser.errors import EncoderError
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 
 class SpeechEncoder(nn.Module):

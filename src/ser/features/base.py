@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 BANDS_AT_ONCE = 2048  # in 64 bits; a frame that stacks the layers of an encoder has many more
 

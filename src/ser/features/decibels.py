@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ser.config import check_range
+from ser.config.checks import check_range
 
 
 def check_levels(trim_db: float | None, dynamic_range_db: float) -> None:

@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from ser.config import check_choice, check_range
+from ser.config.checks import check_choice, check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
-from ser.encoders.folder import CONTEXT_S, WINDOW_S, fingerprint
+from ser.encoders.description import CONTEXT_S, WINDOW_S
+from ser.encoders.weights import fingerprint
 from ser.errors import EncoderError
 from ser.features.base import FrozenFeature
 

@@ -6,12 +6,12 @@ import torch
 import torchaudio
 from torch import Tensor
 
-from ser.config import check_choice, check_range
+from ser.config.checks import check_choice, check_range
 from ser.errors import ConfigError
 from ser.features.base import Feature
 from ser.features.decibels import check_levels, fft_size, limit_range, stft_size
 from ser.features.deltas import ORDERS, stack_deltas
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 MIN_FFT_S = 0.064  # a shorter window's spectrum would have frequencies too far apart for the lowest bands
 

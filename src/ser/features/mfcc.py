@@ -3,7 +3,7 @@
 import torchaudio
 from torch import Tensor
 
-from ser.config import check_choice, check_range
+from ser.config.checks import check_choice, check_range
 from ser.features.base import Feature
 from ser.features.deltas import ORDERS, stack_deltas
 from ser.features.melspec import MelSpectrogram

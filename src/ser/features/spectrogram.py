@@ -6,10 +6,10 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
-from ser.config import check_choice, check_range
+from ser.config.checks import check_choice, check_range
 from ser.features.base import Feature
 from ser.features.decibels import check_levels, limit_range, stft_size
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
 
 
 class SpectrogramPicture(Feature):

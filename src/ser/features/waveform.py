@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ser.config import check_range
+from ser.config.checks import check_range
 from ser.features.base import Feature
 
 

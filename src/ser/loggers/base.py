@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ser.errors import ConfigError
-from ser.predictions import Predictions
-from ser.report import SCORES
+from ser.runs.predictions import Predictions
+from ser.runs.report import SCORES
 
 ROOM = 1 << 20  # bytes on the disk of a logger
 TRAIN, FOLD, POOLED = "train", "fold", "pooled"

@@ -7,10 +7,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from ser.data import Batch
-from ser.history import VALIDATION
 from ser.loggers.guard import Loggers
-from ser.module import EmotionRecognizer
+from ser.runs.history import VALIDATION
+from ser.training.data import Batch
+from ser.training.recognizer import EmotionRecognizer
 
 
 class LogEpochs(pl.Callback):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from textwrap import shorten
 from typing import Any
 
-from ser.config import build
+from ser.config.build import build
 from ser.errors import ConfigError
 from ser.loggers.base import Job, Logger, Results
 from ser.loggers.csv import Csv

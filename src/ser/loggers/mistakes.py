@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from ser.predictions import Predictions
+from ser.runs.predictions import Predictions
 
 FRAME_S, HOP_S = 0.025, 0.005
 RANGE_DB = 80.0  # what lies deeper below the loudest point is drawn as silence

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ser.config import check_range
+from ser.config.checks import check_range
 from ser.errors import ConfigError
 from ser.loggers import mistakes
 from ser.loggers.base import FOLD, Job, Logger, Results, check_room, scalars

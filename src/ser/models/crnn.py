@@ -3,13 +3,13 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config import check_range
+from ser.config.checks import check_range
 from ser.errors import ConfigError
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
+from ser.layers.norm import BatchNorm1d
+from ser.layers.pooling import AttentionPooling
+from ser.layers.recurrence import Recurrence
 from ser.models.base import Model
-from ser.models.norm import BatchNorm1d
-from ser.models.pooling import AttentionPooling
-from ser.models.recurrence import Recurrence
 
 
 class CRNN(Model):

@@ -11,12 +11,12 @@ import torch.distributed
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config import check_choice, check_range
+from ser.config.checks import check_choice, check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
 from ser.errors import ConfigError
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
+from ser.layers.pooling import pooling
 from ser.models.base import Model
-from ser.models.pooling import pooling
 
 
 class Finetune(Model):

@@ -3,10 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config import check_range
-from ser.frames import frame_mask
+from ser.config.checks import check_range
+from ser.layers.mask import frame_mask
+from ser.layers.pooling import AveragePooling
 from ser.models.base import Model
-from ser.models.pooling import AveragePooling
 
 
 class Probe(Model):

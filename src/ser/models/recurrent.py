@@ -3,11 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config import check_choice, check_range
-from ser.frames import frame_mask
+from ser.config.checks import check_choice, check_range
+from ser.layers.mask import frame_mask
+from ser.layers.pooling import LastPooling, pooling
+from ser.layers.recurrence import Recurrence
 from ser.models.base import Model
-from ser.models.pooling import LastPooling, pooling
-from ser.models.recurrence import Recurrence
 
 
 class _Recurrent(Model):

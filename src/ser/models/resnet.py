@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config import check_choice, check_range
-from ser.frames import frame_mask
+from ser.config.checks import check_choice, check_range
+from ser.layers.mask import frame_mask
+from ser.layers.norm import BatchNorm2d
+from ser.layers.pooling import RecurrentPooling, pooling
 from ser.models.base import Model
-from ser.models.norm import BatchNorm2d
-from ser.models.pooling import RecurrentPooling, pooling
 
 # Blocks in each of the four stages, and whether they are bottlenecks.
 DEPTHS = {

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config import check_choice, check_range
+from ser.config.checks import check_choice, check_range
 from ser.errors import ConfigError
-from ser.frames import frame_mask
+from ser.layers.mask import frame_mask
+from ser.layers.pooling import pooling
 from ser.models.base import Model
-from ser.models.pooling import pooling
 
 LONGEST_PERIOD = 10_000  # of the positions' sines is 2 pi times this, in tokens
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ser.figures import save
+from ser.runs.figures import save
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

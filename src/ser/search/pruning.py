@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from ser.checkpoints import MONITORS
 from ser.search.trial import Judge, Trial
+from ser.training.checkpoints import MONITORS
 
 
 class Pruned(Exception):

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ser import tables
-from ser.paths import replacing
+from ser.files import replacing, write_csv
+from ser.runs.status import read_status
 from ser.search.space import Space, word
-from ser.status import read_status
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -35,7 +34,7 @@ def write(folder: Path, study: "Study", space: Space, best: Sequence[str] | None
     from ser.search import figures
 
     trials = study.get_trials(deepcopy=False)
-    tables.write(folder / "trials.csv", [_row(folder, trial, space) for trial in trials])
+    write_csv(folder / "trials.csv", [_row(folder, trial, space) for trial in trials])
     figures.history(folder / "history.png", trials)
     trial = best_trial(study)
     if best is None or trial is None:

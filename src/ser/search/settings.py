@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ser.config import build, check_choice, check_range
+from ser.config.build import build
+from ser.config.checks import check_choice, check_range
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner

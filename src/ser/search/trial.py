@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ser.paths import replacing
+from ser.files import replacing
 from ser.search.database import open_database
 from ser.search.settings import Pruner
 

@@ -1,0 +1,78 @@
+"""The command: `python train.py` or `ser-train`."""
+
+import logging
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from ser.commands.messages import failure, messages, run_command
+from ser.config.places import conf_dir
+from ser.config.schema import register
+from ser.launch import workers
+from ser.launch.run_folder import LAST
+from ser.runs.folder import can_go_on
+from ser.runs.status import FAILED, FINISHED, INTERRUPTED, PRUNED, Status, clear_status
+from ser.training import processes
+
+log = logging.getLogger("ser")
+
+register()
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def _run(cfg: DictConfig) -> float | None:
+    """One run, alone or of a sweep. Returns the validation UAR of the epoch kept, where there is one."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    is_alone = HydraConfig.get().mode == RunMode.RUN
+    if not is_alone:
+        if workers.is_stopped(Path(HydraConfig.get().sweep.dir)):
+            return None
+        cfg.ckpt_path = LAST if can_go_on(folder) else None  # begun before, by a sweep that is gone on with
+    log.info("run folder %s", folder)
+    started = time.monotonic()
+    if processes.rank() == 0:
+        clear_status(folder)
+
+    def record(state: str, message: str = "") -> None:
+        if processes.rank() == 0:
+            Status(state, round(time.monotonic() - started, 1), message).write(folder)
+
+    with messages() if is_alone else nullcontext():
+        from ser.experiment import run
+
+        try:
+            outcome = run(cfg, folder)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            said = str(stop) if isinstance(stop, SystemExit) and isinstance(stop.code, str) else ""
+            record(FAILED if said else INTERRUPTED, said)
+            if workers.is_one():
+                return None
+            raise
+        except Exception as error:
+            told = failure(error)
+            record(FAILED, told or f"{type(error).__name__}: {error}")
+            if is_alone:
+                raise
+            # The other runs of the sweep go on.
+            log.error("%s", told or "this run failed:", exc_info=error if told is None else None)
+            return None
+    record(INTERRUPTED if outcome.interrupted else PRUNED if outcome.pruned else FINISHED)
+    log.info("\n%s\n\nrun folder %s", outcome.report, folder)
+    if outcome.interrupted and not workers.is_one():
+        sys.exit(130)
+    return outcome.validation["uar"] if outcome.validation else None
+
+
+def main() -> None:
+    """Run one experiment as the command line says."""
+    run_command(_run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""Run folders: found, and read without a model."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ser.config.dotted import leaves
+from ser.errors import CompareError
+from ser.files import read_csv
+from ser.runs.history import HISTORY
+from ser.runs.predictions import PREDICTIONS, read_predictions
+from ser.runs.status import FINISHED, INTERRUPTED, STATUS, read_status
+
+# What cannot change what is learnt and tested. The corpus is known by its fingerprint, wherever it lies.
+IGNORED = (
+    *("seed", "corpus", "paths", "ckpt_path", "logger", "tta"),
+    *("experiment", "sweep", "launcher", "resume", "hydra"),
+)
+NO_PROTOCOL = ("split.fold", "split._target_")
+METRICS, SPLIT, ALL_FOLDS = "metrics.json", "split.csv", "all"  # ser.report and ser.splits are slow to import
+
+
+class Clip(NamedTuple):
+    """A test clip: equal ones are the same recording with the same label. `speaker` is empty where nobody is named."""
+
+    utterance: str
+    speaker: str
+    emotion: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training and its test: a run, or a fold of a run with split.fold=all.
+
+    Attributes:
+        folder: of the run, or of the fold.
+        seed, fold: what it differs in from others of its row.
+        validation: UAR on the validation part, of the epoch kept; None where it is not known.
+        kept: that epoch; None where it is not known.
+        history: rows of history.csv; none where there is no such file.
+        predicted: the emotion each test clip was given.
+    """
+
+    folder: Path
+    seed: int
+    fold: int
+    validation: float | None
+    kept: int | None
+    history: list[dict[str, str]]
+    predicted: dict[Clip, str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: the run folder.
+        settings: every setting that can change what is learnt, by its dotted name; without the protocol's.
+        choices: what was chosen of each group, such as {"model": "resnet"}.
+        typed: names of the settings given on the command line.
+        protocol: corpus, split and classes, in words for a reader.
+        notes: what a reader must know of the corpus, and whether speakers are in training too.
+        labels: the emotions, in the order of the classes.
+        trainings: one, or one a fold.
+        written: when its result was, in seconds since 1970.
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    choices: dict[str, str]
+    typed: frozenset[str]
+    protocol: dict[str, Any]
+    notes: tuple[str, ...]
+    labels: list[str]
+    trainings: list[Training]
+    written: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that is not compared, and why, in a word or two."""
+
+    folder: Path
+    reason: str
+
+
+def find_runs(places: Iterable[Path]) -> list[Path]:
+    """The run folders that are, or lie below, `places`; folds are part of their run.
+
+    Raises:
+        CompareError: a place is no folder, or there is no run in any.
+    """
+    places = list(places)
+    found: dict[Path, Path] = {}
+    for place in places:
+        if not place.is_dir():
+            raise CompareError(f"{place}: no such folder; name run folders, sweep folders, or a folder above them")
+        for folder in _below(place):
+            found.setdefault(folder.resolve(), folder)
+    if not found:
+        raise CompareError(
+            f"no run lies in {', '.join(map(str, places))}; name run folders, sweep folders, or a folder above them"
+        )
+    return list(found.values())
+
+
+def _below(place: Path) -> Iterator[Path]:
+    for name, folders, files in os.walk(place):
+        folder = Path(name)
+        fold_folders = [fold for fold in folders if re.fullmatch(r"fold-\d+", fold)]
+        if {METRICS, STATUS, SPLIT} & set(files) or any((folder / fold / SPLIT).exists() for fold in fold_folders):
+            folders.clear()
+            yield folder
+        folders[:] = sorted((one for one in folders if not one.startswith(".")), key=_by_number)
+
+
+def _by_number(name: str) -> tuple[bool, int, str]:
+    """Runs of a sweep in their order: 2 comes before 10."""
+    return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
+
+
+def read_run(folder: Path) -> Run | LeftOut:
+    """What a run folder says, or why the run cannot be compared."""
+    try:
+        status = read_status(folder)
+        if status is not None and status.state != FINISHED:
+            return LeftOut(folder, status.state)
+        if not (folder / METRICS).exists():
+            return LeftOut(folder, "unfinished")
+        results = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        if "interrupted" in results:
+            return LeftOut(folder, INTERRUPTED)
+        if not (folder / ".hydra" / "config.yaml").exists():
+            return LeftOut(folder, "without .hydra/config.yaml")
+        return _read(folder, results)
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, yaml.YAMLError):
+        return LeftOut(folder, "damaged, or not of this program")
+
+
+def _read(folder: Path, results: Mapping[str, Any]) -> Run:
+    config = _yaml(folder / ".hydra" / "config.yaml")
+    hydra = _yaml(folder / ".hydra" / "hydra.yaml").get("hydra", {})
+    choices = {name: choice for name, choice in hydra.get("runtime", {}).get("choices", {}).items() if "/" not in name}
+    typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
+    split, corpus = results["split"], results["corpus"]
+    used = {name: _frozen(value) for name, value in leaves(config) if name.split(".")[0] not in IGNORED}
+    protocol = {
+        "corpus": corpus["name"],
+        "fingerprint of the corpus": corpus["fingerprint"],
+        "split": split["name"],
+        "split.seed": split["seed"],
+        "number of folds": split["n_folds"],
+        **{name: value for name, value in used.items() if name.startswith("split.") and name not in NO_PROTOCOL},
+        "emotions": tuple(results["labels"]),
+    }
+    return Run(
+        folder=folder,
+        settings={name: value for name, value in used.items() if not name.startswith("split.")},
+        choices={name: str(choice) for name, choice in choices.items() if choice is not None},
+        typed=frozenset(match[1] for match in typed if match),
+        protocol=protocol,
+        notes=tuple(note for note in (corpus["notice"], _about_speakers(results["audit"]["shared_speakers"])) if note),
+        labels=list(results["labels"]),
+        trainings=_trainings(folder, results),
+        written=(folder / METRICS).stat().st_mtime,
+    )
+
+
+def _about_speakers(shared: list[str] | None) -> str:
+    if shared is None:
+        return "The corpus does not name its speakers."
+    if shared:
+        return "Speakers are in both training and test: expect less on new speakers."
+    return "No speaker of the test part is in training."
+
+
+def _trainings(folder: Path, results: Mapping[str, Any]) -> list[Training]:
+    predictions = read_predictions(folder / PREDICTIONS)
+    if predictions.labels != results["labels"]:
+        raise ValueError("predictions.csv is of another run")
+    fold = results["split"]["fold"]
+    by_fold: dict[int, dict[Clip, str]] = {}
+    for row in predictions.rows:
+        clip = Clip(row["utterance"], row["speaker"], row["emotion"])
+        by_fold.setdefault(int(row["fold"] if fold == ALL_FOLDS else fold), {})[clip] = row["predicted"]
+    trainings = []
+    for number, predicted in by_fold.items():
+        place = folder / f"fold-{number}" if fold == ALL_FOLDS else folder
+        own = place / METRICS
+        scores = json.loads(own.read_text(encoding="utf-8")) if own.exists() else results
+        validation = scores.get("validation") or {}
+        history = read_csv(place / HISTORY) if (place / HISTORY).exists() else []
+        trainings.append(
+            Training(
+                folder=place,
+                seed=results["seed"],
+                fold=number,
+                validation=validation.get("uar"),
+                kept=validation.get("epoch"),
+                history=history,
+                predicted=predicted,
+            )
+        )
+    return trainings
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content if isinstance(content, dict) else {}
+
+
+class _Mapping(dict[str, Any]):
+    """A mapping that can be part of a set; nobody changes it."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+def _frozen(value: Any) -> Any:
+    """A value that can be part of a set."""
+    if isinstance(value, Mapping):
+        return _Mapping({key: _frozen(item) for key, item in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,0 +1,95 @@
+"""Building components from their settings."""
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ser.errors import ConfigError, SerError
+
+
+def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
+    """Make the component that `settings` describe (`_target_` and its arguments), adding the arguments `given` by code.
+
+    Raises:
+        ConfigError: a key that the component does not have, a value of the wrong type, or one that it refuses.
+    """
+    import hydra.utils
+    from hydra.errors import InstantiationException
+
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{group}: nothing is chosen; set {group}=<name>, --help lists the names")
+    arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
+    try:
+        target = hydra.utils.get_object(settings["_target_"])
+    except (KeyError, ImportError, ValueError, InstantiationException):
+        raise ConfigError(
+            f"{group}._target_: no such class: {settings.get('_target_')!r}; name one as package.module.Class"
+        ) from None
+    _check_arguments(group, target, arguments, given)
+    try:
+        return hydra.utils.instantiate(dict(settings), **given, _convert_="all")
+    except InstantiationException as error:
+        if isinstance(error.__cause__, SerError):
+            raise error.__cause__ from None
+        raise
+
+
+def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    parameters = inspect.signature(target).parameters
+    known = [name for name in parameters if name not in given]
+    for name, value in arguments.items():
+        if name not in known:
+            raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")
+        hint = hints.get(name)
+        if value is None and typing.get_origin(hint) is Mapping:
+            continue  # a component that was taken away: said where it is built
+        if name in hints and not _fits(value, hint):
+            raise ConfigError(f"{group}.{name} must be {_wanted(hints[name])}; got {value!r}")
+    for name in known:
+        if name not in arguments and parameters[name].default is inspect.Parameter.empty:
+            raise ConfigError(f"{group}.{name} is missing; set {group}.{name}=<{_wanted(hints[name])}>")
+
+
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+    bool: "true or false",
+    Mapping: "a mapping",
+    type(None): "null",
+}
+
+
+def _wanted(hint: Any) -> str:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else [hint]
+    return " or ".join(_word(option) for option in options)
+
+
+def _word(hint: Any) -> str:
+    if typing.get_origin(hint) is list:
+        return f"a list: [{_word(typing.get_args(hint)[0])}, ...]"
+    return _WORDS.get(typing.get_origin(hint) or hint, str(hint))
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value from YAML can stand where a parameter of type `hint` is wanted; unknown hints accept all."""
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) is list:
+        return isinstance(value, list) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, type(None)):
+        return isinstance(value, hint)
+    if hint in (str, Path):
+        return isinstance(value, str)
+    if typing.get_origin(hint) is Mapping:
+        return isinstance(value, Mapping)
+    return True

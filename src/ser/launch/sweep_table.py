@@ -1,0 +1,143 @@
+"""sweep.csv: one row a run, made from the run folders alone, so that it is right however a sweep ended."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ser.files import replacing, write_csv
+from ser.runs.folder import RUN_LOCK, is_finished
+from ser.runs.status import FINISHED, INTERRUPTED, read_status
+
+TABLE = "sweep.csv"
+NOT_BEGUN, UNFINISHED = "not begun", "unfinished"  # beside those of status.json
+SCORES = ("uar", "accuracy", "macro_f1")
+
+_JOBS = Path(".hydra", "jobs.json")
+_LOCK = Path(".hydra", "table.lock")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of a sweep, begun or not.
+
+    Attributes:
+        number: from 0.
+        overrides: as they would stand on the command line without -m.
+        folder: its run folder.
+    """
+
+    number: int
+    overrides: list[str]
+    folder: Path
+
+
+def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
+    """Note which runs a sweep is to have."""
+    noted = [{"overrides": job.overrides, "folder": str(job.folder.relative_to(folder))} for job in jobs]
+    with replacing(folder / _JOBS) as beside:
+        beside.write_text(json.dumps(noted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_jobs(folder: Path) -> list[Job]:
+    """The runs of the sweep in this folder; none where it holds no grid, or what was noted of it is damaged."""
+    try:
+        noted = json.loads((folder / _JOBS).read_text(encoding="utf-8"))
+        return [Job(number, job["overrides"], folder / job["folder"]) for number, job in enumerate(noted)]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return []
+
+
+def state(folder: Path) -> str:
+    """What became of a run: a state of status.json, or `unfinished` (at work, or killed), or `not begun`."""
+    status = read_status(folder)
+    if status is not None:
+        return status.state
+    if is_finished(folder):  # killed just before it could say so
+        return FINISHED
+    return UNFINISHED if (folder / RUN_LOCK).exists() else NOT_BEGUN
+
+
+def varying(jobs: Sequence[Job]) -> list[str]:
+    """The overridden keys that are not the same in all runs."""
+    pairs = [dict(word.split("=", 1) for word in job.overrides) for job in jobs]
+    return [key for key in pairs[0] if len({values.get(key) for values in pairs}) > 1]
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """sweep.csv, made anew: what each run of the sweep in this folder was, and what became of it."""
+    jobs = read_jobs(folder)
+    return [_row(folder, job, varying(jobs)) for job in jobs]
+
+
+def _row(folder: Path, job: Job, keys: Sequence[str]) -> dict[str, Any]:
+    values = dict(word.split("=", 1) for word in job.overrides)
+    status, now = read_status(job.folder), state(job.folder)
+    results: dict[str, Any] = {}
+    if now in (FINISHED, INTERRUPTED):
+        with suppress(FileNotFoundError, ValueError):  # ValueError: damaged
+            results = json.loads((job.folder / "metrics.json").read_text(encoding="utf-8"))
+    validation = results.get("validation") or {}
+    return {
+        "number": job.number,
+        **{key: values[key] for key in keys},
+        "state": now,
+        **{f"val_{name}": _rounded(validation.get(name)) for name in SCORES},
+        **{f"test_{name}": _rounded(results.get(name)) for name in SCORES},
+        "seconds": status.seconds if status else "",
+        "message": status.message if status else "",
+        "folder": str(job.folder.relative_to(folder)),
+    }
+
+
+def _rounded(score: float | None) -> float | str:
+    return "" if score is None else round(score, 5)
+
+
+def update(folder: Path) -> list[dict[str, Any]]:
+    """Write sweep.csv anew; its rows, none where the folder holds no grid. Several processes may do so at once."""
+    made: list[dict[str, Any]] = []
+    if read_jobs(folder):
+        lock = FileLock(folder / _LOCK)  # who reads last shall write last
+        with suppress(OSError):  # a file system that gives no locks
+            lock.acquire()
+        try:
+            made = rows(folder)
+            write_csv(folder / TABLE, made)
+        finally:
+            lock.release()
+    return made
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether every run of the grid in this folder is finished."""
+    jobs = read_jobs(folder)
+    return bool(jobs) and all(state(job.folder) == FINISHED for job in jobs)
+
+
+def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
+    """Print the rows of sweep.csv, the best on validation first, with the keys that vary."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    names = ["number", *keys, "val_uar", "test_uar", "state"]
+    for name in names:
+        table.add_column(name.replace("number", "run"), justify="right" if "uar" in name else "left", overflow="fold")
+    for row in sorted(made, key=lambda row: -float(row["val_uar"] or -1)):
+        cells = [f"{row[name]:.3f}" if isinstance(row[name], float) else str(row[name]) for name in names]
+        table.add_row(*cells)
+    console = Console(soft_wrap=False, highlight=False, markup=False)
+    console.print(table)
+
+
+def counts(made: Sequence[dict[str, Any]]) -> str:
+    """Such as "4 runs: 3 finished, 1 failed"."""
+    states = Counter(row["state"] for row in made)
+    runs = "1 run" if len(made) == 1 else f"{len(made)} runs"
+    return f"{runs}: " + ", ".join(f"{n} {name}" for name, n in states.most_common())

@@ -1,0 +1,148 @@
+"""Figures of a report, drawn without a display."""
+
+import logging
+import unicodedata
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+from rich.cells import cell_len, set_cell_size
+
+from ser.files import replacing
+from ser.metrics import Counts
+
+log = logging.getLogger("ser")
+
+LONGEST_NAME = 24  # columns, of which a Chinese or Japanese character takes two
+MANY_FOLDS = 10  # more than there are colours
+
+
+def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) -> None:
+    """Draw a confusion matrix (truth, prediction): colour by recall, counts written in; long names are cut off."""
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labels = [_shortened(label) for label in labels]
+    size = 2.5 + 0.6 * len(labels)
+    room = 0.08 * max(0, max(map(cell_len, labels)) - 10)  # inches, for names longer than ten columns
+    figure = Figure(figsize=(size + 0.8 + room, size + 0.7 * room), layout="compressed")
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        color = "white" if share[row, column] > 0.6 else "black"
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=9)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(title, fontsize=10, wrap=True)
+    figure.colorbar(image, ax=axes, label="part of the true class", fraction=0.046)
+    save(figure, path)
+
+
+def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]], kept: Mapping[int, int]) -> None:
+    """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept of each fold (from 1) is marked."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    many = len(histories) > MANY_FOLDS
+    for number, (fold, rows) in enumerate(histories.items()):
+        epochs = [int(row["epoch"]) for row in rows]
+        uar = [float(row["val_uar"]) for row in rows]
+        color = f"C{number % 10}"
+        marker = "." if len(rows) == 1 else None
+        name = "" if len(histories) == 1 else f"fold {fold} "
+        losses.plot(epochs, [float(row["train_loss"]) for row in rows], color=color, marker=marker, label="training")
+        losses.plot(
+            epochs, [float(row["val_loss"]) for row in rows], "--", color=color, marker=marker, label="validation"
+        )
+        scores.plot(epochs, uar, color=color, label=None if many else f"{name}validation")
+        if fold in kept:
+            best = epochs.index(kept[fold])
+            scores.plot(epochs[best], uar[best], "o", color=color, label="epoch kept" if number == 0 else None)
+    losses.set(xlabel="epoch", ylabel="loss")
+    scores.set(xlabel="epoch", ylabel="UAR", ylim=(0, 1))
+    if len(histories) == 1:
+        losses.legend()
+    else:
+        losses.set_title("solid: training, dashed: validation", fontsize=10)
+    scores.legend(fontsize=8)
+    for axes in (losses, scores):
+        axes.grid(alpha=0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    save(figure, path)
+
+
+def learning_rate(
+    path: Path, rates: npt.NDArray[np.float64], losses: npt.NDArray[np.float64], suggestion: float
+) -> None:
+    """Draw the loss over rising learning rates, the suggested one marked; an exploding end is cut off."""
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(rates, losses)
+    axes.axvline(suggestion, color="C1", linestyle="--", label=f"suggested: {suggestion:.2g}")
+    low, start = losses.min(), losses[: max(len(losses) // 10, 1)].mean()
+    room = max(start - low, 1e-3)
+    axes.set(xlabel="learning rate", ylabel="loss", ylim=(low - 0.2 * room, start + 0.5 * room))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    save(figure, path)
+
+
+def _shortened(label: str) -> str:
+    """
+    >>> _shortened("neither happy nor sad, but both")
+    'neither happy nor sad, …'
+    """
+    return label if cell_len(label) <= LONGEST_NAME else set_cell_size(label, LONGEST_NAME - 1) + "…"
+
+
+def save(figure: Figure, path: Path, dpi: int = 120) -> None:
+    """Save as it stands: a name's dollar signs are no formula, and its characters are drawn in any script."""
+    texts = figure.findobj(Text)
+    families = _further_fonts(_missing("".join(text.get_text() for text in texts)))
+    for text in texts:
+        text.set_parse_math(False)
+        if families:
+            text.set_fontfamily([*text.get_fontfamily(), *families])
+    with replacing(path) as beside, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # _further_fonts has told
+        figure.savefig(beside, dpi=dpi)
+
+
+def _missing(text: str) -> frozenset[str]:
+    """The characters that Matplotlib's font in use does not have, but for control characters."""
+    font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
+    seen = {character for character in text if not unicodedata.category(character).startswith("C")}
+    return frozenset(character for character in seen if not font.get_char_index(ord(character)))
+
+
+@cache
+def _further_fonts(missing: frozenset[str]) -> list[str]:
+    """Families that have the missing characters: matplotlib-fontja's Japanese font first, then those installed."""
+    if not missing:
+        return []
+    with matplotlib.rc_context():  # importing it makes its font the default; here it is to help out only
+        import matplotlib_fontja
+    shipped = matplotlib_fontja.get_font_ttf_path()
+    entries = sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname != shipped)
+    families = []
+    for entry in entries:
+        if not missing:
+            break
+        font = font_manager.get_font(entry.fname)
+        found = {character for character in missing if font.get_char_index(ord(character))}
+        if found and not entry.name.startswith("Last Resort"):  # that one has a box for everything
+            families.append(entry.name)
+            missing -= found
+    if missing:
+        log.warning(
+            "figures show boxes for %s: no font on this machine has them; install one that has, Noto Sans for one",
+            "".join(sorted(missing)),
+        )
+    return families

@@ -1,0 +1,1 @@
+"""Named protocols, and the audit that looks for leaks."""

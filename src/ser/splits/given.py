@@ -1,0 +1,60 @@
+"""The protocol that a corpus brings along."""
+
+from collections.abc import Mapping, Sequence
+
+from ser.corpora.base import Utterance
+from ser.errors import SplitError
+from ser.splits.base import Protocol
+
+COLUMN = "split"
+SPELLINGS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+class Given(Protocol):
+    """The parts that the corpus itself names, in the attribute `split`: train, val or dev, and test.
+
+    Where it names no validation, `val_fraction` of training is cut out: of its speakers where all are known and none
+    of them is in test, else of its clips.
+
+    Args:
+        name, fold, seed, val_fraction: see `Protocol`; there is one fold.
+    """
+
+    def __init__(self, name: str = "given", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1) -> None:
+        super().__init__(name, fold, seed, val_fraction)
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        if not any(COLUMN in utterance.attributes for utterance in utterances):
+            raise SplitError(
+                f"split={self.name}: this corpus does not say which clips are for training and which for test; use"
+                f" corpus=table with a column {COLUMN} (train, val, test), or split=speaker or random"
+            )
+        unknown = [utterance for utterance in utterances if _part(utterance) is None]
+        if unknown:
+            raise SplitError(
+                f"split={self.name}: {len(unknown)} of {len(utterances)} clips have no part; the first is"
+                f" {unknown[0].id} with {unknown[0].attributes.get(COLUMN, '')!r} in the column {COLUMN}; write train,"
+                " val or test"
+            )
+        parts = {_part(utterance) for utterance in utterances}
+        missing = [part for part in ("train", "test") if part not in parts]
+        if missing:
+            raise SplitError(f"split={self.name}: the column {COLUMN} gives no clip to {' or '.join(missing)}")
+        return [{utterance.id for utterance in utterances if _part(utterance) == "test"}]
+
+    def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
+        named = {utterance.id for utterance in rest if _part(utterance) == "val"}
+        if named:
+            return named
+        trained, tested = ({utterance.speaker for utterance in side} for side in (rest, test))
+        if None not in trained | tested and not trained & tested and len(trained) > 1:
+            return self._speakers_for_validation(rest)
+        return self._clips_for_validation(rest, digests)
+
+
+def _part(utterance: Utterance) -> str | None:
+    return SPELLINGS.get(utterance.attributes.get(COLUMN, "").strip().casefold())

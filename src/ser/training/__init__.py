@@ -1,0 +1,1 @@
+"""The recogniser, its batches, and how it is trained."""

@@ -1,0 +1,223 @@
+"""Feature, model, loss and metrics as one LightningModule; also what a checkpoint holds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from ser import metrics
+from ser.augment import Augment, effects
+from ser.config.build import build
+from ser.config.checks import check_choice, check_range
+from ser.errors import ConfigError
+from ser.features.base import Feature, FrozenFeature, LayerSum, Normalization
+from ser.models.base import Model
+from ser.training import losses
+from ser.training.data import Batch
+
+VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
+
+
+class EmotionRecognizer(pl.LightningModule):
+    """Waveform in, log-probabilities of the emotions out.
+
+    Takes plain settings, not objects, so that a checkpoint can be loaded by itself: `load_from_checkpoint(path)`
+    gives back the recogniser with its `labels`, `feature.sample_rate`, `feature.trim_db` and normalisation.
+
+    Args:
+        feature, model, augment, optim: settings of the components (`_target_` and arguments).
+        loss: `name` (cross_entropy, nll or focal), `label_smoothing`, and `focal_gamma`.
+        labels: the emotions, in class order.
+        class_weights: of the loss, in class order; None: all alike.
+    """
+
+    class_weights: Tensor | None
+    n_views = 0
+    """Views of each clip whose mean `predict_step` returns too, at evenly spaced speeds; 0: none."""
+
+    def __init__(
+        self,
+        *,
+        feature: Mapping[str, Any],
+        model: Mapping[str, Any],
+        augment: Mapping[str, Any],
+        optim: Mapping[str, Any],
+        loss: Mapping[str, Any],
+        labels: Sequence[str],
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        check_choice("loss.name", loss["name"], losses.LOSSES)
+        check_range("loss.label_smoothing", loss["label_smoothing"], 0, 0.99)
+        check_range("loss.focal_gamma", loss["focal_gamma"], 0, 10)
+        if loss["name"] == "nll" and loss["label_smoothing"]:
+            raise ConfigError(
+                "loss.label_smoothing goes with loss.name=cross_entropy or focal; nll takes hard targets: set it to 0"
+            )
+        self.labels = list(labels)
+        self.feature: Feature = build("feature", feature)
+        n_channels = self.feature.n_channels
+        self.normalization = Normalization(self.feature.n_bands)
+        self.layer_sum = LayerSum(self.feature.n_layers)
+        n_bands = self.feature.n_bands // self.feature.n_layers
+        self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
+        self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
+        self._check_pair()
+        self.hparams["model"] = {**model, **self.model.remembered()}
+        self._is_fresh = True  # no checkpoint has been loaded
+        self.make_optimizer = build("optim", optim)
+        self.loss_name, self.label_smoothing, self.focal_gamma = (
+            loss[key] for key in ("name", "label_smoothing", "focal_gamma")
+        )
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        self.register_buffer("class_weights", weights)
+        self.confusion = MulticlassConfusionMatrix(len(self.labels))
+        self.val_loss = MeanMetric()
+
+    def _check_pair(self) -> None:
+        """Refuse a feature, an augmentation and a model that do not go together."""
+        if self.feature.is_waveform and not self.model.takes_waveforms:
+            raise ConfigError("feature=waveform goes with model=finetune alone; this model needs another feature")
+        if self.model.takes_waveforms and not self.feature.is_waveform:
+            raise ConfigError("model=finetune listens to the waveform itself; set feature=waveform")
+        rate = self.model.sample_rate
+        if rate is not None and rate != self.feature.sample_rate:
+            raise ConfigError(
+                f"feature.sample_rate={self.feature.sample_rate}: the model's encoder hears {rate} Hz; set"
+                f" feature.sample_rate={rate}"
+            )
+        if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
+            raise ConfigError(
+                "augment: waveforms cannot be changed in training where the feature is computed once for all epochs;"
+                " set augment=specaugment or none"
+            )
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Log-probabilities (batch, n_classes) of padded clips.
+
+        Args:
+            inputs: waveforms (batch, samples), or frames (batch, n_bands, frames) that a frozen feature has made.
+            lengths: (batch,) in samples or frames.
+        """
+        log_probabilities: Tensor = self.model(*self._features(inputs, lengths))
+        return log_probabilities
+
+    @property
+    def trained(self) -> nn.ModuleList:
+        """The parts that training changes."""
+        return nn.ModuleList([self.model, self.layer_sum])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._is_fresh = False
+
+    def on_train_start(self) -> None:
+        """Load pretrained weights, unless a checkpoint's are here, and take the normalisation from the training part.
+
+        Not in `on_fit_start`: a search for a learning rate is over by then.
+        """
+        if self._is_fresh:
+            self.model.begin()
+        if self.feature.is_waveform:
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        batches = (batch for batch in data.statistics_dataloader())
+        self.normalization.fit(
+            self._frames(batch.inputs.to(self.device), batch.lengths.to(self.device)) for batch in batches
+        )
+
+    def on_train_epoch_start(self) -> None:
+        # Lightning names the epoch to samplers by itself, but not to batch samplers.
+        self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths))
+        changes_features = not self.feature.is_waveform
+        if changes_features:
+            features, lengths = self.augment(features, lengths)
+        if changes_features and self.augment.mixup:
+            features, lengths, other, weight = self.augment.mix(features, lengths)
+            log_probabilities = self.model(features, lengths)
+            loss = weight * self._loss(log_probabilities, batch.targets)
+            loss = loss + (1 - weight) * self._loss(log_probabilities, batch.targets[other])
+        else:
+            loss = self._loss(self.model(features, lengths), batch.targets)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets), sync_dist=True)
+        return loss * self._share(batch.targets)
+
+    def _share(self, targets: Tensor) -> Tensor | float:
+        """How much this process's clips count, so that the mean over the processes is the mean over the batch."""
+        if not torch.distributed.is_initialized():
+            return 1.0
+        weight = losses.weight_of(targets, self.class_weights)
+        total = weight.clone()
+        torch.distributed.all_reduce(total)
+        return weight * torch.distributed.get_world_size() / total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        log_probabilities = self(batch.inputs, batch.lengths)
+        self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
+        weight = losses.weight_of(batch.targets, self.class_weights)
+        self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=weight)
+
+    def on_validation_epoch_end(self) -> None:
+        confusion = self.confusion.compute().cpu().numpy()
+        self.confusion.reset()
+        self.log("val/uar", metrics.uar(confusion), sync_dist=True)
+        self.log("val/accuracy", metrics.accuracy(confusion), sync_dist=True)
+        self.log("val/macro_f1", metrics.macro_f1(confusion), sync_dist=True)
+        self.log("val/loss", self.val_loss.compute(), sync_dist=True)
+        self.val_loss.reset()
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Places in the dataset (batch,), probabilities (batch, n_classes), and their mean over `n_views` views."""
+        plain = self(batch.inputs, batch.lengths).float().exp()
+        views = [
+            self(*effects.speed(batch.inputs, batch.lengths, torch.full_like(batch.inputs[:, 0], factor))).float().exp()
+            for factor in torch.linspace(*VIEW_SPEEDS, self.n_views).tolist()
+        ]
+        mean = torch.stack(views).mean(dim=0) if views else plain
+        return batch.places.cpu(), plain.cpu(), mean.cpu()
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        n_steps = int(self.trainer.estimated_stepping_batches)
+        optimizer, schedule = self.make_optimizer(self.trained, n_steps, self.model.own_rates())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @torch.no_grad()
+    def _augmented(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.augment.changes_waveforms:
+            return waveforms, lengths
+        with torch.autocast(waveforms.device.type, enabled=False):
+            return self.augment.waveforms(waveforms.float(), lengths)
+
+    @torch.no_grad()
+    def _frames(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        if inputs.ndim == 3:  # frames from the store
+            return inputs, lengths
+        # Decibels need all 32 bits, whatever the model computes in.
+        with torch.autocast(inputs.device.type, enabled=False):
+            frames: tuple[Tensor, Tensor] = self.feature(inputs.float(), lengths)
+        return frames
+
+    def _features(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        frames, n_frames = self._frames(inputs, lengths)
+        if not self.feature.is_waveform:
+            frames = self.layer_sum(self.normalization(frames, n_frames))
+        return frames, n_frames
+
+    def _loss(self, log_probabilities: Tensor, targets: Tensor) -> Tensor:
+        weights = self.class_weights
+        if self.loss_name == "nll":
+            return F.nll_loss(log_probabilities, targets, weight=weights)
+        if self.loss_name == "focal":
+            gamma, smoothing = self.focal_gamma, self.label_smoothing
+            return losses.focal(log_probabilities, targets, gamma=gamma, weights=weights, smoothing=smoothing)
+        # The softmax of log-probabilities is the probabilities themselves: cross-entropy takes them as they are.
+        return F.cross_entropy(log_probabilities, targets, weight=weights, label_smoothing=self.label_smoothing)

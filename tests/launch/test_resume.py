@@ -1,0 +1,280 @@
+"""A run that was killed or stopped goes on where it was, and ends as if nothing had happened."""
+
+import csv
+import gc
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from conftest import FAST, Command
+
+from ser.launch import run_folder
+from ser.training import checkpoints
+from ser.training.recognizer import EmotionRecognizer
+
+# Everything that draws random numbers is on: masks, warp, mixup, dropout.
+SETTINGS = ["split=random", "epochs=4", "batch_size=16", "trainer.ema_decay=0.9", *FAST[:-1]]
+RUN = [*SETTINGS, "hydra.run.dir=run"]
+STEPS_AN_EPOCH = 11
+N_STEPS = 4 * STEPS_AN_EPOCH
+
+
+class Killed(BaseException):
+    """Ends a run at once, as a kill does: nothing of ours catches it."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("resume")
+
+
+@pytest.fixture
+def whole(command: Command, folder: Path) -> Path:
+    """A run that nobody disturbed."""
+    if not (folder / "whole").exists():
+        outcome = command(*SETTINGS, f"hydra.run.dir={folder / 'whole'}")
+        assert outcome.code == 0, outcome.output
+    return folder / "whole"
+
+
+@pytest.fixture
+def at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], Any]], None]:
+    """`at_step(n, act)`: act once, when the n-th training step from now has been taken."""
+    step = EmotionRecognizer.training_step
+
+    def arrange(n: int, act: Callable[[], Any]) -> None:
+        left = [n]
+
+        def counted(self: EmotionRecognizer, *arguments: Any) -> Any:
+            loss = step(self, *arguments)
+            left[0] -= 1
+            if left[0] == 0:
+                act()
+            return loss
+
+        monkeypatch.setattr(EmotionRecognizer, "training_step", counted)
+
+    return arrange
+
+
+def kill() -> None:
+    raise Killed
+
+
+def until_killed(command: Command, *overrides: str) -> None:
+    with pytest.raises(Killed):
+        command(*overrides)
+    gc.collect()  # a process that is killed lets go of its lock
+
+
+def files(run: Path) -> dict[str, bytes]:
+    return {name: (run / name).read_bytes() for name in ("predictions.csv", "history.csv", "split.csv")}
+
+
+def same_report(one: Path, other: Path) -> None:
+    assert files(one) == files(other)
+    assert {path.name for path in (one / "checkpoints").iterdir()} == {"best.ckpt"}
+    results = [json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in (one, other)]
+    for result in results:
+        result.pop("seconds")
+    assert results[0] == results[1]
+
+
+def test_killed_at_random_steps(command: Command, whole: Path, at_step: Any) -> None:
+    where = random.Random(0)
+    at_step(where.randrange(1, N_STEPS), kill)
+    until_killed(command, *RUN)
+    for _ in range(3):
+        at_step(where.randrange(1, 2 * STEPS_AN_EPOCH), kill)
+        try:
+            outcome = command(*RUN, "ckpt_path=last")
+        except Killed:
+            gc.collect()
+            continue
+        assert outcome.code == 0, outcome.output
+        break
+    else:
+        at_step(10**6, kill)
+        outcome = command(*RUN, "ckpt_path=last")
+        assert outcome.code == 0, outcome.output
+        assert "going on from" in outcome.output
+    same_report(Path("run"), whole)
+
+
+@pytest.mark.parametrize("name", [checkpoints.BEST, checkpoints.LAST])
+def test_killed_while_a_checkpoint_is_written(
+    name: str, command: Command, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = checkpoints.torch.save
+    n_saved = 0
+
+    def half(checkpoint: Any, file: Any) -> None:
+        nonlocal n_saved
+        n_saved += f".{name}-" in file.name
+        if n_saved == 3 and f".{name}-" in file.name:
+            file.write(b"half")
+            raise Killed
+        save(checkpoint, file)
+
+    monkeypatch.setattr(checkpoints.torch, "save", half)
+    until_killed(command, *RUN)
+    monkeypatch.setattr(checkpoints.torch, "save", save)
+    outcome = command(*RUN, "ckpt_path=last")
+    assert outcome.code == 0, outcome.output
+    same_report(Path("run"), whole)
+
+
+def test_killed_before_anything_was_saved(command: Command, whole: Path, at_step: Any) -> None:
+    at_step(3, kill)
+    until_killed(command, *RUN, "ckpt_path=last")  # which begins a run where there is none
+    at_step(10**6, kill)
+    assert command(*RUN, "ckpt_path=last").code == 0
+    same_report(Path("run"), whole)
+
+
+def test_killed_for_good_in_a_process_of_its_own(speech: Path, whole: Path, tmp_path: Path) -> None:
+    """SIGKILL, the real thing; and the run is found without being named."""
+    program = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
+    program += [*SETTINGS, f"paths.store={speech.parent / 'store'}"]
+    with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        first.kill()
+    done = subprocess.run([*program, "ckpt_path=last"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [run] = tmp_path.glob("outputs/*/*")
+    same_report(run, whole)
+
+
+def test_all_folds_go_on(command: Command, folder: Path, at_step: Any) -> None:
+    folds = ["split=kfold", "split.k=2", "split.fold=all", *FAST]
+    assert command(*folds, f"hydra.run.dir={folder / 'folds'}").code == 0
+    at_step(8 + 6, kill)  # in the second epoch of the second fold
+    until_killed(command, *folds, "hydra.run.dir=run")
+    first = Path("run/fold-1/metrics.json").stat().st_mtime_ns
+    at_step(10**6, kill)
+    outcome = command(*folds, "hydra.run.dir=run", "ckpt_path=last")
+    assert outcome.code == 0, outcome.output
+    assert Path("run/fold-1/metrics.json").stat().st_mtime_ns == first, "a finished fold is left as it is"
+    assert Path("run/predictions.csv").read_bytes() == (folder / "folds" / "predictions.csv").read_bytes()
+
+
+def test_folds_of_a_corpus_that_changed_are_not_pooled(command: Command, speech: Path, at_step: Any) -> None:
+    shutil.copytree(speech, "corpus")
+    folds = ["split=kfold", "split.k=2", "split.fold=all", "corpus.root=corpus", *FAST, "hydra.run.dir=run"]
+    at_step(8 + 2, kill)  # in the first epoch of the second fold: there is no last.ckpt that would tell
+    until_killed(command, *folds)
+    at_step(10**6, kill)
+    clips = sorted(Path("corpus").rglob("*.wav"))
+    soundfile.write(clips[0], soundfile.read(clips[1])[0][::-1], 16000)
+    outcome = command(*folds, "ckpt_path=last")
+    assert outcome.code == 1 and "fold-1 was finished" in outcome.output
+    clips[0].unlink()
+    outcome = command(*folds, "ckpt_path=last")
+    assert outcome.code == 1 and "the corpus has changed since the run in" in outcome.output
+
+
+def test_ctrl_c_in_the_test_says_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(EmotionRecognizer, "predict_step", interrupted)
+    outcome = command(*RUN, "epochs=1")
+    assert outcome.code == 130 and "interrupted" in outcome.output and "Traceback" not in outcome.output
+
+
+@pytest.mark.parametrize("step", [3, 2 * STEPS_AN_EPOCH + 3], ids=["first epoch", "third epoch"])
+def test_ctrl_c_leaves_a_marked_run_that_can_go_on(step: int, command: Command, whole: Path, at_step: Any) -> None:
+    epoch = 1 + step // STEPS_AN_EPOCH
+    at_step(step, lambda: signal.raise_signal(signal.SIGINT))
+    outcome = command(*RUN)
+    assert outcome.code == 130
+    assert "Traceback" not in outcome.output and "press Ctrl-C again" in outcome.output
+    results = json.loads(Path("run/metrics.json").read_text(encoding="utf-8"))
+    assert results["interrupted"] == {"epoch": epoch, "n_epochs": 4} and 0 <= results["uar"] <= 1
+    assert f"INTERRUPTED in epoch {epoch} of 4" in Path("run/report.txt").read_text(encoding="utf-8")
+    with Path("run/predictions.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == results["n_test"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    EmotionRecognizer.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True)
+    gc.collect()  # the process has ended, and lets go of its lock
+
+    at_step(10**6, kill)
+    outcome = command(*RUN, "ckpt_path=last")
+    assert outcome.code == 0, outcome.output
+    same_report(Path("run"), whole)
+
+
+def test_ctrl_c_twice_ends_at_once(command: Command, at_step: Any) -> None:
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    at_step(3, twice)
+    outcome = command(*RUN)
+    assert outcome.code == 130 and "Traceback" not in outcome.output
+    assert not Path("run/metrics.json").exists()
+
+
+def test_ctrl_c_among_folds_pools_those_that_were_tested(command: Command, at_step: Any) -> None:
+    at_step(10 + 7, lambda: signal.raise_signal(signal.SIGINT))
+    outcome = command("split=kfold", "split.k=3", "split.fold=all", *FAST, "hydra.run.dir=run")
+    assert outcome.code == 130
+    results = json.loads(Path("run/metrics.json").read_text(encoding="utf-8"))
+    assert results["interrupted"] == {"epoch": 2, "n_epochs": 2, "fold": 2, "n_folds": 3}
+    assert "2 of 3 folds pooled" in outcome.output and "INTERRUPTED" in outcome.output
+
+
+class TestRefusals:
+    """What cannot go on is refused with a reason, and is left as it is."""
+
+    def test_a_finished_run(self, command: Command, whole: Path) -> None:
+        outcome = command(*SETTINGS, f"hydra.run.dir={whole}", "ckpt_path=last")
+        assert outcome.code == 1 and "is finished" in outcome.output
+
+    def test_nothing_there(self, command: Command) -> None:
+        outcome = command(*SETTINGS, "ckpt_path=last")
+        assert outcome.code == 1 and "no unfinished run with these settings" in outcome.output
+
+    def test_another_word(self, command: Command) -> None:
+        outcome = command(*SETTINGS, "ckpt_path=best.ckpt")
+        assert outcome.code == 1 and "ckpt_path must be last" in outcome.output
+
+    def test_a_sweep(self, command: Command) -> None:
+        outcome = command("-m", *SETTINGS, "ckpt_path=last", "seed=1,2")
+        assert outcome.code == 1 and "a sweep goes on by resume=true" in outcome.output
+
+    def test_other_settings(self, command: Command, whole: Path) -> None:
+        shutil.copytree(whole, "run")
+        Path("run/metrics.json").unlink()
+        outcome = command(*RUN, "model.dropout=0.5", "ckpt_path=last")
+        assert outcome.code == 1 and "model.dropout was 0.2, now 0.5" in outcome.output
+
+    def test_another_corpus(self, command: Command, whole: Path, speech: Path, at_step: Any) -> None:
+        shutil.copytree(speech, "corpus")
+        at_step(STEPS_AN_EPOCH + 3, kill)
+        until_killed(command, *RUN, "corpus.root=corpus")
+        at_step(10**6, kill)
+        clips = sorted(Path("corpus").rglob("*.wav"))
+        shutil.copy(clips[1], clips[0])
+        outcome = command(*RUN, "corpus.root=corpus", "ckpt_path=last")
+        assert outcome.code == 1 and "the corpus has changed" in outcome.output
+        clips[0].unlink()
+        outcome = command(*RUN, "corpus.root=corpus", "ckpt_path=last")
+        assert outcome.code == 1 and "the corpus has changed" in outcome.output
+
+    def test_a_folder_in_which_a_run_is_at_work(self, command: Command, tmp_path: Path) -> None:
+        (tmp_path / "run" / ".hydra").mkdir(parents=True)
+        with run_folder.FileLock(tmp_path / "run" / ".hydra" / "run.lock"):
+            outcome = command(*RUN)
+        assert outcome.code == 1 and "another run is at work" in outcome.output

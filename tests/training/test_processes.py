@@ -1,0 +1,176 @@
+"""Several processes on the CPU that train together."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import Command
+
+from ser.models.resnet import ResNet
+from ser.training.checkpoints import RandomState
+
+# Nothing random but the order of the clips: the two processes draw numbers of their own.
+SETTINGS = ["split=random", "augment=none", "model.dropout=0", "model.depth=10", "model.width=8", "feature.n_bands=32"]
+SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0.0003", "trainer.accelerator=cpu"]
+FILES = {
+    *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),
+    *("confusion.png", "curves.png", "history.csv", "checkpoints", "status.json"),
+}
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_two_processes_give_what_one_gives(command: Command) -> None:
+    assert command(*SETTINGS, "hydra.run.dir=one").code == 0
+    before = dict(os.environ)
+    outcome = command(*SETTINGS, "trainer=ddp", "hydra.run.dir=two")
+    assert outcome.code == 0, outcome.output
+    assert dict(os.environ) == before and not torch.distributed.is_initialized()
+    one, two = (json.loads(Path(run, "metrics.json").read_text(encoding="utf-8")) for run in ("one", "two"))
+    assert two["device"] == "2 x cpu"
+    assert {path.name for path in Path("two").iterdir()} == FILES, "one set of output files"
+    assert outcome.output.count("clips for training") == 1 and "Traceback" not in outcome.output
+
+    alone, together = rows(Path("one/predictions.csv")), rows(Path("two/predictions.csv"))
+    assert [row["utterance"] for row in together] == [row["utterance"] for row in alone], "no clip twice, none missing"
+    probabilities = [
+        np.array([[float(value) for name, value in row.items() if name.startswith("p_")] for row in run])
+        for run in (alone, together)
+    ]
+    assert np.abs(probabilities[0] - probabilities[1]).max() < 0.02
+    assert two["uar"] == pytest.approx(one["uar"], abs=0.05)
+    for a, b in zip(rows(Path("one/history.csv")), rows(Path("two/history.csv")), strict=True):
+        assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), abs=0.01)
+        assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), abs=0.05)
+
+
+@contextmanager
+def in_training(speech: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A long run of two processes in the midst of training, and the id of the second one."""
+    program = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
+    program += [*SETTINGS, "epochs=200", "trainer=ddp", "hydra.run.dir=run", f"paths.store={speech.parent / 'store'}"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(program, cwd=folder, start_new_session=True, **pipe) as run:  # type: ignore[call-overload]
+        deadline = time.monotonic() + 120
+        while not (folder / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        [worker] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        try:
+            yield run, int(worker)
+        finally:
+            run.kill()
+
+
+def test_a_killed_process_ends_the_run_with_one_message(speech: Path, tmp_path: Path) -> None:
+    with in_training(speech, tmp_path) as (run, worker):
+        os.kill(worker, signal.SIGKILL)
+        output, _ = run.communicate(timeout=60)
+    assert run.returncode == 1, output
+    assert "training process 1 died (signal 9)" in output and "ckpt_path=last" in output
+    assert "Traceback" not in output
+
+
+def test_termination_ends_all_processes(speech: Path, tmp_path: Path) -> None:
+    """As timeout, a shell that is closed, and clusters do: all are told at once, wherever they are."""
+    with in_training(speech, tmp_path) as (run, _):
+        os.killpg(run.pid, signal.SIGTERM)
+        run.communicate(timeout=30)  # to the end of the output, which both write to
+    assert run.returncode == -signal.SIGTERM
+
+
+def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "ser.commands.training_process", str(tmp_path)], stdin=subprocess.PIPE, text=True
+    )
+    assert worker.stdin is not None
+    worker.stdin.close()
+    assert worker.wait(timeout=60) != 0
+
+
+def test_a_batch_of_one_value_a_channel_can_be_learnt_from() -> None:
+    model = ResNet(n_bands=32, n_classes=4, depth=10, width=4).train()
+    log_probabilities = model(torch.randn(1, 32, 4), torch.tensor([4]))
+    log_probabilities[0, 0].backward()
+    assert log_probabilities.isfinite().all()
+
+
+REFUSALS = {
+    "more processes than clips in a batch": (["trainer=ddp", "batch_size=1"], ["batch_size=1", "2 processes"]),
+    "several machines without a launcher": (["trainer=ddp", "trainer.num_nodes=2"], ["num_nodes=2", "torchrun"]),
+    "no process": (["trainer.devices=0"], ["trainer.devices must lie between 1"]),
+}
+
+
+@pytest.mark.parametrize(("overrides", "said"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_refusals(overrides: list[str], said: list[str], command: Command) -> None:
+    outcome = command(*SETTINGS, *overrides, "hydra.run.dir=run")
+    assert outcome.code == 1 and "Traceback" not in outcome.output
+    for words in said:
+        assert words in outcome.output
+
+
+def test_under_a_launcher_the_folder_must_be_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    outcome = command(*SETTINGS, "trainer=ddp")
+    assert outcome.code == 1 and "hydra.run.dir is needed" in outcome.output
+
+
+LAUNCHERS = {
+    "torchrun without trainer=ddp": (
+        {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2"},
+        [],
+        "2 processes were started, but trainer.devices=1 and trainer.num_nodes=1 ask for 1",
+    ),
+    "more tasks than devices": (
+        {"SLURM_STEP_NUM_TASKS": "4", "SLURM_NTASKS_PER_NODE": "4"},
+        ["trainer=ddp", "trainer.devices=2"],
+        "4 processes were started, but trainer.devices=2 and trainer.num_nodes=1 ask for 2",
+    ),
+    "tasks, but none a node": ({"SLURM_STEP_NUM_TASKS": "2"}, ["trainer=ddp"], "--ntasks-per-node"),
+}
+
+
+@pytest.mark.parametrize(("started", "overrides", "said"), LAUNCHERS.values(), ids=LAUNCHERS.keys())
+def test_a_launcher_and_the_settings_must_agree(
+    started: dict[str, str], overrides: list[str], said: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in started.items():
+        monkeypatch.setenv(name, value)
+    outcome = command(*SETTINGS, *overrides, "hydra.run.dir=run")
+    assert outcome.code == 1 and said in outcome.output and "Traceback" not in outcome.output
+
+
+def test_inside_a_job_of_slurm_one_process_trains_alone(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within sbatch or salloc, but not started by srun."""
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_JOB_NAME", "job")
+    outcome = command(*SETTINGS, "epochs=1", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
+
+
+def test_each_process_draws_random_numbers_of_its_own() -> None:
+    def drawn(rank: int) -> float:
+        torch.manual_seed(0)
+        state = RandomState()
+        state.on_train_start(SimpleNamespace(global_rank=rank), None)  # type: ignore[arg-type]
+        return float(torch.rand(()))
+
+    assert len({drawn(rank) for rank in range(4)}) == 4
+    torch.manual_seed(0)
+    alone = float(torch.rand(()))
+    assert drawn(0) == alone
