@@ -26,7 +26,7 @@ from ser.runs.history import validation_scores
 from ser.runs.split import check_corpus, check_split, write_split
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.trial import read_trial
-from ser.splits.audit import Audit
+from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
 from ser.training.checkpoints import BEST, LAST, best_path, checkpoint_path, epoch_of
@@ -169,7 +169,7 @@ def _run_fold(
 
 
 def _train_and_test(
-    folder: Path, split: Split, audit: Audit, material: Material, loggers: Loggers, judges: Sequence[pl.Callback]
+    folder: Path, split: Split, leaks: Audit, material: Material, loggers: Loggers, judges: Sequence[pl.Callback]
 ) -> Outcome:
     """Train on one fold, or go on with it, test, and write its files."""
     settings = material.settings
@@ -200,8 +200,8 @@ def _train_and_test(
         predictions.write_predictions(folder / predictions.TTA_PREDICTIONS, split.test, material.labels, views)
     facts = {
         **material.facts,
-        "split": _describe_split(split, audit, settings["split"]["seed"]),
-        "audit": {"shared_speakers": audit.shared_speakers, "identical": audit.identical},
+        "split": _describe_split(split, leaks, settings["split"]["seed"]),
+        "audit": {"shared_speakers": leaks.shared_speakers, "identical": leaks.identical},
         "validation": validation_scores(folder, epoch_of(best)),
         "n_parameters": sum(parameter.numel() for parameter in recognizer.trained.parameters()),
         "device": device_name(trainer),
@@ -249,14 +249,14 @@ def _test(
     return plain[order].numpy(), views[order].numpy() if n_views else None
 
 
-def _describe_split(split: Split, audit: Audit, seed: int) -> dict[str, Any]:
+def _describe_split(split: Split, leaks: Audit, seed: int) -> dict[str, Any]:
     return {
         "name": split.name,
         "fold": split.fold,
         "n_folds": split.n_folds,
         "seed": seed,
         "hash": split.hash,
-        "speaker_independent": audit.speaker_independent,
+        "speaker_independent": leaks.speaker_independent,
         "n_train": len(split.train),
         "n_val": len(split.val),
     }

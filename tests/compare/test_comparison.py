@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from made import clips, make_run, results
 
-from ser import tables as tables_of
 from ser.compare.comparison import Table, compare
 from ser.compare.reading import LeftOut, Run, find_runs, read_run
+from ser.files import read_csv, write_csv
 
 
 def tables(folder: Path) -> list[Table]:
@@ -91,12 +91,12 @@ def test_rows_that_score_alike_do_not_differ_by_rounding(tmp_path: Path) -> None
         for seed in range(3):
             run = make_run(tmp_path / f"{epochs}-{seed}", epochs=epochs, validation=1 / epochs, seed=seed, tested=made)
             wrong = {"neutral": "sad", "sad": "angry", "angry": "neutral"}
-            rows = tables_of.read(run / "predictions.csv")
+            rows = read_csv(run / "predictions.csv")
             for row in rows:
                 first_half = int(row["utterance"].split("-")[-1]) < 6
                 right = seed == 0 if epochs == 1 else seed < 2 and first_half
                 row["predicted"] = row["emotion"] if right else wrong[row["emotion"]]
-            tables_of.write(run / "predictions.csv", rows)
+            write_csv(run / "predictions.csv", rows)
     [table] = tables(tmp_path)
     [test] = table.tests
     assert test.difference == pytest.approx(0, abs=1e-12)

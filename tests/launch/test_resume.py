@@ -143,7 +143,7 @@ def test_killed_before_anything_was_saved(command: Command, whole: Path, at_step
 
 def test_killed_for_good_in_a_process_of_its_own(speech: Path, whole: Path, tmp_path: Path) -> None:
     """SIGKILL, the real thing; and the run is found without being named."""
-    program = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
+    program = [sys.executable, str(Path(__file__).parents[2] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
     program += [*SETTINGS, f"paths.store={speech.parent / 'store'}"]
     with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         deadline = time.monotonic() + 120

@@ -61,7 +61,7 @@ def test_two_processes_give_what_one_gives(command: Command) -> None:
 @contextmanager
 def in_training(speech: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A long run of two processes in the midst of training, and the id of the second one."""
-    program = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
+    program = [sys.executable, str(Path(__file__).parents[2] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
     program += [*SETTINGS, "epochs=200", "trainer=ddp", "hydra.run.dir=run", f"paths.store={speech.parent / 'store'}"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(program, cwd=folder, start_new_session=True, **pipe) as run:  # type: ignore[call-overload]

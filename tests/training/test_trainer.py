@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from test_module import data, make
+from test_recognizer import data, make
 from torch import Tensor
 
 from ser.config.schema import Trainer
