@@ -133,10 +133,8 @@ class TestPatience:
         assert len(fit(trainer(tmp_path, "epochs=5")).steps) == 5 * 3
 
     def test_patience_that_is_not_spent_does_not_stop(self) -> None:
-        patience, training = (
-            _Patience("val/uar", mode="max", patience=3),
-            bare_trainer(configured(*CPU).trainer, Path()),
-        )
+        patience = _Patience("val/uar", mode="max", patience=3)
+        training = bare_trainer(configured(*CPU).trainer, Path())
         for waited, stops in ((0, False), (2, False), (3, True)):
             patience.wait_count, training.should_stop = waited, False
             patience.on_train_start(training, make())
@@ -208,7 +206,7 @@ REFUSALS = {
     "an argument that Trainer does not have": ("gradient_clip=1", r"did you mean trainer\.gradient_clip_val\?"),
     "an argument that the program gives": (
         "callbacks=1",
-        r"trainer\.callbacks is given by the program; add callbacks by",
+        r"trainer\.callbacks is given by the program; add",
     ),
     "a profiler that does not exist": ("profiler=watch", r"trainer: Lightning refuses a setting: .*profiler"),
 }
@@ -263,7 +261,7 @@ class TestCallbacks:
     def test_any_callback_of_lightning_is_taken(self, tmp_path: Path) -> None:
         timer = "callbacks.timer={_target_: pytorch_lightning.callbacks.Timer, duration: '00:00:01:00'}"
         made = trainer(tmp_path, timer, "callbacks.other=null")
-        assert isinstance(made.callbacks[-2], pl.callbacks.Timer)  # type: ignore[attr-defined] # checkpoints come last
+        assert any(isinstance(one, pl.callbacks.Timer) for one in made.callbacks)  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize(
         ("settings", "said"),
