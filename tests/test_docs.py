@@ -124,7 +124,7 @@ def test_messages_are_found() -> None:
         "must lie between",
         "stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once",
         "go on from the last whole epoch with ckpt_path=last",
-        "no secure connection to",
+        "no secure connection",
         "no audio that can be read in the folders",
         "there are no rows below the header",
     ):
