@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.tuner.tuning import Tuner
 
-from ser.config.schema import Trainer, check_keys
+from ser.config.schema import read_config
 from ser.errors import ConfigError
 from ser.files import write_csv
 from ser.preparation import prepare
 from ser.runs import figures
-from ser.training import interruption
+from ser.training import interruption, processes
 from ser.training.trainer import bare_trainer
 
 log = logging.getLogger("ser")
@@ -52,18 +52,16 @@ def find(cfg: DictConfig, folder: Path) -> Search:
     Raises:
         SerError: something that the user can mend.
     """
-    settings = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(settings, dict)
-    check_keys(settings)  # type: ignore[arg-type]
-    if settings["trainer"]["devices"] != 1 or settings["trainer"]["num_nodes"] > 1:
+    config = read_config(cfg)
+    if processes.is_distributed(config.trainer):
         raise ConfigError("trainer: the learning rate is searched by one process; leave out trainer=ddp")
     if (folder / "learning_rate.csv").exists():
         raise ConfigError(f"hydra.run.dir: {folder} holds an earlier search, which would be lost; name another folder")
-    material = prepare(settings, folder)  # type: ignore[arg-type]
+    material = prepare(config, folder)
     split = material.folds[0]
-    pl.seed_everything(settings["seed"], workers=True, verbose=False)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
     trainer = bare_trainer(
-        Trainer(**settings["trainer"]), folder, max_epochs=N_STEPS, check_val_every_n_epoch=N_STEPS + 1, callbacks=[]
+        config.trainer, folder, max_epochs=N_STEPS, check_val_every_n_epoch=N_STEPS + 1, callbacks=[]
     )
     recognizer = material.recognizer(split)
     for part in recognizer.model.own_rates():  # it is the others' rate that is searched

@@ -13,9 +13,8 @@ from omegaconf import DictConfig
 
 from ser.commands.messages import failure, messages, run_command
 from ser.config.places import conf_dir
-from ser.config.schema import register
+from ser.config.schema import read_config, register
 from ser.launch import workers
-from ser.launch.run_folder import LAST
 from ser.runs.folder import can_go_on
 from ser.runs.status import FAILED, FINISHED, INTERRUPTED, PRUNED, Status, clear_status
 from ser.training import processes
@@ -33,7 +32,7 @@ def _run(cfg: DictConfig) -> float | None:
     if not is_alone:
         if workers.is_stopped(Path(HydraConfig.get().sweep.dir)):
             return None
-        cfg.ckpt_path = LAST if can_go_on(folder) else None  # begun before, by a sweep that is gone on with
+        cfg.resume = can_go_on(folder)  # begun before, by a sweep that is gone on with
     log.info("run folder %s", folder)
     started = time.monotonic()
     if processes.rank() == 0:
@@ -47,7 +46,7 @@ def _run(cfg: DictConfig) -> float | None:
         from ser.experiment import run
 
         try:
-            outcome = run(cfg, folder)
+            outcome = run(read_config(cfg), folder)
         except (KeyboardInterrupt, SystemExit) as stop:
             said = str(stop) if isinstance(stop, SystemExit) and isinstance(stop.code, str) else ""
             record(FAILED if said else INTERRUPTED, said)

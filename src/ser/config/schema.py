@@ -36,8 +36,8 @@ class Loss:
 class Training:
     """What training does beside what Lightning's Trainer knows.
 
-    `monitor`: uar or loss, on validation, by which the epoch that is kept is chosen. `patience`: epochs without a better
-    one until training stops; null: none. `ema_decay`: of the moving average of the weights; null: no average.
+    `monitor`: uar or loss, on validation, by which the epoch kept is chosen. `patience`: epochs without a better one
+    until training stops; null: all are trained. `ema_decay`: of the moving average of the weights; null: no average.
     """
 
     monitor: str = MISSING
@@ -101,7 +101,7 @@ def read_config(cfg: DictConfig | dict[str, Any]) -> Config:
     for prefix, schema in _sections():
         section = OmegaConf.select(merged, prefix.rstrip(".")) if prefix else merged
         known = [item.name for item in fields(schema)]
-        for key in section:
+        for key in map(str, section):
             if key not in known:
                 raise ConfigError(unknown(f"{prefix}{key}", (prefix + name for name in known)))
             if OmegaConf.is_missing(section, key):

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 
 from ser.search.trial import Judge, Trial
 from ser.training.checkpoints import MONITORS
+from ser.training.progress import epoch_scores
 
 
 class Pruned(Exception):
@@ -41,7 +42,7 @@ class PruneBadTrials(pl.Callback):
         self.kept = dict(state_dict["kept"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = {name: float(trainer.callback_metrics[f"val/{name}"]) for name in MONITORS}
+        scores = {name: epoch_scores(trainer)[f"val/{name}"] for name in MONITORS}
         if not self.kept or self._is_better(scores):
             self.kept = scores
         epoch = trainer.current_epoch + 1
