@@ -1,7 +1,7 @@
 """Our sweepers, in the only namespace where Hydra takes sweepers from.
 
-Every Hydra program of the environment imports this file, so it imports nothing of ser before a sweep of ours begins, and
-registers nothing: conf/hydra/sweeper/ names these classes, which only our own program reads.
+Every Hydra program of the environment imports this file, so it imports nothing of ser before a sweep of ours begins,
+and registers nothing: conf/hydra/sweeper/, which only our own program reads, names these classes.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 
 class Grid(BasicSweeper):
-    """Every combination of the values on the command line; conf/hydra/sweeper/basic.yaml."""
+    """Every combination of the values on the command line; conf/hydra/sweeper/grid.yaml."""
 
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         from ser.launch.grid import run_grid
