@@ -1,4 +1,4 @@
-"""Another Hydra program in an environment where ser is installed works as it does without: our plugins do nothing there."""
+"""Another Hydra program in an environment where ser is installed works as it does without."""
 
 import subprocess
 import sys

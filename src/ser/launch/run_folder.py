@@ -82,7 +82,7 @@ def _new_folder(config: DictConfig) -> Path:
     if holds_a_run(folder):
         raise ConfigError(
             f"{RUN_DIR}: {folder} holds an earlier run, which would be lost; name another folder, or go on with that"
-            f" run by resume={folder}"
+            " run by resume=true"
         )
     return folder
 

@@ -116,7 +116,7 @@ def _new_folder(config: DictConfig) -> Path:
     if holds_a_run(folder):
         raise ConfigError(
             f"{SWEEP_DIR}: {folder} holds earlier runs, which would be lost; name another folder, or go on with that"
-            f" sweep by resume={folder}"
+            " sweep by resume=true"
         )
     return folder
 

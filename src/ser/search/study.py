@@ -101,7 +101,7 @@ class Search:
         if not self.config.resume:
             raise ConfigError(
                 f"hydra.sweep.dir: {self.folder} holds an earlier search, which would be lost; name another folder, or"
-                f" go on with that search by resume={self.folder}"
+                " go on with that search by resume=true"
             )
         study = optuna.load_study(study_name=name, storage=storage)
         different = space.differences(_from_json(study.user_attrs["space"]), self.space)
