@@ -1,5 +1,6 @@
 """Ends a run that is a bad trial of a search, while it trains."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,11 +44,11 @@ class PruneBadTrials(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         scores = {name: epoch_scores(trainer)[f"val/{name}"] for name in MONITORS}
-        if not self.kept or self._is_better(scores):
+        if not math.isnan(scores["uar"]) and self._is_better(scores):
             self.kept = scores
         epoch = trainer.current_epoch + 1
         is_bad = False
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self.kept:
             self.in_search = self.in_search or OptunaTrial(self.trial)
             value = float(np.mean([*self.earlier, self.kept["uar"]]))
             self.in_search.report(value, len(self.earlier) * self.n_epochs + epoch)
@@ -58,5 +59,5 @@ class PruneBadTrials(pl.Callback):
             raise Pruned(f"pruned after epoch {epoch}{fold}: validation UAR {self.kept['uar']:.3f}")
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
-        now, kept = scores[self.monitor], self.kept[self.monitor]
-        return now > kept if MONITORS[self.monitor] == "max" else now < kept
+        now, kept = scores[self.monitor], self.kept.get(self.monitor, math.nan)
+        return math.isnan(kept) or (now > kept if MONITORS[self.monitor] == "max" else now < kept)
