@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import FAST, Command
 
+from ser.errors import Aborted
 from ser.loggers import job
 from ser.loggers.base import Job, Logger, Results
 from ser.loggers.guard import Loggers, build_loggers
@@ -74,7 +75,7 @@ def test_one_that_raises_is_told_once_and_left_alone(failing: str, caplog: pytes
 
 
 @pytest.mark.parametrize(
-    ("error", "exit_code"), [(ValueError(), 1), (SystemExit(130), 130), (KeyboardInterrupt(), 1), (None, 0)]
+    ("error", "exit_code"), [(ValueError(), 1), (Aborted(), 130), (KeyboardInterrupt(), 130), (None, 0)]
 )
 def test_a_job_is_closed_however_it_ends(error: BaseException | None, exit_code: int) -> None:
     recording = Recording()
