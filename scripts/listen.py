@@ -25,7 +25,9 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from ser import audio
-from ser.augment import Augment, Combined, WaveformAugment
+from ser.augment.base import Augment
+from ser.augment.combined import Combined
+from ser.augment.waveform import WaveformAugment
 from ser.commands.messages import explain, quoted
 from ser.config.build import build
 from ser.config.places import conf_dir

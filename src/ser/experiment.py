@@ -241,8 +241,7 @@ def _test(
     trainer: pl.Trainer, checkpoint: Path, data: SpeechData, n_views: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     """Probabilities (n_test, n_classes) of the test clips as they are, and the mean of their views if there are any."""
-    recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True)
-    recognizer.n_views = n_views
+    recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True, n_views=n_views)
     outputs = processes.gather(trainer.predict(recognizer, datamodule=data) or [])
     places, plain, views = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     order = places.argsort()

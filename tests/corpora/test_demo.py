@@ -15,8 +15,7 @@ import soundfile
 
 from ser.corpora import demo
 from ser.corpora.demo import Demo, clip_names, make_actors
-from ser.corpora.labels import RAVDESS_EMOTIONS
-from ser.corpora.ravdess import ACTORS, CLIPS_PER_ACTOR, CLIPS_PER_EMOTION
+from ser.corpora.ravdess import ACTORS, CLIPS_PER_ACTOR, CLIPS_PER_EMOTION, RAVDESS_EMOTIONS
 from ser.errors import CorpusNotFound, StoreError
 
 pytest.importorskip("espeakng_loader")
