@@ -100,7 +100,7 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _demo_clip(data: Path) -> Path:
-    root = Demo(data / "demo").root
+    root = Demo(root=data / "demo").root
     make_actors(["01"], root)
     return root / "Actor_01" / clip_names("01")[-1]
 

@@ -1,15 +1,18 @@
 """Components as they are shipped, with some settings changed. Not a test itself."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 import hydra.utils
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from ser.config.build import build
 from ser.config.places import conf_dir
+from ser.config.schema import register
 
 GIVEN: dict[str, dict[str, Any]] = {  # by code, unless a test says otherwise
     "model": {"n_channels": 1},
@@ -25,13 +28,15 @@ def names(group: str) -> list[str]:
 @cache
 def _shipped(choice: str) -> Mapping[str, Any]:
     group, _, name = choice.partition("/")
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        made: Any = OmegaConf.to_container(compose(overrides=[f"+{group}={name}"])[group])
+    register()
+    is_composing = GlobalHydra.instance().is_initialized()  # by a fixture
+    with nullcontext() if is_composing else initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        made: Any = OmegaConf.to_container(compose("train", overrides=[f"{group}={name}"])[group], resolve=True)
     return made
 
 
 def settings(choice: str, **changes: Any) -> dict[str, Any]:
-    """Of a choice such as `feature/melspec`; interpolations are left as they are."""
+    """Of a choice such as `feature/melspec`."""
     return {**_shipped(choice), **changes}
 
 

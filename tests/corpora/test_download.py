@@ -535,8 +535,8 @@ def test_a_first_run_downloads(command: Command, server: Server, monkeypatch: py
 def test_clips_that_are_there_are_used_as_they_are(server: Server, tmp_path: Path) -> None:
     (tmp_path / "Actor_01").mkdir()
     (tmp_path / "Actor_01" / "03-01-01-01-01-01-01.wav").write_bytes(b"")
-    assert len(Ravdess(tmp_path, download=True).utterances()) == 1
+    assert len(Ravdess(root=tmp_path, download=True).utterances()) == 1
     (tmp_path / "Actor_01" / "03-01-01-01-01-01-01.wav").rename(tmp_path / "mine.wav")
     with pytest.raises(DownloadError, match="no speech clip"):
-        Ravdess(tmp_path, download=True).utterances()
+        Ravdess(root=tmp_path, download=True).utterances()
     assert not server.asked
