@@ -25,7 +25,9 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from ser import audio
-from ser.augment import Augment, Combined, WaveformAugment
+from ser.augment.base import Augment
+from ser.augment.combined import Combined
+from ser.augment.waveform import WaveformAugment
 from ser.commands.messages import explain, quoted
 from ser.config.build import build
 from ser.config.places import conf_dir
@@ -98,7 +100,7 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _demo_clip(data: Path) -> Path:
-    root = Demo(data / "demo").root
+    root = Demo(root=data / "demo").root
     make_actors(["01"], root)
     return root / "Actor_01" / clip_names("01")[-1]
 

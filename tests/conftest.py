@@ -118,7 +118,7 @@ def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
     """A component's settings, with a tiny encoder of the same kind where they name one on the hub."""
     if "checkpoint" not in settings:
         return settings
-    kind = next(name for name in TINY if name in settings["checkpoint"])
+    kind = next((name for name in TINY if name in settings["checkpoint"]), "wav2vec2")
     return {**settings, "checkpoint": str(tiny_encoders() / kind)}
 
 

@@ -9,6 +9,10 @@ class ConfigError(SerError):
     """A setting has a value that cannot be used."""
 
 
+class SettingError(ConfigError):
+    """A component refuses a setting; the message begins with the setting's name, to which `build` adds its group's."""
+
+
 class CorpusNotFound(SerError):
     """The corpus folder is missing, or holds no clip of that corpus."""
 

@@ -32,7 +32,7 @@ def test_torchaudio_and_transformers_can_be_imported(order: str) -> None:
 
 def test_import_of_ser_is_light() -> None:
     """Explaining and composing a configuration must not wait for torch."""
-    code = "import sys, ser, ser.config, ser.train; assert 'torch' not in sys.modules"
+    code = "import sys, ser, ser.config.build, ser.commands.train; assert 'torch' not in sys.modules"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 

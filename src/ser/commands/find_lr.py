@@ -64,7 +64,7 @@ def find(cfg: DictConfig, folder: Path) -> Search:
         config.trainer, folder, max_epochs=N_STEPS, check_val_every_n_epoch=N_STEPS + 1, callbacks=[]
     )
     recognizer = material.recognizer(split)
-    for part in recognizer.model.own_rates():  # it is the others' rate that is searched
+    for part in recognizer.own_rates:  # it is the others' rate that is searched
         part.requires_grad_(False)
     log.info("trying %d learning rates from %g to %g", N_STEPS, LOWEST, HIGHEST)
     with interruption.ending():
