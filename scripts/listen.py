@@ -28,7 +28,7 @@ from ser import audio
 from ser.augment.base import Augment
 from ser.augment.combined import Combined
 from ser.augment.waveform import WaveformAugment
-from ser.commands.messages import explain, quoted
+from ser.commands.messages import explain, readable
 from ser.config.build import build
 from ser.config.places import conf_dir
 from ser.config.schema import check_keys, register
@@ -91,7 +91,7 @@ def _composed(overrides: Sequence[str]) -> dict[str, Any]:
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             settings: Any = OmegaConf.to_container(
-                compose("train", overrides=[quoted(word) for word in overrides]), resolve=True
+                compose("train", overrides=[readable(word) for word in overrides]), resolve=True
             )
     except ValueError as error:  # Hydra's word on such as model=null
         raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from None
