@@ -32,8 +32,8 @@ more."""
 def command(what: str | None, folder: Path | None, revision: str | None, allow_pickle: bool) -> None:
     """Fetch a corpus as its authors released it, or a pretrained speech encoder for a machine without network.
 
-    WHAT is a corpus (without it, those that can be fetched are listed), or the id of an encoder on the Hugging Face hub;
-    or a folder with pickled weights that shall be converted.
+    WHAT is a corpus, the id of an encoder on the Hugging Face hub, or a folder with an encoder whose pickled weights
+    shall be converted. Without it, what can be fetched is listed.
 
     FOLDER is where it goes: data/<corpus>, unless said otherwise. An encoder's must not exist yet. It will hold
     config.json, preprocessor_config.json and the weights as safetensors; point at it with feature.checkpoint=FOLDER.
@@ -52,13 +52,16 @@ def command(what: str | None, folder: Path | None, revision: str | None, allow_p
 
 
 def _overview() -> str:
-    lines = ["Corpora:"]
+    lines = ["Corpora, by name:"]
     for name in choices.groups()["corpus"]:
         release = _class_of(name).release
         if release is not None:
-            lines.append(f"  {name}: {release.size / 1e6:.0f} MB to download, {release.page}")
-            lines.append(textwrap.indent(release.terms, "    "))
-    lines.append("Encoders: whatever transformers calls wav2vec 2.0, HuBERT, WavLM, ... by its id on the hub, owner/name")
+            sizes = f"{release.size / 1e6:.0f} MB to download, {release.unpacked_size / 1e6:.0f} MB unpacked"
+            lines.append(f"  {name}: {sizes}")
+            lines += textwrap.indent(release.terms, "    ").splitlines()
+    lines.append("Encoders, by their ids on the Hugging Face hub, such as")
+    features = [choices.choice("feature", name) for name in choices.groups()["feature"]]
+    lines += dict.fromkeys(f"  {feature['checkpoint']}" for feature in features if "checkpoint" in feature)
     return "\n".join(lines)
 
 
@@ -79,9 +82,8 @@ def _fetch_corpus(name: str, folder: Path) -> None:
 
 
 def _fetch_encoder(name: str, folder: Path, revision: str | None, allow_pickle: bool) -> None:
-    from ser.encoders.folder import put  # it imports torch, which takes seconds
-    from ser.encoders.hub import fetch
+    from ser.encoders import fetch_into  # it imports torch, which takes seconds
 
-    put(fetch(name, revision, allow_pickle=allow_pickle), folder, allow_pickle=allow_pickle)
+    fetch_into(folder, name, revision, allow_pickle=allow_pickle)
     print(f"{folder} holds {name}; train with it:")
     print(f"  ser train feature=wav2vec {shlex.quote(f'feature.checkpoint={folder}')}")

@@ -40,7 +40,7 @@ SETTINGS = {
     "optim.lr": "highest learning rate",
     "loss.class_weights": "true: each emotion counts alike",
     "sampling": "balanced: each emotion is drawn equally often",
-    "trainer.patience": "epochs without a better one until it stops",
+    "training.patience": "epochs without a better one until it stops",
     "tta": "views of a test clip whose mean is told apart",
     "resume": "true: go on with the newest run, or sweep (-m)",
     "paths.outputs": "where the run folders go",

@@ -12,7 +12,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from matplotlib.figure import Figure
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from ser.augment import Augment, Combined, WaveformAugment
 from ser.commands.messages import explain, quoted
 from ser.config.build import build
 from ser.config.places import conf_dir
-from ser.config.schema import check_keys, register
+from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import Demo, clip_names, make_actors
 from ser.errors import ConfigError, SerError
 from ser.features.base import Feature, Normalization
@@ -44,13 +43,13 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
     Raises:
         SerError: something that the user can mend.
     """
-    settings = _composed(overrides)
-    feature: Feature = build("feature", settings["feature"])
+    config = _composed(overrides)
+    feature: Feature = build("feature", config.feature)
     given = {"n_channels": feature.n_channels, "sample_rate": feature.sample_rate}
-    augment: Augment = build("augment", settings["augment"], **given)
-    clip = clip or _demo_clip(Path(settings["paths"]["data"]))
+    augment: Augment = build("augment", config.augment, **given)
+    clip = clip or _demo_clip(Path(config.paths.data))
     if folder is None:
-        folder = Path(settings["paths"]["outputs"]) / "listen" / f"{datetime.now():%Y-%m-%d-%H-%M-%S-%f}"
+        folder = Path(config.paths.outputs) / "listen" / f"{datetime.now():%Y-%m-%d-%H-%M-%S-%f}"
     before = torch.from_numpy(audio.load(clip, sample_rate=feature.sample_rate, top_db=feature.trim_db))
     torch.manual_seed(seed)
     after, titles = _changed(augment, before, n_versions)
@@ -67,19 +66,15 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
     print(folder / PICTURE)
 
 
-def _composed(overrides: Sequence[str]) -> dict[str, Any]:
+def _composed(overrides: Sequence[str]) -> Config:
     register()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            settings: Any = OmegaConf.to_container(
-                compose("train", overrides=[quoted(word) for word in overrides]), resolve=True
-            )
+            return read_config(compose("train", overrides=[quoted(word) for word in overrides]))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error)) from None
     except ValueError as error:  # Hydra's word on such as model=null
         raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from None
-    check_keys(settings)
-    return settings
 
 
 def _demo_clip(data: Path) -> Path:
@@ -138,17 +133,20 @@ def _draw(clip: str, feature: Feature, augment: Augment, versions: dict[str, Ten
     figure.suptitle(f"{clip}: left the feature, right what the model sees in training", fontsize=11)
     axes = figure.subplots(len(versions), 2, sharex=True, squeeze=False)
     for row, name, title in zip(axes, versions, ["", *titles], strict=True):
-        seen = normalization(*frames[name]), frames[name][1]
-        _show(row[0], *seen, feature.n_channels, textwrap.fill(f"{name}: {title}" if title else name, 170))
+        seen, lengths = normalization(*frames[name]), frames[name][1]
+        heading = textwrap.fill(f"{name}: {title}" if title else name, 170)
+        _show(row[0], seen, lengths, feature.n_channels, heading)
         if name == "before":
             row[1].set_axis_off()
         else:
-            _show(row[1], *augment(*seen), feature.n_channels, "")
+            heard, lengths = augment(seen, lengths)
+            _show(row[1], heard, lengths, feature.n_channels)
     return figure
 
 
-def _show(axes: Any, features: Tensor, lengths: Tensor, n_channels: int, title: str) -> None:
-    picture = features[0, :, : int(lengths[0])].unflatten(0, (n_channels, -1)).mean(dim=0)
+def _show(axes: Any, features: Tensor, lengths: Tensor, n_channels: int, title: str = "") -> None:
+    clip = features[0, :, : int(lengths[0])]
+    picture = clip.reshape(n_channels, -1, clip.shape[-1]).mean(dim=0)
     axes.imshow(picture.numpy(), origin="lower", aspect="auto", vmin=-3, vmax=3)
     axes.set_title(title, fontsize=7, loc="left")
     axes.set(xlabel="frame", ylabel="band")

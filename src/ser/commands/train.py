@@ -1,4 +1,4 @@
-"""The command: `python train.py` or `ser-train`."""
+"""One run, or with -m many: `ser train`."""
 
 import logging
 import sys

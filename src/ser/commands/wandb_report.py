@@ -136,14 +136,15 @@ def command(group: str, project: str, entity: str | None) -> None:
         import wandb_workspaces  # noqa: F401
     except ImportError:
         raise SerError(
-            'the package wandb-workspaces is missing; install it with pip install -c constraints.txt -e ".[dashboard]"'
+            "ser wandb-report needs the package wandb_workspaces, which is missing; install it with"
+            ' pip install "ser-lab[dashboard]"'
         ) from None
     try:
-        entity = entity or wandb.Api().default_entity
-        runs = fetch(group, project=project, entity=entity)
+        owner = entity or str(wandb.Api().default_entity)
+        runs = fetch(group, project=project, entity=owner)
         if not runs:
-            raise SerError(f"no run of the group {group} in {entity}/{project}; is it synced?")
-        report = dashboard(runs, group, project=project, entity=entity)
+            raise SerError(f"no run of the group {group} in {owner}/{project}; is it synced?")
+        report = dashboard(runs, group, project=project, entity=owner)
         report.save()
     except (wandb.errors.Error, OSError, ValueError) as error:
         raise SerError(f"W&B: {error}") from None

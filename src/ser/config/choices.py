@@ -9,7 +9,7 @@ from ser.config.places import conf_dir
 
 
 def groups() -> dict[str, list[str]]:
-    """The choices of every group, in the order of conf/train.yaml; without what is not typed: `_...`, and Hydra's own."""
+    """The choices of every group, in the order of conf/train.yaml; not what nobody types: `_...`, and Hydra's own."""
     found = {}
     for folder in sorted(path for path in conf_dir().iterdir() if path.is_dir()):
         files = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.yaml")]
@@ -42,7 +42,7 @@ def choice(group: str, name: str) -> dict[str, Any]:
 
 
 def value(name: str) -> Any:
-    """The default of a setting such as `model.depth`; where the default choice has none, that of the first that has one.
+    """The default of a setting such as `model.depth`; where the default choice has none, the first that has one.
 
     Raises:
         KeyError: no choice has it.

@@ -8,24 +8,26 @@ import torch
 from safetensors.torch import save_file
 
 from ser.encoders.description import CONFIG, EXTRACTOR, Description
+from ser.encoders.hub import fetch
 from ser.encoders.speech import SpeechEncoder
 from ser.encoders.weights import SAFE, weight_files
 from ser.errors import EncoderError
 
 
-def put(source: Path, folder: Path, *, allow_pickle: bool) -> None:
-    """Copy the encoder in `source` to `folder`, its weights as safetensors; it is there whole or not at all.
+def fetch_into(folder: Path, checkpoint: str, revision: str | None, *, allow_pickle: bool) -> None:
+    """Put an encoder into `folder`, its weights as safetensors; it is there whole or not at all.
 
     Args:
-        source: a folder, as `fetch` gives.
         folder: where to; it must not exist yet.
+        checkpoint, revision: as of `fetch`.
         allow_pickle: whether pickled weights are read, and converted, where there are no others.
 
     Raises:
-        EncoderError: the encoder cannot be used, the folder exists, or it cannot be written.
+        EncoderError: the encoder cannot be had or used, the folder exists, or it cannot be written.
     """
     if folder.exists():
         raise EncoderError(f"{folder} exists; name another folder, nothing was changed")
+    source = fetch(checkpoint, revision, allow_pickle=allow_pickle)
     Description.read(source)
     weights = weight_files(source, allow_pickle=allow_pickle)
     beside = None
@@ -37,7 +39,7 @@ def put(source: Path, folder: Path, *, allow_pickle: bool) -> None:
                 shutil.copyfile(file, beside / file.name)
         else:
             SpeechEncoder.load(source, allow_pickle=True)  # refuses what cannot be used
-            tensors = {}
+            tensors: dict[str, torch.Tensor] = {}
             for file in weights:
                 tensors |= torch.load(file, map_location="cpu", weights_only=True)
             # Copies, for a safetensors file has no room for two names of one tensor.
