@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import pkgutil
 import random
-import runpy
 import shutil
 import signal
 import threading
@@ -24,7 +23,6 @@ from unittest.mock import Mock
 
 import pytest
 
-from ser.config.places import conf_dir
 from ser.corpora import download
 from ser.corpora.base import Release
 from ser.corpora.demo import Demo, clip_names
@@ -260,14 +258,3 @@ def test_ravdess_is_fetched_once_and_used_as_it_is(ravdess: None, server: Any) -
     with pytest.raises(DownloadError, match="corpus=demo has no release"):
         Demo("demo").fetch_release()
     assert server.begins == [0]
-
-
-def test_the_script(ravdess: None, capfd: pytest.CaptureFixture[str]) -> None:
-    main: Callable[[list[str]], int] = runpy.run_path(str(conf_dir().parent / "scripts" / "fetch_corpus.py"))["main"]
-    for _ in range(2):
-        assert main(["ravdess", "big disk/ravdess"]) == 0
-        said = capfd.readouterr().out
-        assert "python train.py corpus=ravdess 'corpus.root=big disk/ravdess'" in said
-    Path("mine/songs").mkdir(parents=True)
-    assert "already: nothing to do" in said and main(["ravdess", "mine"]) == 1
-    assert "name another folder" in capfd.readouterr().err
