@@ -80,7 +80,7 @@ def test_without_words_there_is_help(words: list[str], capsys: pytest.CaptureFix
         (SerError("mend it"), 1, "mend it"),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(32, "Broken pipe"), 1, ""),
-        (click.UsageError("not so"), 2, "ser: not so See ser --help"),
+        (click.UsageError("not so."), 2, "ser fail: not so. See ser fail --help"),
     ],
 )
 def test_how_it_ends(

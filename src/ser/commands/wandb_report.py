@@ -12,7 +12,7 @@ from ser.errors import SerError
 EXAMPLES = """\b
 Examples:
   ser wandb-report 2026-11-22/18-12-30-123456-sweep
-  ser wandb-report 2026-11-22/18-12-30-123456-sweep --project ser --entity my-team
+  ser wandb-report 2026-11-22/18-12-30-123456-sweep --entity my-team
 
 docs/logging.md tells how to log to W&B."""
 
