@@ -3,9 +3,12 @@ import itertools
 import logging
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import MissingConfigException
 
-from ser.commands.messages import messages, quoted
+from ser.commands.messages import explain, messages, quoted
+from ser.config.places import conf_dir
 from ser.errors import ConfigError
 
 PATHS = [
@@ -76,3 +79,18 @@ def test_what_a_user_can_mend_ends_in_one_line(error: Exception, said: str, capl
 def test_faults_of_our_own_are_not_hidden(error: Exception) -> None:
     with pytest.raises(type(error)), messages():
         raise error
+
+
+@pytest.mark.parametrize("name", [file.stem for file in (conf_dir() / "launcher").glob("*.yaml")])
+def test_a_launcher_without_its_package_says_how_to_install_it(name: str) -> None:
+    [override] = yaml.safe_load((conf_dir() / "launcher" / f"{name}.yaml").read_text())["defaults"]
+    file = f"hydra/launcher/{override['override /hydra/launcher']}"
+    said = explain(MissingConfigException(f"Could not find '{file}'", file, ["basic"]))
+    extra = name.partition("_")[0]
+    assert said.startswith(f"launcher={name} needs the package hydra-{extra}-launcher, which is missing")
+    assert said.endswith(f'pip install "ser-lab[{extra}]"')
+
+
+def test_a_launcher_that_nobody_ships_is_unknown() -> None:
+    said = explain(MissingConfigException("Could not find", "hydra/launcher/moon", ["basic"]))
+    assert said == "hydra/launcher=moon: no such hydra/launcher; choose from basic"

@@ -22,6 +22,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from ser.config.extras import missing
 from ser.config.places import conf_dir
 from ser.errors import SerError
 from ser.launch.run_folder import Fault
@@ -132,6 +133,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         options = error.options
+        if group == "hydra/launcher" and (needed := _explain_launcher(choice)):
+            return needed
         if not options:  # of a group with folders in it, such as sweep=optuna/<name>
             group, _, choice = error.missing_cfg_file.partition("/")
             options = _choices_of(group)
@@ -152,6 +155,12 @@ def explain(error: Exception) -> str:
 def _choices_of(group: str) -> list[str]:
     folder = conf_dir() / group
     return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+
+
+def _explain_launcher(choice: str) -> str | None:
+    """What to tell where the package of one of conf/launcher's is not installed; None for any other launcher."""
+    extra = {"joblib": "joblib", "submitit_slurm": "submitit", "submitit_local": "submitit"}.get(choice)
+    return extra and missing(f"launcher={choice.removesuffix('_slurm')}", f"hydra-{extra}-launcher", extra)
 
 
 def _explain_key(full_key: str, parent: DictConfig) -> str:
