@@ -1,7 +1,6 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
-import importlib.util
 import shutil
 import sys
 import tempfile
@@ -9,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -66,15 +64,6 @@ def assert_padding_changes_nothing(feature: Feature, clips: list[Tensor], *, ato
         alone, [alone_count] = feature(clip[None], torch.tensor([len(clip)]))
         assert count == alone_count == alone.shape[-1]
         torch.testing.assert_close(row[:, :count], alone[0], atol=atol, rtol=0)
-
-
-def load_script(name: str) -> ModuleType:
-    """scripts/<name>.py as a module."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def make_encoder(name: str, folder: Path) -> Path:

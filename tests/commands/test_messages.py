@@ -3,10 +3,12 @@ import itertools
 import logging
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import MissingConfigException
 
-from ser.commands.messages import messages, readable, run_command
+from ser.commands.messages import explain, messages, readable, run_command
 from ser.config.places import conf_dir
 from ser.config.schema import read_config, register
 from ser.errors import Aborted, ConfigError
@@ -116,3 +118,18 @@ def test_how_a_command_ends(
     with pytest.raises(SystemExit) as stop:
         run_command(command)
     assert stop.value.code == code if isinstance(code, int) else str(stop.value.code).startswith(code)
+
+
+@pytest.mark.parametrize("name", [file.stem for file in (conf_dir() / "launcher").glob("*.yaml")])
+def test_a_launcher_without_its_package_says_how_to_install_it(name: str) -> None:
+    [override] = yaml.safe_load((conf_dir() / "launcher" / f"{name}.yaml").read_text())["defaults"]
+    file = f"hydra/launcher/{override['override /hydra/launcher']}"
+    said = explain(MissingConfigException(f"Could not find '{file}'", file, ["basic"]))
+    extra = name.partition("_")[0]
+    assert said.startswith(f"launcher={name} needs the package hydra-{extra}-launcher, which is missing")
+    assert said.endswith(f'pip install "ser-lab[{extra}]"')
+
+
+def test_a_launcher_that_nobody_ships_is_unknown() -> None:
+    said = explain(MissingConfigException("Could not find", "hydra/launcher/moon", ["basic"]))
+    assert said == "hydra/launcher=moon: no such hydra/launcher; choose from basic"

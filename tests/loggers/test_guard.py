@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import FAST, Command
 
+from ser.config import extras
 from ser.errors import Aborted
 from ser.loggers import job
 from ser.loggers.base import Job, Logger, Results
@@ -151,12 +152,10 @@ def test_nothing_is_imported_that_was_not_asked_for() -> None:
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_a_missing_package_is_told(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ser.loggers import base
-
-    monkeypatch.setattr(base, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     outcome = command(*FAST, f"logger={name}", "hydra.run.dir=run")
     assert outcome.code == 1 and "Traceback" not in outcome.output
-    assert f"logger={name} needs the package {name}" in outcome.output and f'".[{name}]"' in outcome.output
+    assert f"logger={name} needs the package {name}" in outcome.output and f'"ser-lab[{name}]"' in outcome.output
 
 
 def test_a_run_without_hydra_is_described_too(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
+from ser.config import extras
 from ser.config.places import conf_dir
 from ser.config.schema import register
 from ser.errors import ConfigError, ProcessError, ResumeError
@@ -297,3 +298,9 @@ def test_the_stub_is_a_launcher_as_hydra_has_them() -> None:
     from hydra.plugins.launcher import Launcher as Interface
 
     assert SimpleNamespace(**vars(Interface)).launch.__code__.co_varnames[1:3] == ("job_overrides", "initial_job_idx")
+
+
+def test_a_search_without_optuna_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r'a search needs the package optuna.*pip install "ser-lab\[search\]"'):
+        search()

@@ -21,6 +21,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from ser.config.extras import missing
 from ser.config.places import conf_dir
 from ser.config.schema import unknown
 from ser.errors import Aborted, SerError
@@ -122,6 +123,8 @@ def explain(error: Exception) -> str:
     """What was wrong with the command, in one message with the way out."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
+        if group == "hydra/launcher" and (needed := _explain_launcher(choice)):
+            return needed
         return f"{group}={choice}: no such {group}; choose from {', '.join(error.options or [])}"
     if isinstance(error, OverrideParseException):
         return (
@@ -134,6 +137,12 @@ def explain(error: Exception) -> str:
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return f"{cause.full_key}: {str(cause).splitlines()[0]}"
     return f"{error}\n--help lists groups and settings"
+
+
+def _explain_launcher(choice: str) -> str | None:
+    """What to tell where the package of one of conf/launcher's is not installed; None for any other launcher."""
+    extra = {"joblib": "joblib", "submitit_slurm": "submitit", "submitit_local": "submitit"}.get(choice)
+    return extra and missing(f"launcher={choice.removesuffix('_slurm')}", f"hydra-{extra}-launcher", extra)
 
 
 def _explain_key(full_key: str, parent: DictConfig) -> str:

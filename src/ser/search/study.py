@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
 
+from ser.config.extras import need
 from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.launch import workers
 from ser.launch.callbacks import without_hydra
@@ -44,12 +45,13 @@ class Search:
         arguments: the overrides of the command line that are not Hydra's own.
 
     Raises:
-        ConfigError: the search space is wrong, or a setting in it does not exist.
+        ConfigError: Optuna is missing, the search space is wrong, or a setting in it does not exist.
     """
 
     def __init__(
         self, settings: Settings, config: DictConfig, loader: ConfigLoader, launcher: Launcher, arguments: list[str]
     ) -> None:
+        need("a search", "optuna", extra="search")
         self.settings, self.config, self.loader, self.launcher = settings, config, loader, launcher
         self.folder = Path(config.hydra.sweep.dir)
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
