@@ -1,7 +1,6 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
-import importlib.util
 import shutil
 import sys
 import tempfile
@@ -9,15 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.commands import train
+from ser.config.places import conf_dir
+from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
@@ -65,15 +66,6 @@ def assert_padding_changes_nothing(feature: Feature, clips: list[Tensor], *, ato
         torch.testing.assert_close(row[:, :count], alone[0], atol=atol, rtol=0)
 
 
-def load_script(name: str) -> ModuleType:
-    """scripts/<name>.py as a module."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def make_encoder(name: str, folder: Path) -> Path:
     """Save an encoder of `TINY` with random weights, as save_pretrained does."""
     from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
@@ -117,6 +109,13 @@ def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
         return settings
     kind = next((name for name in TINY if name in settings["checkpoint"]), "wav2vec2")
     return {**settings, "checkpoint": str(tiny_encoders() / kind)}
+
+
+def configured(*overrides: str) -> Config:
+    """The configuration that `python train.py` has with these overrides."""
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return read_config(compose("train", overrides=list(overrides)))
 
 
 @pytest.fixture(scope="session")

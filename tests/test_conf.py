@@ -1,9 +1,6 @@
 """Every shipped configuration: found by looking, so that a new one is covered without being named."""
 
 import inspect
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -179,46 +176,3 @@ def test_an_unknown_choice_is_answered_with_the_known_ones(override: str) -> Non
 def test_seed_0_is_a_seed() -> None:
     assert composed("seed=0").seed == 0
     assert composed().seed == 0
-
-
-@pytest.fixture(scope="module")
-def help_text() -> str:
-    """What `python train.py --help` prints in a terminal of 80 columns."""
-    return subprocess.run(
-        [sys.executable, conf_dir().parent / "train.py", "--help"],
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-
-
-def test_help_names_every_group_and_choice(help_text: str) -> None:
-    lines = dict(line.split(": ", 1) for line in help_text.splitlines() if ": " in line)
-    for group, name in CHOICES:
-        assert group.startswith("hydra/") or name in lines[group].split(", ")
-
-
-def test_help_is_short_and_fits(help_text: str) -> None:
-    groups = {group for group, _ in CHOICES}
-    lines = [line for line in help_text.strip().splitlines() if line.partition(":")[0] not in groups]
-    assert len(lines) < 40 and max(map(len, lines)) <= 80
-    assert "--cfg job" in help_text and "hydra/" not in help_text
-
-
-def test_the_examples_in_help_compose(help_text: str) -> None:
-    commands = [line.split("#")[0].split() for line in help_text.splitlines() if "  python train.py" in line]
-    assert len(commands) == 6
-    for words in commands:
-        cfg = composed(*(word.partition(",")[0] for word in words[2:] if word != "-m"))
-        OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-
-
-def test_the_settings_in_help_exist(help_text: str) -> None:
-    _, _, settings = help_text.partition("name=value ==\n")
-    listed = [line.split()[0] for line in settings.partition("\n\n")[0].splitlines()]
-    cfg = composed("corpus=ravdess")
-    assert len(listed) > 8
-    for name in listed:
-        group, _, key = name.rpartition(".")
-        assert key in (cfg[group] if group else cfg), name

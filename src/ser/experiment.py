@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import OmegaConf
 
-from ser.config.schema import Trainer, check_keys
+from ser.config.schema import Config
+from ser.errors import ConfigError
 from ser.loggers.base import FOLD, POOLED, TRAIN, Results
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
-from ser.preparation import Material, prepare
+from ser.preparation import Prepared, prepare
 from ser.runs import pooled, predictions, report
 from ser.runs.folder import is_finished
 from ser.runs.history import validation_scores
@@ -56,73 +58,70 @@ class Outcome:
     pruned: bool = False
 
 
-def run(cfg: DictConfig, folder: Path) -> Outcome:
-    """Train and test as `cfg` says, and leave the run's files in `folder`.
+def run(config: Config, folder: Path) -> Outcome:
+    """Train and test as `config` says, and leave the run's files in `folder`.
 
     Args:
-        cfg: the composed configuration (conf/train.yaml).
-        folder: the run folder; it exists. With `ckpt_path=last` the run goes on from what lies there.
+        config: of the run; with `resume` it goes on from what lies in the folder.
+        folder: the run folder; it exists.
 
     Raises:
         SerError: something that the user can mend.
     """
-    settings: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    check_keys(settings)
-    built = build_loggers(settings["logger"])
-    material = prepare(settings, folder)
-    loggers = Loggers(built if material.is_main else {})
-    with processes.workers(Trainer(**settings["trainer"]), settings, folder):
-        if settings["split"]["fold"] == ALL_FOLDS:
-            return _run_folds(cfg, folder, material, loggers)
-        return _run_fold(folder, material.folds[0], material, loggers, _judged(folder, material))
+    built = build_loggers(config.logger)
+    prepared = prepare(config, folder)
+    loggers = Loggers(built if prepared.is_main else {})
+    with processes.training_processes(config, folder):
+        if config.split["fold"] == ALL_FOLDS:
+            return _run_folds(folder, prepared, loggers)
+        return _run_fold(folder, prepared.folds[0], prepared, loggers, _judged(folder, prepared))
 
 
-def _judged(folder: Path, material: Material, earlier: Sequence[float] = ()) -> list[pl.Callback]:
+def _judged(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:
     """What asks the search after each epoch, where the run in `folder` is a trial of one."""
     trial = read_trial(folder)
     if trial is None:
         return []
-    settings = material.settings
     return [
         PruneBadTrials(
             trial,
             earlier,
-            n_epochs=settings["epochs"],
-            monitor=settings["trainer"]["monitor"],
-            is_last=len(earlier) + 1 == len(material.folds),
+            n_epochs=prepared.config.trainer["max_epochs"],
+            monitor=prepared.config.training.monitor,
+            is_last=len(earlier) + 1 == len(prepared.folds),
         )
     ]
 
 
-def _run_folds(cfg: DictConfig, folder: Path, material: Material, loggers: Loggers) -> Outcome:
+def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
     folders: dict[int, Path] = {}
     scores: list[float] = []
     outcome = Outcome("", interrupted=False)
-    for split in material.folds:
+    for split in prepared.folds:
         fold_folder = folders[split.fold] = folder / f"fold-{split.fold}"
-        with _fold_folder(fold_folder, cfg, split.fold) if material.is_main else nullcontext():
-            outcome = _run_fold(fold_folder, split, material, loggers, _judged(folder, material, scores))
+        with _fold_folder(fold_folder, prepared.config, split.fold) if prepared.is_main else nullcontext():
+            outcome = _run_fold(fold_folder, split, prepared, loggers, _judged(folder, prepared, scores))
             log.info("\n%s\n", outcome.report)
         if outcome.pruned:
             return outcome
         if outcome.interrupted:
             break
         scores.append(outcome.validation["uar"] if outcome.validation else 0.0)  # only the main process has any
-    if not material.is_main:
+    if not prepared.is_main:
         return outcome
-    pooled.pool(folder, folders, material.facts["seconds"], n_folds=len(material.folds))
+    pooled.pool(folder, folders, prepared.facts["seconds"], n_folds=len(prepared.folds))
     if loggers:
-        results = _results(folder, material)
+        results = _results(folder, prepared)
         told = results.scores
-        with loggers.running(describe(material.settings, folder, POOLED, told["split"], told["corpus"])):
+        with loggers.running(describe(prepared.config, folder, POOLED, told["split"], told["corpus"])):
             loggers.log_results(results)
     return _outcome(folder)
 
 
-def _results(folder: Path, material: Material) -> Results:
+def _results(folder: Path, prepared: Prepared) -> Results:
     """What the loggers are told of a tested run."""
-    recordings = material.recordings
+    recordings = prepared.recordings
     return Results(
         report.read_results(folder),
         predictions.read_predictions(folder / predictions.PREDICTIONS),
@@ -139,86 +138,88 @@ def _outcome(folder: Path) -> Outcome:
 
 
 def _run_fold(
-    folder: Path, split: Split, material: Material, loggers: Loggers, judges: Sequence[pl.Callback]
+    folder: Path, split: Split, prepared: Prepared, loggers: Loggers, judges: Sequence[pl.Callback]
 ) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
-    settings = material.settings
-    resume = settings["ckpt_path"] is not None
+    config, resume = prepared.config, bool(prepared.config.resume)
     if resume:
         check_split(folder, split)
     if resume and is_finished(folder):
-        check_corpus(folder, material.facts["corpus"]["fingerprint"])
+        check_corpus(folder, prepared.facts["corpus"]["fingerprint"])
         return _outcome(folder)
-    leaks = audit(split, material.recordings.digests)
-    if material.is_main:
+    leaks = audit(split, prepared.recordings.digests)
+    if prepared.is_main:
         write_split(folder, split)
     log.info(
         "split=%s, fold %d of %d: %d clips for training, %d for validation, %d for test; speaker_independent: %s",
         *(split.name, split.fold, split.n_folds, len(split.train), len(split.val), len(split.test)),
         "yes" if leaks.speaker_independent else "no",
     )
-    kind = FOLD if settings["split"]["fold"] == ALL_FOLDS else TRAIN
-    protocol = _describe_split(split, leaks, settings["split"]["seed"])
-    with loggers.running(describe(settings, folder, kind, protocol, material.facts["corpus"])):
+    kind = FOLD if config.split["fold"] == ALL_FOLDS else TRAIN
+    protocol = _describe_split(split, leaks, config.split["seed"])
+    with loggers.running(describe(config, folder, kind, protocol, prepared.facts["corpus"])):
         try:
-            return _train_and_test(folder, split, leaks, material, loggers, judges)
+            return _train_and_test(folder, split, leaks, prepared, loggers, judges)
         except Pruned as pruned:
-            if material.is_main:
+            if prepared.is_main:
                 checkpoint_path(folder, LAST).unlink(missing_ok=True)  # there is nothing to go on with
             return Outcome(str(pruned), interrupted=False, pruned=True)
 
 
 def _train_and_test(
-    folder: Path, split: Split, leaks: Audit, material: Material, loggers: Loggers, judges: Sequence[pl.Callback]
+    folder: Path, split: Split, leaks: Audit, prepared: Prepared, loggers: Loggers, judges: Sequence[pl.Callback]
 ) -> Outcome:
     """Train on one fold, or go on with it, test, and write its files."""
-    settings = material.settings
-    pl.seed_everything(settings["seed"], workers=True, verbose=False)
-    recognizer, data = material.recognizer(split), material.data(split)
+    config = prepared.config
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    recognizer, data = prepared.recognizer(split), prepared.data(split)
     stop = StopOnInterrupt(folder)
     trainer = make_trainer(
-        Trainer(**settings["trainer"]),
+        config,
         folder,
         stop,
-        n_epochs=settings["epochs"],
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
         further=[*([LogEpochs(loggers)] if loggers else []), *judges],
     )
     started = time.monotonic()
     last = checkpoint_path(folder, LAST)
-    resume = settings["ckpt_path"] is not None
     with stop.listening():
-        interrupted = _train(trainer, recognizer, data, last if resume and last.exists() else None)
+        interrupted = _train(trainer, recognizer, data, last if config.resume and last.exists() else None)
     trained = time.monotonic()
     best = best_path(trainer) or checkpoint_path(folder, BEST)
+    if not best.exists():  # Lightning has finished no epoch, such as by max_steps, or keeps none, by fast_dev_run
+        trainer.save_checkpoint(best)
     with interruption.ending():
-        plain, views = _test(trainer, best, data, settings["tta"])
-    if not material.is_main:
+        places, plain, views = _test(trainer, best, data, config.tta)
+    tested = [split.test[place] for place in places]
+    if not prepared.is_main:
         return Outcome("", interrupted is not None)
-    predictions.write_predictions(folder / predictions.PREDICTIONS, split.test, material.labels, plain)
+    predictions.write_predictions(folder / predictions.PREDICTIONS, tested, prepared.labels, plain)
     if views is not None:
-        predictions.write_predictions(folder / predictions.TTA_PREDICTIONS, split.test, material.labels, views)
+        predictions.write_predictions(folder / predictions.TTA_PREDICTIONS, tested, prepared.labels, views)
     facts = {
-        **material.facts,
-        "split": _describe_split(split, leaks, settings["split"]["seed"]),
+        **prepared.facts,
+        "split": _describe_split(split, leaks, config.split["seed"]),
         "audit": {"shared_speakers": leaks.shared_speakers, "identical": leaks.identical},
         "validation": validation_scores(folder, epoch_of(best)),
         "n_parameters": sum(parameter.numel() for parameter in recognizer.trained.parameters()),
         "device": device_name(trainer),
         "precision": str(trainer.precision),
         "seconds": {
-            **material.facts["seconds"],
+            **prepared.facts["seconds"],
             "training": round(trained - started, 1),
             "test": round(time.monotonic() - trained, 1),
         },
     }
-    if settings["tta"]:
-        facts["tta_views"] = settings["tta"]
+    if config.tta:
+        facts["tta_views"] = config.tta
+    if len(tested) < len(split.test):
+        facts["untested"] = len(split.test) - len(tested)
     if interrupted is not None:
-        facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": settings["epochs"]}
+        facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": config.trainer["max_epochs"]}
     report.write_report(folder, facts)
     if loggers:
-        loggers.log_results(_results(folder, material))
+        loggers.log_results(_results(folder, prepared))
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
     return _outcome(folder)
@@ -234,18 +235,22 @@ def _train(
         trainer.fit(recognizer, datamodule=data, ckpt_path=last, weights_only=True)
     except Interrupted as stop:
         return stop
+    except MisconfigurationException as error:  # such as a callback that needs a logger
+        raise ConfigError(f"Lightning refuses to train: {' '.join(str(error).split())}") from None
     return None
 
 
 def _test(
     trainer: pl.Trainer, checkpoint: Path, data: SpeechData, n_views: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Probabilities (n_test, n_classes) of the test clips as they are, and the mean of their views if there are any."""
+) -> tuple[list[int], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """Places of the clips heard, of the test part all unless the Trainer was told to hear fewer; their probabilities
+    (n_test, n_classes) as they are, and the mean of their views if there are any.
+    """
     recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True, n_views=n_views)
     outputs = processes.gather(trainer.predict(recognizer, datamodule=data) or [])
     places, plain, views = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     order = places.argsort()
-    return plain[order].numpy(), views[order].numpy() if n_views else None
+    return places[order].tolist(), plain[order].numpy(), views[order].numpy() if n_views else None
 
 
 def _describe_split(split: Split, leaks: Audit, seed: int) -> dict[str, Any]:
@@ -262,12 +267,11 @@ def _describe_split(split: Split, leaks: Audit, seed: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _fold_folder(folder: Path, cfg: DictConfig, fold: int) -> Iterator[None]:
+def _fold_folder(folder: Path, config: Config, fold: int) -> Iterator[None]:
     """Make a fold's folder with its configuration, and write what is logged meanwhile to a train.log there too."""
     (folder / ".hydra").mkdir(parents=True, exist_ok=True)
-    fold_cfg = cfg.copy()
-    fold_cfg.split.fold = fold
-    OmegaConf.save(fold_cfg, folder / ".hydra" / "config.yaml")
+    own = replace(config, split={**config.split, "fold": fold})
+    OmegaConf.save(OmegaConf.create(asdict(own)), folder / ".hydra" / "config.yaml")
     handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s"))
     root = logging.getLogger()

@@ -4,13 +4,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
-from ser.config.schema import Trainer
+from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
@@ -27,16 +27,15 @@ from ser.training.trainer import check_trainer, frozen_device
 
 log = logging.getLogger("ser")
 
-Settings = dict[str, Any]
 SAMPLINGS = ("natural", "balanced")
 
 
 @dataclass(frozen=True)
-class Material:
+class Prepared:
     """What all folds of a run share.
 
     Attributes:
-        settings: the resolved configuration.
+        config: of the run.
         recordings: waveforms of all usable clips.
         inputs: what training reads, by utterance id: the waveforms, or a frozen feature's frames.
         rate: samples or frames a second of `inputs`.
@@ -45,7 +44,7 @@ class Material:
         facts: of the corpus, code and machine, for the report.
     """
 
-    settings: Settings
+    config: Config
     recordings: Recordings
     inputs: Mapping[str, Array]
     rate: float
@@ -56,17 +55,16 @@ class Material:
     @property
     def is_main(self) -> bool:
         """Whether this process writes and reports."""
-        return processes.is_main(Trainer(**self.settings["trainer"]))
+        return processes.is_main(self.config.trainer)
 
     def recognizer(self, split: Split) -> EmotionRecognizer:
         """A fresh recogniser for a fold."""
-        weighted = self.settings["loss"]["class_weights"]
+        weighted = self.config.loss.class_weights
         weights = _balanced_weights(self._targets(split.train), len(self.labels)) if weighted else None
-        return _recognizer(self.settings, self.labels, weights)
+        return _recognizer(self.config, self.labels, weights)
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
-        settings = self.settings
         parts = {}
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
@@ -74,9 +72,9 @@ class Material:
         return SpeechData(
             parts,
             rate=self.rate,
-            batch_size=settings["batch_size"],
-            seed=settings["seed"],
-            sampling=settings["sampling"],
+            batch_size=self.config.batch_size,
+            seed=self.config.seed,
+            sampling=self.config.sampling,
             corpus=self.facts["corpus"]["fingerprint"],
         )
 
@@ -85,30 +83,30 @@ class Material:
         return [number[utterance.emotion] for utterance in utterances]
 
 
-def prepare(settings: Settings, folder: Path) -> Material:
+def prepare(config: Config, folder: Path) -> Prepared:
     """Check the settings, read the corpus, compute a frozen feature of it, and cut it into folds.
 
     Args:
-        settings: the resolved configuration.
+        config: of the run.
         folder: the run folder; broken.csv is written there where clips cannot be used.
 
     Raises:
         SerError: something that the user can mend.
     """
-    check_settings(settings)
-    corpus: Corpus = build("corpus", settings["corpus"])
-    protocol: Protocol = build("split", settings["split"])
-    trainer = Trainer(**settings["trainer"])
+    check_settings(config, folder)
+    corpus: Corpus = build("corpus", config.corpus)
+    protocol: Protocol = build("split", config.split)
+    trainer = config.trainer
     # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
-    feature = _recognizer(settings, list(EMOTIONS), None).feature
-    if settings["tta"] and isinstance(feature, FrozenFeature):
+    feature = _recognizer(config, list(EMOTIONS), None).feature
+    if config.tta and isinstance(feature, FrozenFeature):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
     if corpus.notice:
         log.warning("%s", corpus.notice)
     started = time.monotonic()
     utterances = corpus.utterances()
     protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # for the same reason
-    store = Path(settings["paths"]["store"]).expanduser()
+    store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
     inputs: Mapping[str, Array] = recordings.waveforms
     rate: float = feature.sample_rate
@@ -127,7 +125,7 @@ def prepare(settings: Settings, folder: Path) -> Material:
     speakers = {utterance.speaker for utterance in usable if utterance.speaker}
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
     facts = {
-        "seed": settings["seed"],
+        "seed": config.seed,
         "corpus": _describe_corpus(corpus, usable, recordings),
         "git_commit": provenance.git_commit(),
         "versions": provenance.library_versions(),
@@ -140,32 +138,39 @@ def prepare(settings: Settings, folder: Path) -> Material:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Material(settings, recordings, inputs, rate, labels, folds, facts)
+    return Prepared(config, recordings, inputs, rate, labels, folds, facts)
 
 
-def check_settings(settings: Settings) -> None:
-    """Refuse settings of the top level that cannot be used.
+def check_settings(config: Config, folder: Path) -> None:
+    """Refuse settings of the top level, of training and of the Trainer that cannot be used.
 
     Raises:
         ConfigError: names the first one.
     """
-    check_range("batch_size", settings["batch_size"], 1, 100_000)
-    check_range("seed", settings["seed"], 0, 2**32 - 1)
-    check_range("epochs", settings["epochs"], 1, 1_000_000)
-    check_range("tta", settings["tta"], 0, 100)
-    if settings["tta"] == 1:
+    check_range("batch_size", config.batch_size, 1, 100_000)
+    check_range("seed", config.seed, 0, 2**32 - 1)
+    check_range("epochs", config.epochs, 1, 1_000_000)
+    check_range("tta", config.tta, 0, 100)
+    if config.tta == 1:
         raise ConfigError("tta=1 is one view at another speed; set tta=0 for none, or 2 and more")
-    check_choice("sampling", settings["sampling"], SAMPLINGS)
-    if settings["sampling"] == "balanced" and settings["loss"]["class_weights"]:
+    check_choice("sampling", config.sampling, SAMPLINGS)
+    if config.sampling == "balanced" and config.loss.class_weights:
         raise ConfigError(
             "sampling=balanced and loss.class_weights=true both make up for rare emotions; use one of them"
         )
-    check_trainer(Trainer(**settings["trainer"]), settings["batch_size"])
+    check_trainer(config, folder)
 
 
-def _recognizer(settings: Settings, labels: list[str], class_weights: Sequence[float] | None) -> EmotionRecognizer:
-    groups = {group: settings[group] for group in ("feature", "model", "augment", "optim", "loss")}
-    return EmotionRecognizer(**groups, labels=labels, class_weights=class_weights)
+def _recognizer(config: Config, labels: list[str], class_weights: Sequence[float] | None) -> EmotionRecognizer:
+    return EmotionRecognizer(
+        feature=config.feature,
+        model=config.model,
+        augment=config.augment,
+        optim=config.optim,
+        loss=asdict(config.loss),
+        labels=labels,
+        class_weights=class_weights,
+    )
 
 
 def _balanced_weights(targets: Sequence[int], n_classes: int) -> list[float]:

@@ -112,7 +112,7 @@ def test_a_killed_run_leaves_nothing_half_made_and_the_next_completes_it(root: P
 
 def test_says_how_to_install_espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(CorpusNotFound, match=r'pip install .*"\.\[demo\]".*corpus=ravdess'):
+    with pytest.raises(CorpusNotFound, match=r'pip install "ser-lab\[demo\]", or use corpus=ravdess'):
         Demo(root=tmp_path).utterances()
     assert list(tmp_path.iterdir()) == []
 

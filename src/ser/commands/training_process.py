@@ -8,8 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
+from ser.config.schema import read_config
 from ser.errors import SerError
 
 
@@ -22,7 +21,7 @@ def main() -> None:
     from ser.experiment import run
 
     try:
-        run(OmegaConf.create(configuration), Path(sys.argv[1]))
+        run(read_config(configuration), Path(sys.argv[1]))
     except SerError:
         sys.exit(1)  # the main process has met the same, and says so
 

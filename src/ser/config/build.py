@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ser.errors import SerError, SettingError
+from ser.errors import ConfigError, SerError, SettingError
 
 
 def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
@@ -102,3 +102,26 @@ def _fits(value: Any, hint: Any) -> bool:
     if typing.get_origin(hint) is Mapping:
         return isinstance(value, Mapping)
     return True
+
+
+def build_object(name: str, settings: Any) -> Any:
+    """Make an object of any library, such as a callback, from its `_target_` and arguments.
+
+    Args:
+        name: of the setting, for messages.
+
+    Raises:
+        ConfigError: there is no such class, or it refuses its arguments.
+    """
+    import hydra.utils
+    from hydra.errors import InstantiationException
+
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("_target_"), str):
+        raise ConfigError(f"{name} must name a class, as {name}._target_=package.module.Class; got {settings!r}")
+    try:
+        return hydra.utils.instantiate(dict(settings), _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, SerError):
+            raise cause from None
+        raise ConfigError(f"{name}: {settings['_target_']} cannot be made: {' '.join(str(cause).split())}") from None

@@ -1,11 +1,12 @@
-"""The configuration's schema, and building components from it."""
+"""The configuration: one typed object, from Hydra to the last room."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ser.errors import ConfigError
 
@@ -32,27 +33,34 @@ class Loss:
 
 
 @dataclass
-class Trainer:
-    """How training runs.
+class Training:
+    """What training does beside what Lightning's Trainer knows.
 
-    `devices`: GPUs (or CPU processes) that train together on each of `num_nodes` machines; null: all GPUs, or 2
-    processes on a CPU. `precision` auto: bf16 or 16-bit mixed on a GPU, by what it supports; else 32. `monitor`: uar or
-    loss, on validation, by which the best epoch is chosen.
+    `monitor`: uar or loss, on validation, by which the epoch kept is chosen. `patience`: epochs without a better one
+    until training stops; null: all are trained. `ema_decay`: of the moving average of the weights; null: no average.
     """
 
-    accelerator: str = MISSING
-    devices: int | None = MISSING
-    num_nodes: int = MISSING
-    precision: str = MISSING
-    gradient_clip: float = MISSING
     monitor: str = MISSING
     patience: int | None = MISSING
     ema_decay: float | None = MISSING
 
 
+def _open() -> Any:
+    """A mapping that takes any key: who reads it refuses what it does not know."""
+    return DictConfig({}, flags={"struct": False})
+
+
 @dataclass
 class Config:
-    """The top level of conf/train.yaml: an unknown key or a wrong type is refused with its name."""
+    """The top level of conf/train.yaml: an unknown key or a wrong type is refused with its name.
+
+    Attributes:
+        corpus, split, feature, augment, model, optim: settings of a component each: `_target_` and its arguments.
+        trainer: arguments of Lightning's Trainer, by its own names.
+        callbacks, logger: by a name of one's own, an object each: `_target_` and its arguments.
+        experiment, search, launcher, debug: what was chosen of these groups, which change others.
+        resume: whether to go on with an earlier run (or sweep): true: the newest of this command; or its folder.
+    """
 
     corpus: Any = MISSING
     split: Any = MISSING
@@ -60,23 +68,22 @@ class Config:
     augment: Any = MISSING
     model: Any = MISSING
     optim: Any = MISSING
-    trainer: Trainer = field(default_factory=Trainer)
-    logger: Any = MISSING
+    trainer: Any = field(default_factory=_open)
+    callbacks: Any = field(default_factory=_open)
+    logger: Any = field(default_factory=_open)
     loss: Loss = field(default_factory=Loss)
+    training: Training = field(default_factory=Training)
     paths: Paths = field(default_factory=Paths)
     experiment: str | None = None
-    sweep: str | None = None
+    search: str | None = None
     launcher: str | None = None
+    debug: str | None = None
     seed: int = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING
     sampling: str = MISSING
     tta: int = MISSING
-    ckpt_path: str | None = MISSING
-    resume: bool = MISSING
-
-
-_SECTIONS = {"trainer": Trainer, "loss": Loss, "paths": Paths}
+    resume: bool | str = MISSING
 
 
 def register() -> None:
@@ -84,19 +91,39 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
 
 
-def check_keys(settings: Mapping[str, Any]) -> None:
-    """Refuse keys that the schema does not have (Hydra's `+` lets them in), and groups taken away (by its `~`).
+def read_config(cfg: DictConfig | dict[str, Any]) -> Config:
+    """The configuration that Hydra has composed (or `dataclasses.asdict` of one), with all interpolations resolved.
 
     Raises:
-        ConfigError: names the first one.
+        ConfigError: a key that the schema does not have (Hydra's `+` lets it in), or a group that was taken away.
     """
-    sections: dict[str, tuple[Any, Mapping[str, Any]]] = {"": (Config, settings)}
-    sections |= {f"{name}.": (schema, settings[name]) for name, schema in _SECTIONS.items()}
-    for prefix, (schema, section) in sections.items():
+    merged = OmegaConf.merge(OmegaConf.structured(Config, flags={"struct": False}), cfg)
+    for prefix, schema in _sections():
+        section = OmegaConf.select(merged, prefix.rstrip(".")) if prefix else merged
         known = [item.name for item in fields(schema)]
-        for key, value in section.items():
-            if value == MISSING:
+        for key in map(str, section):
+            if key not in known:
+                raise ConfigError(unknown(f"{prefix}{key}", (prefix + name for name in known)))
+            if OmegaConf.is_missing(section, key):
                 group = prefix.rstrip(".") or key
                 raise ConfigError(f"{group}: nothing is chosen; set {group}=<name>, --help lists the names")
-            if key not in known:
-                raise ConfigError(f"{prefix}{key}: no such setting; there are {', '.join(prefix + k for k in known)}")
+    made = OmegaConf.to_object(merged)
+    assert isinstance(made, Config)
+    return made
+
+
+def _sections() -> Iterable[tuple[str, type]]:
+    yield "", Config
+    yield from ((f"{item.name}.", item.type) for item in fields(Config) if is_dataclass(item.type))  # type: ignore[misc]
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """What to say of a setting that does not exist.
+
+    >>> unknown("trainer.epochs", ["trainer.max_epochs", "trainer.devices"])
+    'trainer.epochs: no such setting; did you mean trainer.max_epochs? there are trainer.max_epochs, trainer.devices'
+    """
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{name}: no such setting; {hint}there are {', '.join(known)}"

@@ -24,7 +24,7 @@ def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
             raise EncoderError(
                 f"{folder}: holds its weights as a pickle alone ({PICKLED}); allow it to be read by torch's restricted"
                 " loader (feature.allow_pickle=true, or model.allow_pickle=true), or convert it:"
-                " scripts/fetch_encoder.py --allow-pickle"
+                f" ser fetch {folder} NEW_FOLDER --allow-pickle"
             )
         files = [whole]
         if not whole.is_file():

@@ -10,6 +10,7 @@ from torch import Tensor
 from ser.loggers.guard import Loggers
 from ser.runs.history import VALIDATION
 from ser.training.data import Batch
+from ser.training.progress import epoch_scores
 from ser.training.recognizer import EmotionRecognizer
 
 
@@ -42,13 +43,13 @@ class LogEpochs(pl.Callback):
         self._ended = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = trainer.callback_metrics
+        scores = epoch_scores(trainer)
         norms = torch.stack(self._norms)
         self.loggers.log_epoch(
             trainer.current_epoch + 1,
             {
-                "train/loss": float(scores["train/loss"]),
-                **{f"val/{name}": float(scores[f"val/{name}"]) for name in VALIDATION},
+                "train/loss": scores["train/loss"],
+                **{f"val/{name}": scores[f"val/{name}"] for name in VALIDATION},
                 "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
                 "grad_norm": float(norms[norms.isfinite()].mean()),
                 "clips_per_s": self._n_clips / (self._ended - self._started),

@@ -1,47 +1,47 @@
 """A run described for loggers: its name, its group, and its configuration with what it was applied to."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from ser.config.schema import Config
 from ser.loggers.base import FOLD, POOLED, Job
 
 # Not told in a name: they do not change what is learnt, or are said otherwise.
-UNTOLD = ("logger", "paths", "hydra", "ckpt_path", "trainer", "corpus.root", "corpus.path", "corpus.download")
+UNTOLD = ("logger", "paths", "hydra", "resume", "trainer", "corpus.root", "corpus.path", "corpus.download")
 
 
-def describe(
-    settings: Mapping[str, Any], folder: Path, kind: str, protocol: Mapping[str, Any], corpus: Mapping[str, Any]
-) -> Job:
+def describe(config: Config, folder: Path, kind: str, protocol: Mapping[str, Any], corpus: Mapping[str, Any]) -> Job:
     """What loggers are told of a run.
 
     Args:
-        settings: the resolved configuration.
+        config: of the run.
         folder: where this training, or the pooled result, has its files.
         kind: train, fold or pooled.
         protocol: `split` of metrics.json.
         corpus: `corpus` of metrics.json.
     """
     overrides, choices, sweep = _asked()
-    outputs = Path(settings["paths"]["outputs"]).expanduser()
+    outputs = Path(config.paths.outputs).expanduser()
     group = sweep_name = _below(outputs, sweep) if sweep else None
     name = run_name(overrides, choices)
     if kind == FOLD:
         group, name = _below(outputs, folder.parent), f"{name} fold {protocol['fold']}"
     elif kind == POOLED:
         group, name = _below(outputs, folder), f"{name} pooled"
-    config = {
-        **settings,
+    told = {
+        **asdict(config),
         "choices": choices,
         "overrides": list(overrides),
         "sweep": sweep_name,
         "protocol": {key: protocol[key] for key in ("name", "hash", "fold", "n_folds", "seed", "speaker_independent")},
-        "corpus": {**settings["corpus"], **{key: corpus[key] for key in ("name", "fingerprint", "n_utterances")}},
+        "corpus": {**config.corpus, **{key: corpus[key] for key in ("name", "fingerprint", "n_utterances")}},
     }
-    return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], config)
+    return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], told)
 
 
 def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:

@@ -111,6 +111,12 @@ def render(results: Mapping[str, Any]) -> str:
         lines += [results["corpus"]["notice"], ""]
     if "interrupted" in results:
         lines += [_stopped(results["interrupted"]), ""]
+    if "untested" in results:
+        n_all = results["n_test"] + results["untested"]
+        lines += [
+            f"ONLY {results['n_test']} of {n_all} test clips were heard, as the Trainer was told: this is no result",
+            "",
+        ]
     lines += [*_class_table(results), ""]
     lines += [f"accuracy {results['accuracy']:.3f}   UAR {results['uar']:.3f}   macro-F1 {results['macro_f1']:.3f}"]
     if "folds" in results:

@@ -182,7 +182,7 @@ def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: M
     if needed > free:
         raise StoreError(
             f"paths.store: the features need about {needed:.1f} MB in {store.folder}, where {free:.1f} MB are free;"
-            " make room (scripts/store.py prune), or set paths.store=<folder>"
+            " make room (ser store prune), or set paths.store=<folder>"
         )
 
 

@@ -1,7 +1,7 @@
 """Several processes that train one model together, on one machine or on many.
 
-On one machine the main process starts the others itself (`workers`); under torchrun or SLURM they are there already.
-The main process alone says, writes and reports.
+On one machine the main process starts the others itself (`training_processes`); under torchrun or SLURM they are there
+already. The main process alone says, writes and reports.
 """
 
 import json
@@ -12,37 +12,47 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ser.config.schema import Trainer
+from ser.config.schema import Config
 from ser.errors import ConfigError, ProcessError, SerError
+
+Settings = Mapping[str, Any]  # `trainer` of the configuration: arguments of Lightning's Trainer
 
 GRACE_S = 15  # how long the main process may take to notice by itself that another has died
 
 
-def n_devices(settings: Trainer) -> int:
+def n_devices(trainer: Settings) -> int:
     """Processes on each machine, one a device.
 
-    Where `settings` do not say: as many as the launcher has started, or as there are GPUs, or 2 on a CPU.
+    With `devices: auto`: as many as the launcher has started, or as there are GPUs, or 2 on a CPU where the strategy is
+    another than auto, else 1.
     """
-    if settings.devices is not None:
-        return settings.devices
+    devices = trainer["devices"]
+    if isinstance(devices, int) and devices > 0:
+        return devices
+    if isinstance(devices, list):
+        return len(devices)
     if are_external():
         return int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("SLURM_NTASKS_PER_NODE", "1")))
-    import torch
+    if trainer["accelerator"] not in ("cpu", "mps"):
+        import torch
 
-    return max(torch.cuda.device_count(), 1) if settings.accelerator != "cpu" and torch.cuda.is_available() else 2
+        if torch.cuda.is_available():
+            return max(torch.cuda.device_count(), 1)
+    return 1 if trainer["strategy"] == "auto" else 2
 
 
-def n_processes(settings: Trainer) -> int:
+def n_processes(trainer: Settings) -> int:
     """Processes that train together, on all machines."""
-    return n_devices(settings) * settings.num_nodes
+    return n_devices(trainer) * int(trainer["num_nodes"])
 
 
-def is_distributed(settings: Trainer) -> bool:
+def is_distributed(trainer: Settings) -> bool:
     """Whether several processes are to train together."""
-    return n_processes(settings) > 1
+    return n_processes(trainer) > 1
 
 
 def are_external() -> bool:
@@ -50,7 +60,7 @@ def are_external() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1
 
 
-def check_launcher(settings: Trainer) -> None:
+def check_launcher(trainer: Settings) -> None:
     """Refuse settings that ask for other processes than a launcher has started.
 
     Raises:
@@ -63,12 +73,12 @@ def check_launcher(settings: Trainer) -> None:
             "SLURM must be told --ntasks-per-node, not only --ntasks; docs/several-processes.md shows how"
         )
     n_started = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_STEP_NUM_TASKS", "1")))
-    n_wanted = n_processes(settings)
+    n_wanted = n_processes(trainer)
     if n_started != n_wanted:
         raise ConfigError(
-            f"{n_started} processes were started, but trainer.devices={settings.devices} and"
-            f" trainer.num_nodes={settings.num_nodes} ask for {n_wanted}; make them agree, as docs/several-processes.md"
-            " shows"
+            f"{n_started} processes were started, but trainer.devices={trainer['devices']} and"
+            f" trainer.num_nodes={trainer['num_nodes']} ask for {n_wanted}; make them agree, as"
+            " docs/several-processes.md shows"
         )
 
 
@@ -77,36 +87,36 @@ def rank() -> int:
     return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")))
 
 
-def is_main(settings: Trainer) -> bool:
+def is_main(trainer: Settings) -> bool:
     """Whether this process says, writes and reports."""
-    return not is_distributed(settings) or rank() == 0
+    return not is_distributed(trainer) or rank() == 0
 
 
 @contextmanager
-def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -> Iterator[None]:
+def training_processes(config: Config, folder: Path) -> Iterator[None]:
     """Start the other processes of this machine; they run the same configuration and meet this one in training.
 
     Args:
-        settings: how many processes.
-        configuration: the resolved configuration, as plain values.
+        config: of the run; its `trainer` says how many.
         folder: the run folder.
 
     Raises:
         ConfigError: several machines, but no launcher that has started processes on them.
         ProcessError: a process died.
     """
-    if not is_distributed(settings) or are_external() or rank() > 0:
+    trainer = config.trainer
+    if not is_distributed(trainer) or are_external() or rank() > 0:
         yield
         _leave()
         return
-    if settings.num_nodes > 1:
+    if trainer["num_nodes"] > 1:
         raise ConfigError(
-            f"trainer.num_nodes={settings.num_nodes}: start the processes on all machines with torchrun or srun, as"
+            f"trainer.num_nodes={trainer['num_nodes']}: start the processes on all machines with torchrun or srun, as"
             " docs/several-processes.md shows"
         )
     from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
-    n_here = n_devices(settings)
+    n_here = n_devices(trainer)
     # What torch and Lightning read; the number of the process differs.
     shared = {
         "MASTER_ADDR": "127.0.0.1",
@@ -120,7 +130,7 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
     over = threading.Event()
     try:
         for number in range(1, n_here):
-            children.append(_start(number, configuration, folder))
+            children.append(_start(number, config, folder))
         threading.Thread(target=_watch, args=(children, over), daemon=True).start()
         yield
         for child in children:
@@ -133,7 +143,7 @@ def workers(settings: Trainer, configuration: Mapping[str, Any], folder: Path) -
         dead = _dead(children)
         if dead is None:
             raise
-        raise ProcessError(_obituary(*dead)) from error
+        raise ProcessError(_death_of(*dead)) from error
     finally:
         over.set()
         for child in children:
@@ -152,7 +162,7 @@ def _leave() -> None:
         torch.distributed.destroy_process_group()
 
 
-def _start(number: int, configuration: Mapping[str, Any], folder: Path) -> subprocess.Popen[str]:
+def _start(number: int, config: Config, folder: Path) -> subprocess.Popen[str]:
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "ser.commands.training_process", str(folder)],
         env={**os.environ, "RANK": str(number), "LOCAL_RANK": str(number), "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -160,8 +170,8 @@ def _start(number: int, configuration: Mapping[str, Any], folder: Path) -> subpr
         text=True,
     )
     assert child.stdin is not None
-    # The pipe stays open: when it closes, this process has ended, and the worker ends too.
-    child.stdin.write(json.dumps(configuration) + "\n")
+    # The pipe stays open: when it closes, this process has ended, and the child ends too.
+    child.stdin.write(json.dumps(asdict(config)) + "\n")
     child.stdin.flush()
     return child
 
@@ -174,9 +184,9 @@ def _dead(children: Sequence[subprocess.Popen[str]]) -> tuple[int, int] | None:
     return None
 
 
-def _obituary(number: int, code: int) -> str:
+def _death_of(number: int, code: int) -> str:
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return f"training process {number} died ({how}); go on from the last whole epoch with ckpt_path=last"
+    return f"training process {number} died ({how}); go on from the last whole epoch with resume=true"
 
 
 def _watch(children: Sequence[subprocess.Popen[str]], over: threading.Event) -> None:
@@ -184,7 +194,7 @@ def _watch(children: Sequence[subprocess.Popen[str]], over: threading.Event) -> 
     while not over.wait(0.5):
         dead = _dead(children)
         if dead is not None and not over.wait(GRACE_S):
-            print(_obituary(*dead), file=sys.stderr, flush=True)
+            print(_death_of(*dead), file=sys.stderr, flush=True)
             os._exit(1)
 
 

@@ -1,6 +1,7 @@
 """What a run tells while it trains: history.csv, and its progress."""
 
 import logging
+import math
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,16 @@ from ser.files import write_csv
 from ser.runs.history import HISTORY, VALIDATION
 
 log = logging.getLogger("ser")
+
+
+def epoch_scores(trainer: pl.Trainer) -> dict[str, float]:
+    """Scores of the epoch that has just ended: train/loss, and val/loss, val/uar, ...: not a number where the Trainer
+    has left validation out.
+    """
+    has_ended = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+    known = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    validation = [f"val/{name}" for name in VALIDATION]
+    return {**known, **{name: known[name] if has_ended and name in known else math.nan for name in validation}}
 
 
 class History(pl.Callback):
@@ -29,7 +40,7 @@ class History(pl.Callback):
         self.rows = list(state_dict["rows"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = trainer.callback_metrics
+        scores = epoch_scores(trainer)
         self.rows.append(
             {
                 "epoch": trainer.current_epoch + 1,
@@ -77,8 +88,9 @@ class ProgressBar(pl.Callback):
             self.bar.update(self.bar.task_ids[0], completed=trainer.global_step)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores, epoch = trainer.callback_metrics, trainer.current_epoch + 1
-        self.best = max(self.best, float(scores["val/uar"]))
+        scores, epoch = epoch_scores(trainer), trainer.current_epoch + 1
+        if scores["val/uar"] > self.best:
+            self.best = scores["val/uar"]
         line = f"loss {scores['train/loss']:.2f}  val UAR {scores['val/uar']:.3f}  best {self.best:.3f}"
         if self.bar:
             self.bar.update(self.bar.task_ids[0], scores=f"epoch {epoch}/{self.n_epochs}  {line}")

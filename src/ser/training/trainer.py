@@ -1,115 +1,200 @@
 """Lightning's Trainer as a run wants it: devices, precision, checkpoints, averaging, early stopping."""
 
+import inspect
 import logging
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import profilers
 from pytorch_lightning.callbacks import Callback, EarlyStopping, WeightAveraging
+from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
+from ser.config.build import build_object
 from ser.config.checks import check_choice, check_range
-from ser.config.schema import Trainer as Settings
+from ser.config.schema import Config, unknown
 from ser.errors import ConfigError
 from ser.training import processes
 from ser.training.checkpoints import MONITORS, AtomicCheckpoints, checkpoint_callbacks
 from ser.training.interruption import EndOnTermination, StopOnInterrupt
 from ser.training.progress import History, ProgressBar
 
-PRECISIONS = ("auto", "32", "bf16-mixed", "16-mixed")
+# Arguments of Lightning's Trainer that a run gives by itself.
+OURS = {
+    "logger": "choose loggers by logger=<name>",
+    "callbacks": "add callbacks by callbacks.<name>._target_=<class>",
+    "default_root_dir": "name the run folder by hydra.run.dir=<folder>",
+    "enable_checkpointing": "a run keeps its best epoch in any case",
+    "plugins": "checkpoints are written in a way of their own, and processes found",
+    "use_distributed_sampler": "clips are shared out among processes in any case",
+    "barebones": "use debug=fast",
+}
+PROFILERS = {
+    "simple": profilers.SimpleProfiler,
+    "advanced": profilers.AdvancedProfiler,
+    "pytorch": profilers.PyTorchProfiler,
+}
 
 
-def check_trainer(settings: Settings, batch_size: int) -> None:
-    """Refuse settings that cannot be used here.
+def check_trainer(config: Config, folder: Path) -> None:
+    """Refuse settings of the Trainer, of training and of callbacks that cannot be used here.
 
     Raises:
-        ConfigError: a setting that is out of range, or a GPU asked for where there is none.
+        ConfigError: an argument that Lightning's Trainer does not have or refuses, a setting that is out of range, or a
+            GPU asked for where there is none.
     """
-    check_choice("trainer.accelerator", settings.accelerator, ("auto", "cpu", "gpu"))
-    check_choice("trainer.precision", settings.precision, PRECISIONS)
-    check_range("trainer.gradient_clip", settings.gradient_clip, 0, 1e6)
-    check_range("trainer.num_nodes", settings.num_nodes, 1, 10_000)
-    check_choice("trainer.monitor", settings.monitor, MONITORS)
-    if settings.patience is not None:
-        check_range("trainer.patience", settings.patience, 1, 1_000_000)
-    if settings.ema_decay is not None:
-        check_range("trainer.ema_decay", settings.ema_decay, 0, 0.999999)
-    if settings.devices is not None:
-        check_range("trainer.devices", settings.devices, 1, 10_000)
-    if settings.precision == "16-mixed" and (settings.accelerator == "cpu" or not torch.cuda.is_available()):
-        raise ConfigError("trainer.precision=16-mixed needs a GPU; use trainer.precision=auto or 32")
-    if settings.accelerator == "gpu" and not torch.cuda.is_available():
+    trainer, training = config.trainer, config.training
+    check_choice("training.monitor", training.monitor, MONITORS)
+    if training.patience is not None:
+        check_range("training.patience", training.patience, 1, 1_000_000)
+    if training.ema_decay is not None:
+        check_range("training.ema_decay", training.ema_decay, 0, 0.999999)
+    known = [name for name in inspect.signature(pl.Trainer.__init__).parameters if name != "self"]
+    for name in trainer:
+        if name in OURS:
+            raise ConfigError(f"trainer.{name} is given by the program; {OURS[name]}")
+        if name not in known:
+            raise ConfigError(unknown(f"trainer.{name}", [f"trainer.{one}" for one in known if one not in OURS]))
+    _check_whole("trainer.max_epochs", trainer["max_epochs"])
+    _check_whole("trainer.num_nodes", trainer["num_nodes"])
+    _check_whole("trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"])
+    _check_devices(trainer)
+    processes.check_launcher(trainer)
+    n_processes = processes.n_processes(trainer)
+    if config.batch_size < n_processes:
+        raise ConfigError(f"batch_size={config.batch_size} is shared out among {n_processes} processes; set it higher")
+    user_callbacks(config)
+    bare_trainer(trainer, folder)
+
+
+def _check_whole(name: str, value: Any) -> None:
+    if type(value) is not int or not 1 <= value <= 1_000_000:
+        raise ConfigError(f"{name} must be a whole number from 1 to 1000000; got {value!r}")
+
+
+def _check_devices(trainer: Mapping[str, Any]) -> None:
+    accelerator, devices = trainer["accelerator"], trainer["devices"]
+    check_choice("trainer.accelerator", accelerator, ("auto", "cpu", "gpu", "cuda", "mps"))
+    is_list = isinstance(devices, list) and devices and all(type(one) is int for one in devices)
+    if not is_list and devices not in ("auto", -1) and (type(devices) is not int or devices < 1):
         raise ConfigError(
-            f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU here; use trainer=auto or cpu, or install"
-            " a torch build for your GPU"
+            f"trainer.devices must be a number of processes, a list of GPUs such as [0,1], or auto; got {devices!r}"
         )
-    if _on_gpu(settings) and (settings.devices or 1) > torch.cuda.device_count():
+    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ConfigError(
-            f"trainer.devices={settings.devices}: there are {torch.cuda.device_count()} GPUs here; ask for as many at"
-            " most, or trainer.accelerator=cpu"
+            f"trainer.accelerator={accelerator}: torch {torch.__version__} sees no GPU here; use trainer=auto or cpu,"
+            " or install a torch build for your GPU"
         )
-    processes.check_launcher(settings)
-    n_processes = processes.n_processes(settings)
-    if batch_size < n_processes:
-        raise ConfigError(f"batch_size={batch_size} is shared out among {n_processes} processes; set it higher")
+    if accelerator == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("trainer.accelerator=mps: this is no Apple computer with a GPU; use trainer=auto")
+    if trainer["precision"] in ("16", "16-mixed", 16) and not _on_gpu(trainer):
+        raise ConfigError(f"trainer.precision={trainer['precision']} needs a GPU; use trainer.precision=auto or 32")
+    n_gpus = torch.cuda.device_count()
+    wanted = max(devices) + 1 if isinstance(devices, list) else devices if isinstance(devices, int) else 1
+    if _on_gpu(trainer) and wanted > n_gpus:
+        raise ConfigError(
+            f"trainer.devices={devices}: there are {n_gpus} GPUs here; ask for as many at most, or"
+            " trainer.accelerator=cpu"
+        )
+
+
+def user_callbacks(config: Config) -> list[Callback]:
+    """The callbacks of the group `callbacks`; null takes one away.
+
+    Raises:
+        ConfigError: one cannot be made, or is none of Lightning's.
+    """
+    made = []
+    for name, settings in config.callbacks.items():
+        if settings is None:
+            continue
+        callback = build_object(f"callbacks.{name}", settings)
+        if not isinstance(callback, Callback):
+            raise ConfigError(
+                f"callbacks.{name}: {settings['_target_']} is no callback of Lightning (pytorch_lightning.Callback)"
+            )
+        made.append(callback)
+    return made
 
 
 def make_trainer(
-    settings: Settings,
+    config: Config,
     folder: Path,
     stop: StopOnInterrupt,
     *,
-    n_epochs: int,
     title: str,
+    loggers: Iterable[Logger] = (),
     further: Sequence[Callback] = (),
 ) -> pl.Trainer:
-    """A Trainer that leaves checkpoints/best.ckpt (best validation UAR), last.ckpt and history.csv in `folder`.
+    """A Trainer that leaves checkpoints/best.ckpt (best on validation), last.ckpt and history.csv in `folder`.
 
-    The callbacks `further` come after its own.
+    The callbacks of the configuration come after its own, and `further` ones last.
     """
-    callbacks: list[Callback] = checkpoint_callbacks(folder, settings.monitor)
-    if settings.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
-        callbacks.append(WeightAveraging(avg_fn=_moving_average(settings.ema_decay)))
-    callbacks += [stop, EndOnTermination(), History(folder), ProgressBar(title, n_epochs)]
-    if settings.patience is not None:
+    training = config.training
+    callbacks: list[Callback] = checkpoint_callbacks(folder, training.monitor)
+    if training.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
+        callbacks.append(WeightAveraging(avg_fn=_moving_average(training.ema_decay)))
+    callbacks += [stop, EndOnTermination(), History(folder), ProgressBar(title, config.trainer["max_epochs"])]
+    if training.patience is not None:
         callbacks.append(
-            _Patience(f"val/{settings.monitor}", mode=MONITORS[settings.monitor], patience=settings.patience)
+            _Patience(f"val/{training.monitor}", mode=MONITORS[training.monitor], patience=training.patience)
         )
-    return bare_trainer(settings, folder, max_epochs=n_epochs, callbacks=[*callbacks, *further])
+    callbacks += [*user_callbacks(config), *further]
+    return bare_trainer(
+        config.trainer, folder, callbacks=callbacks, logger=list(loggers) or False, enable_checkpointing=True
+    )
 
 
-def bare_trainer(settings: Settings, folder: Path, **arguments: Any) -> pl.Trainer:
-    """A Trainer with devices, precision and clipping as `settings` say, and nothing that writes unasked."""
+def bare_trainer(trainer: Mapping[str, Any], folder: Path, **arguments: Any) -> pl.Trainer:
+    """A Trainer with the arguments of the configuration's `trainer` and those given, and nothing that writes unasked.
+
+    Raises:
+        ConfigError: Lightning refuses an argument.
+    """
     _quieten()
-    on_gpu = _on_gpu(settings)
-    distributed = processes.is_distributed(settings)
+    on_gpu, distributed = _on_gpu(trainer), processes.is_distributed(trainer)
     plugins: list[Any] = [AtomicCheckpoints()]
     if not processes.are_external():
         plugins.append(LightningEnvironment())  # ours, even within somebody's SLURM session
-    return pl.Trainer(
-        accelerator="gpu" if on_gpu else "cpu",
-        devices=processes.n_devices(settings) if distributed else 1,
-        num_nodes=settings.num_nodes,
-        strategy="ddp" if distributed else "auto",
-        sync_batchnorm=on_gpu and distributed,
-        use_distributed_sampler=False,
-        precision=_precision(settings.precision, on_gpu),
-        gradient_clip_val=settings.gradient_clip or None,
-        deterministic="warn",
-        plugins=plugins,
-        logger=False,
-        default_root_dir=folder,
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing="callbacks" in arguments,
-        **arguments,
-    )
+    wanted = {
+        "sync_batchnorm": on_gpu and distributed,
+        # Our test is Lightning's predict.
+        "limit_predict_batches": trainer.get("limit_test_batches"),
+        **{name: _object(name, value, folder) for name, value in trainer.items()},
+        "accelerator": "gpu" if on_gpu else "mps" if trainer["accelerator"] == "mps" else "cpu",
+        "precision": _precision(trainer["precision"], on_gpu),
+    }
+    if not isinstance(wanted["devices"], list):
+        wanted["devices"] = processes.n_devices(trainer) if distributed else 1
+    if wanted["strategy"] == "auto" and distributed:
+        wanted["strategy"] = "ddp"
+    fixed = {
+        "plugins": plugins,
+        "logger": False,
+        "enable_checkpointing": False,
+        "use_distributed_sampler": False,
+        "default_root_dir": folder,
+    }
+    try:
+        return pl.Trainer(**{**wanted, **fixed, **arguments})
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigError(f"trainer: Lightning refuses a setting: {' '.join(str(error).split())}") from None
+
+
+def _object(name: str, value: Any, folder: Path) -> Any:
+    """An argument as it is, or the object that it describes."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return build_object(f"trainer.{name}", value)
+    if name == "profiler" and value in PROFILERS:
+        return PROFILERS[value](dirpath=folder, filename="profile")  # Lightning's own would print it
+    return value
 
 
 class _Patience(EarlyStopping):
@@ -138,20 +223,21 @@ def device_name(trainer: pl.Trainer) -> str:
     return name if trainer.world_size == 1 else f"{trainer.world_size} x {name}"
 
 
-def _on_gpu(settings: Settings) -> bool:
-    return settings.accelerator != "cpu" and torch.cuda.is_available()
+def _on_gpu(trainer: Mapping[str, Any]) -> bool:
+    return trainer["accelerator"] not in ("cpu", "mps") and torch.cuda.is_available()
 
 
-def frozen_device(settings: Settings) -> tuple[torch.device, str]:
-    """Where and with which precision frozen features are computed; on a CPU always with all 32 bits."""
-    if not _on_gpu(settings):
-        return torch.device("cpu"), "32"
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))), _precision(settings.precision, on_gpu=True)
+def frozen_device(trainer: Mapping[str, Any]) -> tuple[torch.device, str]:
+    """Where and with which precision (32, bf16-mixed or 16-mixed) frozen features are computed; on a CPU with 32."""
+    if not _on_gpu(trainer):
+        return torch.device("mps" if trainer["accelerator"] == "mps" else "cpu"), "32"
+    precision = _precision(trainer["precision"], on_gpu=True)
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))), precision if "mixed" in precision else "32"
 
 
-def _precision(wanted: str, on_gpu: bool) -> Any:
+def _precision(wanted: Any, on_gpu: bool) -> Any:
     if wanted != "auto":
-        return wanted
+        return str(wanted)
     if not on_gpu:
         return "32"  # without bf16 units, autocast on a CPU is many times slower
     return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
@@ -168,4 +254,5 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*deprecated.*")
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
+    warnings.filterwarnings("ignore", message=r"`ModelCheckpoint\(monitor=.*could not find the monitored key")
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
