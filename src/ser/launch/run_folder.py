@@ -15,7 +15,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 
 from ser.files import try_lock
-from ser.runs.folder import RUN_LOCK, differences, holds_a_run, is_unfinished
+from ser.runs.folder import differences, holds_a_run, is_unfinished
+from ser.runs.names import HYDRA, REPORT, RUN_LOCK
 from ser.training import processes
 
 LAST = "last"
@@ -94,7 +95,7 @@ class RunFolder(Callback):
             if not holds_a_run(folder):
                 return folder  # killed before it began, or never begun: the same command serves for every try
             if not is_unfinished(folder):
-                sys.exit(f"ckpt_path=last: the run in {folder} is finished; see its report.txt")
+                sys.exit(f"ckpt_path=last: the run in {folder} is finished; see its {REPORT}")
             different = differences(folder, config)
             if different:
                 sys.exit(
@@ -104,7 +105,7 @@ class RunFolder(Callback):
             return folder
         outputs = Path(config.paths.outputs).expanduser()
         # Folds have no hydra.yaml of their own. Runs of a sweep have, but are continued by name only.
-        runs = [path.parents[1] for path in outputs.rglob(".hydra/hydra.yaml")]
+        runs = [path.parents[1] for path in outputs.rglob(HYDRA)]
         runs = [folder for folder in runs if not (folder.parent / "multirun.yaml").exists()]
         for folder in sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True):
             if is_unfinished(folder) and not differences(folder, config):

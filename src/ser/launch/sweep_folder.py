@@ -19,7 +19,8 @@ from ser.files import replacing, try_lock
 from ser.launch import workers
 from ser.launch.run_folder import as_typed, ending_the_program, make
 from ser.launch.sweep_table import is_complete, read_jobs, update
-from ser.runs.folder import RUN_LOCK, holds_a_run
+from ser.runs.folder import holds_a_run
+from ser.runs.names import RUN_LOCK
 
 MULTIRUN = "multirun.yaml"
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
