@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.commands import train
+from ser.config.places import conf_dir
+from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
@@ -117,6 +120,13 @@ def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
         return settings
     kind = next(name for name in TINY if name in settings["checkpoint"])
     return {**settings, "checkpoint": str(tiny_encoders() / kind)}
+
+
+def configured(*overrides: str) -> Config:
+    """The configuration that `python train.py` has with these overrides."""
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return read_config(compose("train", overrides=list(overrides)))
 
 
 @pytest.fixture(scope="session")

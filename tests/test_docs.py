@@ -1,15 +1,11 @@
-"""The documentation is whole and true: settings, messages, files of a run, links, commands."""
+"""The documentation is true: files of a run, links, commands."""
 
-import ast
-import inspect
 import json
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import FAST, Command
@@ -17,118 +13,17 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ser import errors
 from ser.commands.messages import quoted
-from ser.config.places import conf_dir, source_dir
-from ser.config.schema import Config, register
+from ser.config.places import conf_dir
+from ser.config.schema import register
 
 ROOT = conf_dir().parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALL = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
-ERRORS = {name for name, thing in inspect.getmembers(errors, inspect.isclass)}
-SAID = {("sys", "exit"), ("log", "warning"), ("log", "error"), ("parser", "error"), ("self", "_error")}
-
-PROGRAM = r"\btrain\.py|\bscripts/\w+\.py|\bser-train"
+PROGRAM = r"\btrain\.py|\bser train|\bser find-lr|\bser listen"
 
 pages = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-
-
-class Messages(ast.NodeVisitor):
-    """The telling pieces of all that a module says to a user: of each text, its longest literal part.
-
-    What a text is put together from is looked for too: local variables, functions of the module, its constants.
-    """
-
-    def __init__(self, module: ast.Module) -> None:
-        self.functions = {node.name: node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
-        self.scope: list[ast.AST] = [module]
-        self.seen: set[ast.AST] = set()
-        self.pieces: set[str] = set()
-        self.visit(module)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self.scope.append(node)
-        if "remark" in node.name:
-            self._collect(node)
-        self.generic_visit(node)
-        self.scope.pop()
-
-    def visit_Call(self, node: ast.Call) -> None:
-        function = node.func
-        name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
-        owner = getattr(getattr(function, "value", None), "id", "")
-        to_stderr = name == "print" and any(keyword.arg == "file" for keyword in node.keywords)
-        if name in ERRORS or (owner, name) in SAID or name == "_refuse" or to_stderr:
-            for argument in node.args:
-                self._collect(argument)
-        self.generic_visit(node)
-
-    def _collect(self, node: ast.AST) -> None:
-        if node in self.seen:
-            return
-        self.seen.add(node)
-        if isinstance(node, ast.FunctionDef):
-            for statement in ast.walk(node):
-                if isinstance(statement, ast.Return | ast.Assign) and statement.value is not None:
-                    self._collect(statement.value)
-                elif isinstance(statement, ast.Call) and getattr(statement.func, "attr", "") == "append":
-                    self._collect(statement.args[0])
-            return
-        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-        literal = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-        lines = [line.strip(" ;:,()%'") for text in literal for line in re.split(r"\n|%[sdg]|%\.\dg", text)]
-        if lines and " " in (longest := max(lines, key=len)):  # a single word tells nothing
-            self.pieces.add(longest)
-        for child in ast.iter_child_nodes(node):
-            if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
-                self._collect(child)
-        self._follow(node)
-
-    def _follow(self, node: ast.AST) -> None:
-        """To what a name or a call stands for."""
-        if isinstance(node, ast.Call):
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name in self.functions and name != "main":
-                self._collect(self.functions[name])
-        elif isinstance(node, ast.Name):
-            for scope in (self.scope[0], self.scope[-1]):
-                nodes = scope.body if isinstance(scope, ast.Module) else ast.walk(scope)
-                for statement in nodes:
-                    targets = statement.targets if isinstance(statement, ast.Assign) else []
-                    if any(isinstance(target, ast.Name) and target.id == node.id for target in targets):
-                        self._collect(statement.value)  # type: ignore[attr-defined]
-
-
-def said() -> dict[str, str]:
-    """Every telling piece, with the file that says it."""
-    files = [*sorted(source_dir().rglob("*.py")), *sorted((ROOT / "scripts").glob("*.py"))]
-    return {
-        piece: str(file.relative_to(ROOT))
-        for file in files
-        for piece in Messages(ast.parse(file.read_text(encoding="utf-8"))).pieces
-    }
-
-
-@pytest.mark.parametrize(("piece", "file"), sorted(said().items()))
-def test_every_message_is_explained(piece: str, file: str) -> None:
-    page = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
-    assert piece in page, f"{file} says {piece!r}, which docs/messages.md does not explain"
-
-
-def test_messages_are_found() -> None:
-    """Of each kind: a plain one, with placeholders, logged, by way of a function, of a variable, a remark."""
-    pieces = said()
-    for text in (
-        "trainer.precision=16-mixed needs a GPU; use trainer.precision=auto or 32",
-        "must lie between",
-        "stopping after this step, then testing what was learnt; press Ctrl-C again to stop at once",
-        "go on from the last whole epoch with ckpt_path=last",
-        "no secure connection to",
-        "no audio that can be read in the folders",
-        "there are no rows below the header",
-    ):
-        assert text in pieces
 
 
 @pytest.fixture
@@ -136,42 +31,6 @@ def composing() -> Iterator[None]:
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         yield
-
-
-HOMES = {
-    **{"corpus": "corpora", "split": "protocols", "feature": "features", "augment": "augmentation"},
-    **{"model": "models", "optim": "training", "trainer": "training", "experiment": "training"},
-    "logger": "logging",
-    "launcher": "sweeps",
-}
-
-
-def is_named(group: str, word: str) -> bool:
-    """Whether a choice or a setting stands in some page as `group=word` or `group.word`, or as word in its group's."""
-    home = (ROOT / "docs" / f"{HOMES[group]}.md").read_text(encoding="utf-8")
-    return bool(re.search(rf"\b{group}[=.]{word}\b", ALL) or re.search(rf"`(\*\*)?{word}(\*\*)?`", home))
-
-
-def test_every_choice_and_every_setting_is_named(composing: None) -> None:
-    typed = {"trainer", "loss", "paths"}
-    missing = [field.name for field in fields(Config) if f"`{field.name}`" not in ALL and field.name not in typed]
-    for file in sorted(conf_dir().glob("*/*.yaml")):
-        group, choice = file.parent.name, file.stem
-        if not is_named(group, choice):
-            missing.append(f"{group}={choice}")
-        if group not in ("experiment", "launcher"):
-            settings: Any = compose("train", overrides=[f"{group}={choice}"])[group]
-            missing += [f"{group}.{key}" for key in settings if not key.startswith("_") and not is_named(group, key)]
-    missing += [
-        str(file) for file in conf_dir().glob("sweep/optuna/*.yaml") if f"`sweep=optuna/{file.stem}`" not in ALL
-    ]
-    sweeper = OmegaConf.load(conf_dir() / "hydra" / "sweeper" / "optuna.yaml")
-    for prefix, settings in (("hydra.sweeper", sweeper), ("hydra.sweeper.pruner", sweeper.pruner)):
-        named = [f"{prefix}.{key}" for key in settings if key not in ("_target_", "pruner")]
-        missing += [name for name in named if f"`{name}`" not in ALL]
-    for group in typed:
-        missing += [f"{group}.{key}" for key in compose("train")[group] if f"{group}.{key}" not in ALL]
-    assert not missing
 
 
 def words_of(file: Path) -> set[str]:

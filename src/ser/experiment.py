@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
 
 from ser.config.schema import Config
+from ser.errors import ConfigError
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
@@ -241,6 +243,8 @@ def _train(
         trainer.fit(recognizer, datamodule=data, ckpt_path=last, weights_only=True)
     except Interrupted as stop:
         return stop
+    except MisconfigurationException as error:  # such as a callback that needs a logger
+        raise ConfigError(f"Lightning refuses to train: {' '.join(str(error).split())}") from None
     return None
 
 

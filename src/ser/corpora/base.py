@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ser.errors import DownloadError
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -27,11 +29,36 @@ class Utterance:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Release:
+    """A corpus as its authors released it, in one zip archive.
+
+    Attributes:
+        name: what the corpus is called.
+        url: of the archive.
+        page: where a person finds the archive.
+        size: of the archive, in bytes.
+        md5: of the archive, in hexadecimal.
+        unpacked_size: of all files in the archive, in bytes.
+        terms: licence and citation; shown before a download.
+    """
+
+    name: str
+    url: str
+    page: str
+    size: int
+    md5: str
+    unpacked_size: int
+    terms: str
+
+
 class Corpus(ABC):
     """A folder of labelled speech."""
 
     name: str
     root: Path
+    release: Release | None = None
+    """What `fetch_release` downloads; None where a corpus cannot be downloaded."""
     notice: str | None = None
     """What every reader of a result must know of this corpus; said at the start of a run and in its report."""
 
@@ -47,3 +74,19 @@ class Corpus(ABC):
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
         """What differs from the corpus as it was released, one line each; empty where nothing does."""
         return []
+
+    def fetch_release(self) -> bool:
+        """Download the release into `root`, unless it is there whole; return whether it was downloaded.
+
+        Raises:
+            DownloadError: there is no release; see `ser.corpora.download.fetch`.
+        """
+        from ser.corpora.download import fetch  # what it imports is slow, and seldom needed
+
+        if self.release is None:
+            raise DownloadError(f"corpus={self.name} has no release that could be downloaded")
+        return fetch(self.release, self.root, self.lacking)
+
+    def lacking(self) -> str:
+        """What of the release is not in the folder `root`, in words; "" where it is whole, or nobody looks."""
+        return ""

@@ -25,6 +25,7 @@ class Demo(Ravdess):
     """The 1440 clips of RAVDESS by name and number, spoken by eSpeak NG; made below `root` where they are missing."""
 
     name = "demo"
+    release = None
     notice = (
         "corpus=demo is synthetic: its sentences are spoken by eSpeak NG, and a score on it says nothing about real"
         " emotion. For real speech set corpus=ravdess corpus.root=<folder with Actor_01 ... Actor_24>."

@@ -30,7 +30,7 @@ def clean(text: str) -> str:
 
 
 def emotion_name(text: str) -> str:
-    """An emotion as `ser.labels` spells it: clean and in lower case, so that Happy and happy are one class.
+    """An emotion as `ser.corpora.labels` spells it: clean and in lower case, so that Happy and happy are one class.
 
     >>> emotion_name(" Happy "), emotion_name("喜び")
     ('happy', '喜び')

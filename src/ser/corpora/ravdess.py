@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Utterance
-from ser.corpora.download import Release, fetch
+from ser.corpora.base import Corpus, Release, Utterance
 from ser.corpora.labels import RAVDESS_EMOTIONS
 from ser.errors import ConfigError, CorpusNotFound
 
@@ -24,22 +23,6 @@ CLIPS_PER_ACTOR = 60
 CLIPS_PER_EMOTION = {emotion: 96 if emotion == "neutral" else 192 for emotion in RAVDESS_EMOTIONS.values()}
 
 SYNTHETIC_MARKER = "SYNTHETIC.txt"  # lies in folders of made-up clips in this layout
-
-NO_CLIP = "no speech clip of RAVDESS in it"
-RELEASE = Release(
-    name="RAVDESS",
-    url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
-    page="https://zenodo.org/records/1188976",
-    size=208_468_073,
-    md5="bc696df654c87fed845eb13823edef8a",
-    unpacked_size=590_000_000,
-    terms=(
-        "RAVDESS\n"
-        "  licence: CC BY-NC-SA 4.0, not for commercial use; https://creativecommons.org/licenses/by-nc-sa/4.0/\n"
-        "  citation: Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song\n"
-        "  (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
-    ),
-)
 
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 _ENDINGS = {".wav", ".flac"}
@@ -55,6 +38,20 @@ class Ravdess(Corpus):
     """
 
     name = "ravdess"
+    release: Release | None = Release(
+        name="RAVDESS",
+        url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+        page="https://zenodo.org/records/1188976",
+        size=208_468_073,
+        md5="bc696df654c87fed845eb13823edef8a",
+        unpacked_size=590_000_000,
+        terms=(
+            "RAVDESS\n"
+            "  licence: CC BY-NC-SA 4.0, not for commercial use; https://creativecommons.org/licenses/by-nc-sa/4.0/\n"
+            "  citation: Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and\n"
+            "  Song (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
+        ),
+    )
 
     def __init__(self, root: str | Path, download: bool = False) -> None:
         if not str(root):
@@ -64,8 +61,8 @@ class Ravdess(Corpus):
         self._copies: list[Path] = []
 
     def utterances(self) -> list[Utterance]:
-        if self.download:
-            fetch(RELEASE, self.root, lambda: "" if self._clips() else NO_CLIP)
+        if self.download and not self._clips():
+            self.fetch_release()
         if not self.root.is_dir():
             raise CorpusNotFound(
                 f"corpus.root: no folder {self.root}; set corpus.root=<folder with Actor_01 ... Actor_24> or the"
@@ -80,16 +77,9 @@ class Ravdess(Corpus):
             )
         return sorted(map(self._utterance, clips), key=lambda utterance: utterance.id)
 
-    def fetch_release(self) -> bool:
-        """Download the release into `root`, unless all its clips are there.
-
-        Returns:
-            whether it was downloaded.
-
-        Raises:
-            DownloadError: see `ser.download.fetch`; also where some clips are there, but not all.
-        """
-        return fetch(RELEASE, self.root, lambda: "; ".join(self._missing(list(map(self._utterance, self._clips())))))
+    def lacking(self) -> str:
+        utterances = list(map(self._utterance, self._clips()))
+        return "; ".join(self._missing(utterances)) if utterances else "no speech clip of RAVDESS in it"
 
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
         differences = self._missing(utterances)
