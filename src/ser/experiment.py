@@ -26,7 +26,7 @@ from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
-from ser.runs.report import Tested, read_tested, render, write_report
+from ser.runs.report import Evaluation, read_evaluation, render, write_report
 from ser.runs.results import Facts, Interruption, Seconds, SplitFacts, Validation, read_results
 from ser.runs.split import check_unchanged, write_split
 from ser.search.pruning import PruneBadTrials, Pruned
@@ -49,24 +49,24 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        tested: what it came to; None where it was pruned, and in a process that is not the main one.
+        evaluation: its test; None where it was pruned, and in a process that is not the main one.
         interrupted: whether Ctrl-C stopped it.
         pruned: why the search ended it of which it is a trial; empty where it was not.
     """
 
-    tested: Tested | None = None
+    evaluation: Evaluation | None = None
     interrupted: bool = False
     pruned: str = ""
 
     @property
     def report(self) -> str:
         """For a person."""
-        return render(self.tested.results) if self.tested else self.pruned
+        return render(self.evaluation.results) if self.evaluation else self.pruned
 
     @property
     def validation(self) -> Validation | None:
         """Scores of the epoch kept, or their means over the folds."""
-        return self.tested.results.facts.validation if self.tested else None
+        return self.evaluation.results.facts.validation if self.evaluation else None
 
 
 def run(config: Config, folder: Path) -> Outcome:
@@ -107,7 +107,7 @@ def _judged(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> 
 
 def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
-    folds: dict[int, Tested] = {}
+    folds: dict[int, Evaluation] = {}
     scores: list[float] = []
     outcome = Outcome()
     for split in prepared.folds:
@@ -117,19 +117,19 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
             log.info("\n%s\n", outcome.report)
         if outcome.pruned:
             return outcome
-        if outcome.tested:
-            folds[split.fold] = outcome.tested
+        if outcome.evaluation:
+            folds[split.fold] = outcome.evaluation
         if outcome.interrupted:
             break
         scores.append(outcome.validation.uar if outcome.validation else 0.0)  # only the main process has any
     if not prepared.is_main:
         return outcome
-    tested = pool(folder, folds, audio_s=prepared.audio_s, n_folds=len(prepared.folds))
+    evaluation = pool(folder, folds, audio_s=prepared.audio_s, n_folds=len(prepared.folds))
     if loggers:
-        facts = tested.results.facts
+        facts = evaluation.results.facts
         with loggers.running(describe(prepared.config, folder, POOLED, facts.split, facts.corpus)):
-            loggers.log_results(tested, prepared.recordings)
-    return Outcome(tested, interrupted=outcome.interrupted)
+            loggers.log_results(evaluation, prepared.recordings)
+    return Outcome(evaluation, interrupted=outcome.interrupted)
 
 
 def _run_fold(
@@ -140,7 +140,7 @@ def _run_fold(
     if config.resume:
         check_unchanged(folder, split, prepared.corpus.fingerprint, _corpus_before(folder))
         if is_finished(folder):
-            return Outcome(read_tested(folder))
+            return Outcome(read_evaluation(folder))
     leaks = audit(split, prepared.recordings.digests)
     if prepared.is_main:
         write_split(folder, split)
@@ -219,7 +219,7 @@ def _train_and_test(
         untested=len(split.test) - len(heard) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
     )
-    tested = write_report(
+    evaluation = write_report(
         folder,
         facts,
         predictions_of(heard, prepared.labels, plain),
@@ -227,10 +227,10 @@ def _train_and_test(
         history=history,
     )
     if loggers:
-        loggers.log_results(tested, prepared.recordings)
+        loggers.log_results(evaluation, prepared.recordings)
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
-    return Outcome(tested, interrupted=interrupted is not None)
+    return Outcome(evaluation, interrupted=interrupted is not None)
 
 
 def _train(

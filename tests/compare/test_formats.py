@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import LSTM, RESNET, clips, make_run, results
+from made import LSTM, RESNET, clips, make_run
 from rich.cells import cell_len
 
 from ser.commands.compare import main
 from ser.config.places import conf_dir
+from ser.runs.results import read_results
 from ser.runs.status import Status
 
 ODD = r"怒り_50%|<b>&$\{#^~[x"
@@ -67,7 +68,7 @@ def test_csv_has_every_number(sweep: Path, capsys: pytest.CaptureFixture[str]) -
         ("2", "1", "", "1"),
     ]
     assert [row["model.pool"] for row in rows] == ["–", ODD, "–", ""]
-    assert float(rows[1]["uar"]) == results(sweep / "3")["uar"]
+    assert float(rows[1]["uar"]) == read_results(sweep / "3").scores.uar
     assert float(rows[1]["uar_low"]) < float(rows[1]["uar"]) < float(rows[1]["uar_high"])
     assert rows[2]["best_is"] == "better"
     assert (rows[0]["p_holm"], rows[0]["best_is"]) == ("", "")
@@ -142,7 +143,7 @@ def test_it_starts_fast_and_runs_where_the_locale_is_plain_ascii(tmp_path: Path)
     make_run(tmp_path / "声", tested=clips(labels=("怒り", "喜び")), labels=("怒り", "喜び"))
     code = """
 import sys
-from ser.compare.command import main
+from ser.commands.compare import main
 code = main(sys.argv[1:])
 print(sorted({"torch", "pytorch_lightning", "transformers", "sklearn", "matplotlib", "hydra"} & set(sys.modules)))
 sys.exit(code)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.errors import ConfigError
-from ser.runs.report import Tested
+from ser.runs.report import Evaluation
 from ser.runs.results import Results, plain
 from ser.store.recordings import Recordings
 
@@ -51,7 +51,7 @@ class Logger:
         Where there is no such score, as of an epoch that was not validated, it is left out.
         """
 
-    def log_results(self, tested: Tested, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         """Take the result of the test; its files lie in the run folder. `recordings`: all clips of the corpus."""
 
     def close(self, exit_code: int) -> None:

@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger as LightningLogger
 from ser.config.build import build, build_object
 from ser.errors import ConfigError
 from ser.loggers.base import Job, Logger
-from ser.runs.report import Tested
+from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
 log = logging.getLogger("ser")
@@ -83,10 +83,10 @@ class Loggers:
         """As `Logger.log_epoch`."""
         self._tell_all("log_epoch", epoch, scores)
 
-    def log_results(self, tested: Tested, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         """As `Logger.log_results`."""
-        self._interrupted = tested.results.facts.interrupted is not None
-        self._tell_all("log_results", tested, recordings)
+        self._interrupted = evaluation.results.facts.interrupted is not None
+        self._tell_all("log_results", evaluation, recordings)
 
     def _tell_all(self, what: str, *arguments: Any) -> None:
         for name, logger in self._ours.items():

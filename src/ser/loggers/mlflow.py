@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from ser.loggers.base import Job, Logger, need, scalars
 from ser.runs.names import CONFUSION, CURVES, REPORT
-from ser.runs.report import Tested
+from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
 # What a call may take where the server is gone: unsaid, MLflow tries for a quarter of an hour.
@@ -55,8 +55,8 @@ class Mlflow(Logger):
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
         self._flow.log_metrics(dict(scores), step=epoch)
 
-    def log_results(self, tested: Tested, recordings: Recordings) -> None:
-        self._flow.log_metrics(scalars(tested.results))
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+        self._flow.log_metrics(scalars(evaluation.results))
         for name in (CONFUSION, CURVES, REPORT):
             if (self._job.folder / name).exists():
                 self._flow.experiment.log_artifact(self._flow.run_id, str(self._job.folder / name))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser.loggers.base import Job, Logger, check_room, need, scalars
 from ser.runs.names import CONFUSION, CURVES
-from ser.runs.report import Tested
+from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
 
@@ -32,11 +32,11 @@ class Tensorboard(Logger):
         self._board.log_metrics(dict(scores), step=epoch)
         self._board.experiment.flush()
 
-    def log_results(self, tested: Tested, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         from matplotlib.image import imread
 
         check_room(self._files)
-        self._board.log_hyperparams(self._job.config, scalars(tested.results))
+        self._board.log_hyperparams(self._job.config, scalars(evaluation.results))
         for path in (self._job.folder / name for name in (CONFUSION, CURVES)):
             if path.exists():
                 picture = np.round(255 * imread(path)[..., :3]).astype(np.uint8)

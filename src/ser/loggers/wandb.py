@@ -15,7 +15,7 @@ from ser.errors import ConfigError
 from ser.loggers import mistakes
 from ser.loggers.base import FOLD, Job, Logger, check_room, scalars
 from ser.runs import names
-from ser.runs.report import Tested
+from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
 log = logging.getLogger("ser")
@@ -85,14 +85,14 @@ class Wandb(Logger):
         check_room(self._files)
         self._run.log({"epoch": epoch, **scores})
 
-    def log_results(self, tested: Tested, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         import wandb
 
         check_room(self._files)
-        results, predictions = tested.results.content(), tested.predictions
+        results, predictions = evaluation.results.content(), evaluation.predictions
         classes = [[label, *values.values()] for label, values in results["per_class"].items()]
         content = {
-            **scalars(tested.results),
+            **scalars(evaluation.results),
             "test/confusion": wandb.plot.confusion_matrix(
                 y_true=predictions.truth, preds=predictions.predicted, class_names=predictions.labels, title="test"
             ),
@@ -103,7 +103,7 @@ class Wandb(Logger):
             content["figures/curves"] = wandb.Image(str(self._folder / names.CURVES))
         with self._staging():
             if self.n_mistakes:
-                content["test/mistakes"] = self._mistakes(tested, recordings)
+                content["test/mistakes"] = self._mistakes(evaluation, recordings)
             self._run.log(content)
             facts = {
                 key: results[key]
@@ -167,14 +167,14 @@ class Wandb(Logger):
             )
             return wandb.init(mode="offline", **arguments)
 
-    def _mistakes(self, tested: Tested, recordings: Recordings) -> Any:
+    def _mistakes(self, evaluation: Evaluation, recordings: Recordings) -> Any:
         import wandb
 
         table = wandb.Table(
             columns=["utterance", "speaker", "emotion", "predicted", "confidence", "p_emotion", "audio", "spectrogram"]
         )
         sample_rate = recordings.parameters["sample_rate"]
-        for row in mistakes.worst(tested.predictions, self.n_mistakes):
+        for row in mistakes.worst(evaluation.predictions, self.n_mistakes):
             clip = recordings.waveforms[row["utterance"]]
             table.add_data(
                 *(row["utterance"], row["speaker"], row["emotion"], row["predicted"], mistakes.confidence(row)),

@@ -9,13 +9,13 @@ import numpy as np
 from ser.files import digest
 from ser.runs import predictions
 from ser.runs.names import VALIDATION
-from ser.runs.report import Tested, write_report
+from ser.runs.report import Evaluation, write_report
 from ser.runs.results import Facts, Seconds, Validation
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
 
 
-def pool(folder: Path, folds: Mapping[int, Tested], *, audio_s: float, n_folds: int) -> Tested:
+def pool(folder: Path, folds: Mapping[int, Evaluation], *, audio_s: float, n_folds: int) -> Evaluation:
     """Pool the predictions of the folds that were tested, and write their report into the run folder.
 
     Args:
@@ -24,11 +24,11 @@ def pool(folder: Path, folds: Mapping[int, Tested], *, audio_s: float, n_folds: 
         audio_s: what reading the corpus took, which the folds share.
         n_folds: how many the protocol has.
     """
-    views = {fold: tested.views for fold, tested in folds.items() if tested.views is not None}
+    views = {fold: evaluation.views for fold, evaluation in folds.items() if evaluation.views is not None}
     return write_report(
         folder,
-        _facts([tested.results.facts for tested in folds.values()], audio_s, n_folds),
-        predictions.pooled({fold: tested.predictions for fold, tested in folds.items()}),
+        _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds),
+        predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()}),
         views=predictions.pooled(views) if views else None,
         folds=folds,
     )

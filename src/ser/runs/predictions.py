@@ -74,6 +74,14 @@ def pooled(folds: Mapping[int, Predictions]) -> Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read predictions.csv, or predictions_tta.csv."""
+    """Read predictions.csv, or predictions_tta.csv.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is damaged.
+    """
     rows = read_csv(path)
-    return Predictions(rows, [emotion for column in rows[0] if (emotion := emotion_of(column)) is not None])
+    labels = [emotion for column in (rows[0] if rows else ()) if (emotion := emotion_of(column)) is not None]
+    if not rows or not {row.get(column) for row in rows for column in ("emotion", "predicted")} <= set(labels):
+        raise ValueError(f"{path} is damaged: it is empty, or names an emotion without a column of its own")
+    return Predictions(rows, labels)

@@ -18,8 +18,8 @@ from ser.splits.audit import Audit
 
 
 @dataclass(frozen=True)
-class Tested:
-    """A training that was tested, or several pooled.
+class Evaluation:
+    """The test of a training, or of several pooled.
 
     Attributes:
         results: what metrics.json says.
@@ -41,14 +41,14 @@ def write_report(
     *,
     views: Predictions | None = None,
     history: History = (),
-    folds: Mapping[int, Tested] | None = None,
-) -> Tested:
+    folds: Mapping[int, Evaluation] | None = None,
+) -> Evaluation:
     """Write all that a test leaves in a run folder: predictions, report.txt, figures, and metrics.json last.
 
     Args:
         folder: the run folder, or that of a fold.
         facts: what predictions do not say.
-        predictions, views, history: see `Tested`.
+        predictions, views, history: see `Evaluation`.
         folds: those that were pooled into this one, by number.
 
     Returns:
@@ -60,12 +60,12 @@ def write_report(
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
     results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads)
-    tested = Tested(results, predictions, views, history)
-    _write(folder, tested, folds or {1: tested})
-    return tested
+    evaluation = Evaluation(results, predictions, views, history)
+    _write(folder, evaluation, folds or {1: evaluation})
+    return evaluation
 
 
-def read_tested(folder: Path) -> Tested:
+def read_evaluation(folder: Path) -> Evaluation:
     """What an earlier process has left of a test.
 
     Raises:
@@ -73,7 +73,7 @@ def read_tested(folder: Path) -> Tested:
         ValueError: metrics.json is damaged.
     """
     views = folder / names.TTA_PREDICTIONS
-    return Tested(
+    return Evaluation(
         read_results(folder),
         read_predictions(folder / names.PREDICTIONS),
         read_predictions(views) if views.exists() else None,
@@ -81,30 +81,30 @@ def read_tested(folder: Path) -> Tested:
     )
 
 
-def rewrite_report(folder: Path) -> Tested:
+def rewrite_report(folder: Path) -> Evaluation:
     """Make the report of a run folder again, from its predictions, its history and the facts in its metrics.json.
 
     Raises:
-        OSError, ValueError: as `read_tested`.
+        OSError, ValueError: as `read_evaluation`.
     """
-    before = read_tested(folder)
+    before = read_evaluation(folder)
     tta = summarize(before.views).by_name if before.views else None
     results = replace(before.results, scores=summarize(before.predictions), tta=tta)
     folders = names.fold_folders(folder) if results.facts.split.is_pooled else {}
-    folds = {fold: read_tested(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
-    tested = replace(before, results=results)
-    _write(folder, tested, folds or {1: tested})
-    return tested
+    folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
+    evaluation = replace(before, results=results)
+    _write(folder, evaluation, folds or {1: evaluation})
+    return evaluation
 
 
-def _write(folder: Path, tested: Tested, trainings: Mapping[int, Tested]) -> None:
+def _write(folder: Path, evaluation: Evaluation, trainings: Mapping[int, Evaluation]) -> None:
     """Write report.txt, figures and metrics.json; the curves are those of `trainings`, by fold."""
     from ser.runs import figures
 
-    results = tested.results
+    results = evaluation.results
     with replacing(folder / names.REPORT) as beside:
         beside.write_text(render(results) + "\n", encoding="utf-8")
-    confusion = tested.predictions.confusion
+    confusion = evaluation.predictions.confusion
     figures.confusion(folder / names.CONFUSION, confusion, results.scores.labels, title=headline(results))
     histories = {fold: training.history for fold, training in trainings.items() if training.history}
     if histories:
@@ -139,7 +139,7 @@ def summarize(predictions: Predictions) -> Scores:
 
 
 def headline(results: Results) -> str:
-    """What was tested, in one line."""
+    """What was evaluation, in one line."""
     split = results.facts.split
     which = f"fold {split.fold} of {split.n_folds}"
     if split.is_pooled:
