@@ -11,7 +11,7 @@ import pytest
 from made import LSTM, RESNET, clips, make_run
 
 from ser.commands.compare import main
-from ser.compare.page.curves import Curve, panel
+from ser.compare.page import curves
 
 HOSTILE = "<script>document.title='taken'</script>"
 ATTRIBUTE = "x\" onmouseover=\"document.title='taken'\" y='<img src=https://example.org/x onerror=alert(1)>"
@@ -67,11 +67,12 @@ def page(browser: Any, written: Path) -> Any:
 
 def test_epochs_without_a_value_are_left_out() -> None:
     points = [(1, math.nan), (2, 0.5), (3, math.nan), (4, 0.7)]
-    drawn = panel("validation UAR", [Curve(0, "a", points, kept=2), Curve(1, "b", points[:1], kept=1)])
+    some, none = curves.Curve(0, "a", points, kept=2), curves.Curve(1, "b", points[:1], kept=1)
+    drawn = curves.panel("validation UAR", [some, none])
     assert drawn is not None
     assert [len(line.points.split()) for line in drawn.lines] == [2, 0]
     assert drawn.lines[0].kept is not None and drawn.lines[1].kept is None
-    assert panel("validation UAR", [Curve(1, "b", points[:1], kept=1)]) is None
+    assert curves.panel("validation UAR", [none]) is None
 
 
 def texts(page: Any, selector: str) -> list[str]:

@@ -15,7 +15,7 @@ from conftest import FAST, Command
 from ser.files import read_csv
 from ser.loggers.base import FOLD, Job
 from ser.loggers.wandb import _offline
-from ser.runs.report import read_results
+from ser.runs.results import read_results
 
 FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
 
@@ -104,9 +104,7 @@ def once(command: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
 @pytest.fixture
 def plain(once: Callable[..., tuple[Path, str]]) -> tuple[Path, str]:
     uploads = ["logger.wandb.checkpoint=true", "logger.wandb.predictions=true"]
-    return once(
-        "plain", "logger=[csv,wandb]", "seed=3", "logger.wandb.tags=[a tag]", "logger.wandb.n_mistakes=5", *uploads
-    )
+    return once("plain", "logger=wandb", "seed=3", "logger.wandb.tags=[a tag]", "logger.wandb.n_mistakes=5", *uploads)
 
 
 def test_without_a_key_it_goes_offline_and_says_so_in_one_line(plain: tuple[Path, str]) -> None:
@@ -127,7 +125,7 @@ def test_a_run_is_named_and_described(plain: tuple[Path, str]) -> None:
     assert (one.about["project"], one.about["job_type"], one.about["tags"]) == ("ser", "train", ["a tag"])
     assert "run_group" not in one.about
     assert one.about["display_name"].startswith("resnet melspec ") and "seed=3" in one.about["display_name"]
-    results = read_results(plain[0])
+    results = read_results(plain[0]).content()
     assert one.config["model"]["depth"] == 10 and one.config["choices"]["model"] == "resnet"
     assert one.config["corpus"]["name"] == "ravdess"
     assert one.config["corpus"]["fingerprint"] == results["corpus"]["fingerprint"]
@@ -161,7 +159,7 @@ def test_every_epoch_is_there(plain: tuple[Path, str]) -> None:
 def test_the_result_is_there(plain: tuple[Path, str]) -> None:
     run, _ = plain
     [one] = logged(run)
-    results, summary = read_results(run), one.summary["summary"]
+    results, summary = read_results(run).content(), one.summary["summary"]
     for name in ("uar", "accuracy", "macro_f1", "weighted_f1"):
         assert summary[f"test/{name}"] == results[name]
     assert {name: summary[f"validation/{name}"] for name in results["validation"]} == results["validation"]
@@ -206,14 +204,14 @@ def test_logging_changes_no_result(plain: tuple[Path, str], once: Callable[..., 
 
 
 def test_folds_are_one_group_with_a_summary(once: Callable[..., tuple[Path, str]]) -> None:
-    run, output = once("folds", "epochs=1", *FOLDS, "logger=wandb", "logger.offline=true")
+    run, output = once("folds", "epochs=1", *FOLDS, "logger=wandb", "logger.wandb.offline=true")
     [one], [two], [pooled] = (logged(run / part) for part in ("fold-1", "fold-2", "."))
     assert [each.about["run_group"] for each in (one, two, pooled)] == ["folds"] * 3
     assert [each.about["job_type"] for each in (one, two, pooled)] == ["fold", "fold", "pooled"]
     assert one.about["display_name"].endswith(" fold 1") and pooled.about["display_name"].endswith(" pooled")
     assert len({each.about["run_id"] for each in (one, two, pooled)}) == 3
     assert {each.summary["state"] for each in (one, two, pooled)} == {"finished"}
-    results = read_results(run)
+    results = read_results(run).content()
     assert pooled.summary["summary"]["test/uar"] == results["uar"]
     assert pooled.summary["summary"]["validation/uar"] == results["validation"]["uar"]
     assert pooled.summary["summary"]["folds"]["uar"]["std"] == pytest.approx(results["folds"]["uar"]["std"])
@@ -229,7 +227,7 @@ def test_two_processes_are_one_run(once: Callable[..., tuple[Path, str]]) -> Non
 
 
 def test_a_sweep_is_a_group(command: Command) -> None:
-    words = ["epochs=1", "model.depth=10,11", "logger=[csv,wandb]", "hydra.sweep.dir=outputs/today/x-sweep"]
+    words = ["epochs=1", "model.depth=10,11", "logger=wandb", "hydra.sweep.dir=outputs/today/x-sweep"]
     outcome = command(*FAST[1:-1], *words, "-m")
     good, bad = Path("outputs/today/x-sweep/0"), Path("outputs/today/x-sweep/1")
     assert "model.depth" in outcome.output
@@ -255,7 +253,7 @@ def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
     [one] = logged(Path("run"))
     assert one.summary["state"] == "failed" and one.summary["exit_code"] == 1
     monkeypatch.setattr(experiment, "_test", test)
-    assert command(*words, "ckpt_path=last", "logger.wandb.n_mistakes=0").code == 0
+    assert command(*words, "resume=true", "logger.wandb.n_mistakes=0").code == 0
     _, two = logged(Path("run"))
     assert two.about["run_id"] == one.about["run_id"] and two.about["resume"]
     assert two.summary["state"] == "finished" and "test/uar" in two.summary["summary"]
@@ -287,7 +285,7 @@ REFUSALS = {
     "a project that W&B refuses": (["logger.wandb.project=a/b"], "logger.wandb.project: 1 to 128 characters"),
     "a tag that W&B refuses": (["logger.wandb.tags=['']"], "logger.wandb.tags: a tag has 1 to 64 characters"),
     "too many mistakes": (["logger.wandb.n_mistakes=1000"], "logger.wandb.n_mistakes must lie between"),
-    "offline or not": (["logger.offline=maybe"], "logger.offline must be true or false; got 'maybe'"),
+    "offline or not": (["logger.wandb.offline=maybe"], "logger.wandb.offline must be true or false; got 'maybe'"),
 }
 
 

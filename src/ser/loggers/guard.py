@@ -117,26 +117,25 @@ def build_loggers(group: Mapping[str, Any]) -> Loggers:
     for name, settings in group.items():
         if settings is None:
             continue
-        if _is_lightning(settings):
+        kind = _class_of(settings)
+        if kind is None or issubclass(kind, Logger):  # of none, `build` says what is wrong
+            ours[name] = build(f"logger.{name}", settings)
+        elif issubclass(kind, LightningLogger):
             _check_arguments(name, settings)
             lightning[name] = settings
-            continue
-        made = build(f"logger.{name}", settings)
-        if not isinstance(made, Logger):
+        else:
             raise ConfigError(
                 f"logger.{name}: {settings['_target_']} is no logger: neither a ser.loggers.base.Logger, nor a"
                 " pytorch_lightning.loggers.Logger"
             )
-        ours[name] = made
     return Loggers(ours, lightning)
 
 
-def _is_lightning(settings: Any) -> bool:
+def _class_of(settings: Any) -> type | None:
     try:
-        target = hydra.utils.get_object(settings["_target_"])
+        return hydra.utils.get_class(settings["_target_"])
     except (KeyError, TypeError, ImportError, ValueError, InstantiationException):
-        return False  # `build` says what is wrong
-    return inspect.isclass(target) and issubclass(target, LightningLogger)
+        return None
 
 
 def _parameters(settings: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:
