@@ -86,13 +86,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def once(command: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
+def quick(command: Command, few: Path) -> Command:
+    """`command`, on few clips."""
+    return lambda *words: command(f"corpus.root={few}", *words)
+
+
+@pytest.fixture
+def once(quick: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
     """`once(name, words)`: the folder and the output of a run that is made when it is asked for first."""
 
     def run(name: str, *words: str) -> tuple[Path, str]:
         said = folder / f"{name}.txt"
         if not said.exists():
-            outcome = command(*FAST, *words, f"hydra.run.dir={folder / name}", f"paths.outputs={folder}")
+            outcome = quick(*FAST, *words, f"hydra.run.dir={folder / name}", f"paths.outputs={folder}")
             assert outcome.code == 0, outcome.output
             assert not [name for name in os.environ if name in ("WANDB_MODE", "WANDB_DATA_DIR", "WANDB_RUN_ID")]
             said.write_text(outcome.output, encoding="utf-8")
@@ -220,15 +226,20 @@ def test_folds_are_one_group_with_a_summary(once: Callable[..., tuple[Path, str]
 
 
 def test_two_processes_are_one_run(once: Callable[..., tuple[Path, str]]) -> None:
-    words = ["epochs=1", "trainer=ddp", "trainer.accelerator=cpu", "logger=wandb"]
-    [one] = logged(once("ddp", *words)[0])
+    """And Lightning's own loggers are told by the main process alone too."""
+    lightnings = "logger.mine._target_=pytorch_lightning.loggers.CSVLogger"
+    run, _ = once("ddp", "epochs=1", "trainer=ddp", "trainer.accelerator=cpu", "logger=wandb", lightnings)
+    [one] = logged(run)
     [epoch] = [item for item in one.history if "val/uar" in item]
     assert epoch["grad_norm"] > 0 and one.summary["state"] == "finished"
+    [told] = run.rglob("version_*/metrics.csv")
+    [value] = [row["val/uar"] for row in read_csv(told) if row["val/uar"]]
+    assert float(value) == pytest.approx(epoch["val/uar"])
 
 
-def test_a_sweep_is_a_group(command: Command) -> None:
+def test_a_sweep_is_a_group(quick: Command) -> None:
     words = ["epochs=1", "model.depth=10,11", "logger=wandb", "hydra.sweep.dir=outputs/today/x-sweep"]
-    outcome = command(*FAST[1:-1], *words, "-m")
+    outcome = quick(*FAST[1:-1], *words, "-m")
     good, bad = Path("outputs/today/x-sweep/0"), Path("outputs/today/x-sweep/1")
     assert "model.depth" in outcome.output
     [one] = logged(good)
@@ -238,7 +249,7 @@ def test_a_sweep_is_a_group(command: Command) -> None:
 
 
 def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
-    command: Command, monkeypatch: pytest.MonkeyPatch
+    quick: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ser import experiment
 
@@ -249,31 +260,31 @@ def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
 
     monkeypatch.setattr(experiment, "_test", broken)
     words = [*FAST, "logger=wandb", "hydra.run.dir=run"]
-    assert command(*words).code == 1
+    assert quick(*words).code == 1
     [one] = logged(Path("run"))
     assert one.summary["state"] == "failed" and one.summary["exit_code"] == 1
     monkeypatch.setattr(experiment, "_test", test)
-    assert command(*words, "resume=true", "logger.wandb.n_mistakes=0").code == 0
+    assert quick(*words, "resume=true", "logger.wandb.n_mistakes=0").code == 0
     _, two = logged(Path("run"))
     assert two.about["run_id"] == one.about["run_id"] and two.about["resume"]
     assert two.summary["state"] == "finished" and "test/uar" in two.summary["summary"]
 
 
 @pytest.mark.parametrize("mode", ["offline", "disabled"])
-def test_the_mode_of_the_environment_is_kept(mode: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mode_of_the_environment_is_kept(mode: str, quick: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", mode)
-    outcome = command(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
+    outcome = quick(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
     assert outcome.code == 0 and "stopped" not in outcome.output
     assert len(logged(Path("run"))) == (mode == "offline")
 
 
-def test_a_server_that_is_gone_costs_one_warning(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_gone_costs_one_warning(quick: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from ser.loggers import wandb
 
     monkeypatch.setattr(wandb, "INIT_S", 2)
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    outcome = command(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
+    outcome = quick(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.output
     assert outcome.output.count("W&B cannot be reached") == 1 and "wandb sync" in outcome.output
     assert [one.summary["state"] for one in logged(Path("run"))][-1] == "finished"

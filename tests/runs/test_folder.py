@@ -56,7 +56,7 @@ def test_a_run_goes_on_where_the_corpus_is_the_same(tmp_path: Path) -> None:
 
 def test_a_changed_corpus_is_refused(tmp_path: Path) -> None:
     write_split(tmp_path, split())
-    begun = f"resume=true: the corpus has changed since the run in {tmp_path} began"
+    begun = f"resume: the corpus has changed since the run in {tmp_path} began"
     with pytest.raises(ResumeError) as moved:
         check_unchanged(tmp_path, split(train=2, val=1), "abc", "abc")
     assert str(moved.value) == f"{begun} (2 clips, such as b); restore it, or begin a new run"

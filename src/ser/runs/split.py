@@ -46,5 +46,5 @@ def check_unchanged(folder: Path, split: Split, fingerprint: str, before: str | 
     else:
         return
     raise ResumeError(
-        f"resume=true: the corpus has changed since the run in {folder} began ({what}); restore it, or begin a new run"
+        f"resume: the corpus has changed since the run in {folder} began ({what}); restore it, or begin a new run"
     )
