@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
-from ser.errors import ResumeError
-
 Array = npt.NDArray[np.floating[Any]]
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
@@ -219,13 +217,6 @@ class SpeechData(pl.LightningDataModule):
 
     def state_dict(self) -> dict[str, str]:
         return {"corpus": self.corpus}
-
-    def load_state_dict(self, state_dict: dict[str, str]) -> None:
-        if state_dict["corpus"] != self.corpus:
-            raise ResumeError(
-                "ckpt_path=last: the corpus has changed since this run began (another recording under an old name);"
-                " restore it, or begin a new run"
-            )
 
     @property
     def _place(self) -> tuple[int, int]:
