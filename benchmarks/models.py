@@ -25,7 +25,7 @@ from ser.config.build import build
 from ser.config.places import conf_dir
 from ser.config.schema import register
 from ser.layers.recurrence import Recurrence
-from ser.models.base import Model
+from ser.models.base import Model, WaveformModel
 
 N_BANDS, N_CLASSES = 80, 8
 BATCH, FRAMES, LONG = 32, 200, 60_000
@@ -38,7 +38,7 @@ def make(name: str) -> Model | None:
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         settings: Any = OmegaConf.to_container(compose("train", overrides=[f"model={name}"]).model)
-    if hydra.utils.get_object(settings["_target_"]).takes_waveforms:
+    if issubclass(hydra.utils.get_object(settings["_target_"]), WaveformModel):
         return None
     model: Model = build("model", settings, n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES)
     return model

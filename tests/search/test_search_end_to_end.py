@@ -92,16 +92,16 @@ def test_several_processes_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_without_m_a_search_is_refused(command: Command) -> None:
-    outcome = command("sweep=optuna/resnet_melspec")
-    assert outcome.code == 1 and "python train.py -m" in outcome.output and not Path("outputs").exists()
+    outcome = command("search=resnet_melspec")
+    assert outcome.code == 1 and "put -m before the other words" in outcome.output and not Path("outputs").exists()
 
 
 def test_mistakes_end_in_one_message(command: Command) -> None:
     for words, said in (
-        (["sweep=optuna/absent"], "sweep=optuna/absent: no such sweep; choose from optuna/crnn_melspec, optuna/lstm"),
-        (["sweep=optuna/resnet_melspec", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must lie between 1"),
-        (["sweep=optuna/resnet_melspec", "split.fold=1,2"], "search space: split.fold cannot be searched"),
-        (["sweep=optuna/resnet_melspec", "model.deep=1,2"], "model.deep: no such setting; did you mean model.depth"),
+        (["search=absent"], "search=absent: no such search; choose from crnn_melspec, lstm_wav2vec, resnet_melspec"),
+        (["search=resnet_melspec", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must lie between 1"),
+        (["search=resnet_melspec", "split.fold=1,2"], "search space: split.fold cannot be searched"),
+        (["search=resnet_melspec", "model.deep=1,2"], "model.deep: no such setting; did you mean model.depth"),
     ):
         outcome = command("-m", *words)
         assert outcome.code == 1 and said in outcome.output and "Traceback" not in outcome.output, outcome.output

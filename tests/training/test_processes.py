@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from components import make
 from conftest import Command
 
-from ser.models.resnet import ResNet
 from ser.training.checkpoints import RandomState
 
 # Nothing random but the order of the clips: the two processes draw numbers of their own.
@@ -102,7 +102,7 @@ def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
 
 
 def test_a_batch_of_one_value_a_channel_can_be_learnt_from() -> None:
-    model = ResNet(n_bands=32, n_classes=4, depth=10, width=4).train()
+    model = make("model/resnet", n_bands=32, n_classes=4, depth=10, width=4).train()
     log_probabilities = model(torch.randn(1, 32, 4), torch.tensor([4]))
     log_probabilities[0, 0].backward()
     assert log_probabilities.isfinite().all()

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from ser import audio
 from ser.corpora import espeak
-from ser.corpora.labels import RAVDESS_EMOTIONS
-from ser.corpora.ravdess import INTENSITIES
+from ser.corpora.ravdess import INTENSITIES, RAVDESS_EMOTIONS
 
 Samples = npt.NDArray[np.float64]
 

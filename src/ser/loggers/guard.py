@@ -7,7 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from ser.config.build import build
-from ser.errors import ConfigError
+from ser.errors import Aborted, ConfigError
 from ser.loggers.base import Job, Logger, Results
 from ser.loggers.csv import Csv
 
@@ -56,8 +56,8 @@ class Loggers:
         try:
             yield
             exit_code = 130 if self._interrupted else 0
-        except SystemExit as stop:
-            exit_code = stop.code if isinstance(stop.code, int) else 1
+        except (KeyboardInterrupt, Aborted):
+            exit_code = 130
             raise
         finally:
             self._tell("close", exit_code)

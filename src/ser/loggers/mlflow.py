@@ -8,7 +8,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from ser.loggers.base import Job, Logger, Results, need, scalars
+from ser.config.extras import need
+from ser.loggers.base import Job, Logger, Results, scalars
 
 # What a call may take where the server is gone: unsaid, MLflow tries for a quarter of an hour.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
@@ -23,7 +24,7 @@ class Mlflow(Logger):
     """
 
     def __init__(self, *, tracking_uri: str | None = None, experiment: str = "ser") -> None:
-        need("mlflow")
+        need("logger=mlflow", "mlflow", extra="mlflow")
         self.tracking_uri, self.experiment = tracking_uri, experiment
 
     def start(self, job: Job) -> None:

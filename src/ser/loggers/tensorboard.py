@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from ser.loggers.base import Job, Logger, Results, check_room, need, scalars
+from ser.config.extras import need
+from ser.loggers.base import Job, Logger, Results, check_room, scalars
 
 
 class Tensorboard(Logger):
     """Event files in `tensorboard/` of the run folder: `tensorboard --logdir outputs` shows all runs below."""
 
     def __init__(self) -> None:
-        need("tensorboard")
+        need("logger=tensorboard", "tensorboard", extra="tensorboard")
 
     def start(self, job: Job) -> None:
         from pytorch_lightning.loggers import TensorBoardLogger

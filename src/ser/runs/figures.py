@@ -9,7 +9,6 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -74,23 +73,6 @@ def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]], kep
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    save(figure, path)
-
-
-def learning_rate(
-    path: Path, rates: npt.NDArray[np.float64], losses: npt.NDArray[np.float64], suggestion: float
-) -> None:
-    """Draw the loss over rising learning rates, the suggested one marked; an exploding end is cut off."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.semilogx(rates, losses)
-    axes.axvline(suggestion, color="C1", linestyle="--", label=f"suggested: {suggestion:.2g}")
-    low, start = losses.min(), losses[: max(len(losses) // 10, 1)].mean()
-    room = max(start - low, 1e-3)
-    axes.set(xlabel="learning rate", ylabel="loss", ylim=(low - 0.2 * room, start + 0.5 * room))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3)
-    axes.legend()
     save(figure, path)
 
 

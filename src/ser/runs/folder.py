@@ -10,9 +10,8 @@ from ser.config.dotted import leaves
 
 RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in a folder; it stays
 
-
-# Of the configuration, between a run and its continuation.
-MAY_DIFFER = ("hydra", "ckpt_path", "resume", "launcher", "paths", "logger")
+# Of the configuration, between a run (or a sweep) and its continuation: where and how, not what.
+MAY_DIFFER = ("hydra", "resume", "launcher", "paths", "logger")
 
 
 def holds_a_run(folder: Path) -> bool:

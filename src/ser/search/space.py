@@ -13,8 +13,11 @@ from ser.errors import ConfigError
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-# What would make the trials' validation scores those of other clips, or is not a matter of the model.
-_FIXED = ("corpus", "split", "paths", "hydra", "sweep", "experiment", "ckpt_path", "resume", "epochs")
+# What would make the trials' validation scores those of other clips or epochs, or is not a matter of the model.
+_FIXED = (
+    *("corpus", "split", "paths", "hydra", "experiment", "search", "launcher", "debug", "resume"),
+    *("epochs", "trainer.max_epochs"),
+)
 
 Space = dict[str, "BaseDistribution"]
 
@@ -40,11 +43,11 @@ def read_space(params: Mapping[str, Any], overrides: Iterable[Override]) -> Spac
             space.pop(key, None)
     if not space:
         raise ConfigError(
-            "hydra.sweeper.params: there is nothing to search; take a sweep=optuna/<name>, or give ranges such as"
+            "hydra.sweeper.params: there is nothing to search; take a search=<name>, or give ranges such as"
             " 'optim.lr=tag(log, interval(1e-4, 1e-2))' model.depth=10,18"
         )
     for key in space:
-        if key.lstrip("+").split(".")[0] in _FIXED:
+        if any(f"{key.lstrip('+')}.".startswith(f"{fixed}.") for fixed in _FIXED):
             raise ConfigError(
                 f"search space: {key} cannot be searched, since trials must be heard on the same clips for as many"
                 " epochs"
