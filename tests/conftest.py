@@ -1,6 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
+import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads of OpenMP cannot be forked
+
+import forked
 import numpy as np
 import pytest
 import torch
@@ -24,6 +28,7 @@ from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
+from ser.training import processes
 
 TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
     "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},
@@ -180,6 +185,7 @@ def command(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
 
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]

@@ -6,9 +6,6 @@ import json
 import random
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import pytest
 import soundfile
 from conftest import FAST, Command
+from forked import start
 
 from ser.launch import run_folder
 from ser.training import checkpoints
@@ -141,19 +139,16 @@ def test_killed_before_anything_was_saved(command: Command, whole: Path, at_step
     same_report(Path("run"), whole)
 
 
-def test_killed_for_good_in_a_process_of_its_own(speech: Path, whole: Path, tmp_path: Path) -> None:
+def test_killed_for_good_in_a_process_of_its_own(command: Command, speech: Path, whole: Path, tmp_path: Path) -> None:
     """SIGKILL, the real thing; and the run is found without being named."""
-    program = [sys.executable, str(Path(__file__).parents[2] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
-    program += [*SETTINGS, f"paths.store={speech.parent / 'store'}"]
-    with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        deadline = time.monotonic() + 120
-        while not list(tmp_path.glob("outputs/*/*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        first.kill()
-    done = subprocess.run([*program, "resume=true"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [run] = tmp_path.glob("outputs/*/*")
-    same_report(run, whole)
+    store = f"paths.store={speech.parent / 'store'}"
+    run = start("corpus=ravdess", f"corpus.root={speech}", *SETTINGS, store, folder=tmp_path)
+    run.wait_for("outputs/*/*/checkpoints/last.ckpt")
+    run.kill()
+    outcome = command(*SETTINGS, "resume=true")
+    assert outcome.code == 0, outcome.output
+    [folder] = tmp_path.glob("outputs/*/*")
+    same_report(folder, whole)
 
 
 def test_all_folds_go_on(command: Command, folder: Path, at_step: Any) -> None:
