@@ -1,4 +1,4 @@
-"""A corpus, a feature, a model, an augmentation, a logger: each is added by one Python file, one YAML file and one test.
+"""A corpus, a feature, a model, an augmentation or a logger is added by one Python file, one YAML file and one test.
 
 In a copy of the tree, where nothing that exists is changed; the tests that go over all components pass there, the new
 components among them, and a run uses them all.
