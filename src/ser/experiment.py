@@ -49,19 +49,22 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        evaluation: its test; None where it was pruned, and in a process that is not the main one.
+        report: its text.
         interrupted: whether Ctrl-C stopped it.
-        pruned: why the search ended it of which it is a trial; empty where it was not.
+        pruned: whether the search ended it of which it is a trial; then it was not tested, and the report says so.
+        evaluation: its test; None where it was pruned, and in a process that is not the main one.
     """
 
-    evaluation: Evaluation | None = None
+    report: str
     interrupted: bool = False
-    pruned: str = ""
+    pruned: bool = False
+    evaluation: Evaluation | None = None
 
-    @property
-    def report(self) -> str:
-        """For a person."""
-        return render(self.evaluation.results) if self.evaluation else self.pruned
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "Outcome":
+        """Of a run, or a fold, that was tested."""
+        interrupted = evaluation.results.facts.interrupted is not None
+        return cls(render(evaluation.results), interrupted, evaluation=evaluation)
 
     @property
     def validation(self) -> Validation | None:
@@ -109,7 +112,7 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
     folds: dict[int, Evaluation] = {}
     scores: list[float] = []
-    outcome = Outcome()
+    outcome = Outcome("")
     for split in prepared.folds:
         own = fold_folder(folder, split.fold)
         with _fold_folder(own, prepared.config, split.fold) if prepared.is_main else nullcontext():
@@ -129,7 +132,7 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
         facts = evaluation.results.facts
         with loggers.running(describe(prepared.config, folder, POOLED, facts.split, facts.corpus)):
             loggers.log_results(evaluation, prepared.recordings)
-    return Outcome(evaluation, interrupted=outcome.interrupted)
+    return Outcome.of(evaluation)
 
 
 def _run_fold(
@@ -140,7 +143,7 @@ def _run_fold(
     if config.resume:
         check_unchanged(folder, split, prepared.corpus.fingerprint, _corpus_before(folder))
         if is_finished(folder):
-            return Outcome(read_evaluation(folder))
+            return Outcome.of(read_evaluation(folder))
     leaks = audit(split, prepared.recordings.digests)
     if prepared.is_main:
         write_split(folder, split)
@@ -157,7 +160,7 @@ def _run_fold(
         except Pruned as pruned:
             if prepared.is_main:
                 (folder / LAST).unlink(missing_ok=True)  # there is nothing to go on with
-            return Outcome(pruned=str(pruned))
+            return Outcome(str(pruned), pruned=True)
 
 
 def _corpus_before(folder: Path) -> str | None:
@@ -200,7 +203,7 @@ def _train_and_test(
     with interruption.ending():
         places, plain, views = _test(trainer, best, data, config.tta)
     if not prepared.is_main:
-        return Outcome(interrupted=interrupted is not None)
+        return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
     [history] = [one.rows for one in trainer.callbacks if isinstance(one, History)]  # type: ignore[attr-defined]
     facts = Facts(
@@ -230,7 +233,7 @@ def _train_and_test(
         loggers.log_results(evaluation, prepared.recordings)
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
-    return Outcome(evaluation, interrupted=interrupted is not None)
+    return Outcome.of(evaluation)
 
 
 def _train(
