@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from matplotlib.image import imsave
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -143,6 +145,19 @@ def few(speech: Path) -> Path:
     return root
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "figures: a test about the figures of a run, which `no_figures` leaves alone")
+
+
+@pytest.fixture
+def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A white dot stands for each figure of a run: drawing is slow. Not so in tests that are marked `figures`."""
+    if request.node.get_closest_marker("figures"):
+        return
+    for name in ("confusion", "curves"):
+        monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended, and all that it printed."""
@@ -156,11 +171,11 @@ Command = Callable[..., Outcome]
 
 @pytest.fixture
 def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], speech: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], speech: Path, no_figures: None
 ) -> Command:
     """`command("seed=1", ...)` does what `python train.py seed=1 ...` does, in a folder of the test's own.
 
-    The corpus is `speech`, read as RAVDESS, and the split random, unless the overrides say otherwise.
+    The corpus is `speech`, read as RAVDESS, and the split random, unless the overrides say otherwise. No figures.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)

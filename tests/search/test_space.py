@@ -50,7 +50,7 @@ def test_a_range_or_choices_in_yaml(written: Any, meant: Any) -> None:
         ("range(5)", IntDistribution(0, 4)),
     ],
 )
-def test_a_sweep_on_the_command_line(value: str, meant: Any) -> None:
+def test_values_on_the_command_line(value: str, meant: Any) -> None:
     assert read_space({}, typed(f"model.x={value}")) == {"model.x": meant}
 
 
