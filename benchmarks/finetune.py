@@ -14,15 +14,12 @@ import statistics
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from ser.config.build import build
-from ser.config.places import conf_dir
+from ser.config.choices import choice
 
 N_CLASSES = 8
 ENCODER = {"config": {"model_type": "wav2vec2"}, "extractor": {"sampling_rate": 16000}}  # as in our own checkpoints
@@ -33,10 +30,9 @@ def measure(n_clips: int, seconds: float, n_steps: int, frozen: int, checkpointi
     """Seconds a step (median), and peak memory in GB."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     clock = time.perf_counter if device.type == "cuda" else time.process_time
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        shipped: Any = OmegaConf.to_container(compose(overrides=["+model=finetune"]).model)
-    settings = {"freeze_layers": frozen, "gradient_checkpointing": checkpointing, "layerdrop": 0.0}
-    model = build("model", {**shipped, **settings, "checkpoint": ENCODER}, n_bands=1, n_channels=1, n_classes=N_CLASSES)
+    changed = {"freeze_layers": frozen, "gradient_checkpointing": checkpointing, "layerdrop": 0.0}
+    settings = {**choice("model", "finetune"), **changed, "checkpoint": ENCODER}
+    model = build("model", settings, n_bands=1, n_channels=1, n_classes=N_CLASSES)
     for parameter in model.encoder.parameters():
         with torch.no_grad():
             parameter.normal_(std=0.02) if parameter.ndim > 1 else parameter.fill_(0.5)

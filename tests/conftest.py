@@ -1,6 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
+import os
 import shutil
 import sys
 import tempfile
@@ -10,9 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads of OpenMP cannot be forked
+
+import forked
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from matplotlib.image import imsave
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -22,6 +28,7 @@ from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
+from ser.training import processes
 
 TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
     "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},
@@ -143,6 +150,19 @@ def few(speech: Path) -> Path:
     return root
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "figures: a test about the figures of a run, which `no_figures` leaves alone")
+
+
+@pytest.fixture
+def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A white dot stands for each figure of a run: drawing is slow. Not so in tests that are marked `figures`."""
+    if request.node.get_closest_marker("figures"):
+        return
+    for name in ("confusion", "curves"):
+        monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a command ended, and all that it printed."""
@@ -156,15 +176,16 @@ Command = Callable[..., Outcome]
 
 @pytest.fixture
 def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], speech: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], speech: Path, no_figures: None
 ) -> Command:
     """`command("seed=1", ...)` does what `python train.py seed=1 ...` does, in a folder of the test's own.
 
-    The corpus is `speech`, read as RAVDESS, and the split random, unless the overrides say otherwise.
+    The corpus is `speech`, read as RAVDESS, and the split random, unless the overrides say otherwise. No figures.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
 
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]

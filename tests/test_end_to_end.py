@@ -16,7 +16,7 @@ from conftest import FAST, Command
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from ser import audio
-from ser.runs import report
+from ser.runs.report import rewrite_report
 from ser.training.recognizer import EmotionRecognizer
 
 FILES = {
@@ -81,10 +81,10 @@ def test_a_run_leaves_what_the_contract_says(command: Command, folder: Path) -> 
 def test_the_report_can_be_made_again_from_the_folder_alone(folder: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
     shutil.copytree(folder / "speaker", again)
-    facts = json.loads((again / "metrics.json").read_text(encoding="utf-8"))
-    for name in ("metrics.json", "report.txt", "confusion.png"):
-        (again / name).unlink()
-    report.write_report(again, facts)
+    results = json.loads((again / "metrics.json").read_text(encoding="utf-8"))
+    (again / "metrics.json").write_text(json.dumps(results | {"uar": 0.0}), encoding="utf-8")
+    (again / "report.txt").unlink()
+    rewrite_report(again)
     for name in ("metrics.json", "report.txt"):
         assert (again / name).read_bytes() == (folder / "speaker" / name).read_bytes()
 

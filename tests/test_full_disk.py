@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import FAST, Command
+from facts import FACTS
 from matplotlib.figure import Figure
-from test_report import FACTS
 
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
-from ser.runs import report
 from ser.runs.folder import is_finished
-from ser.runs.predictions import PREDICTIONS, write_predictions
+from ser.runs.predictions import predictions_of
+from ser.runs.report import write_report
 from ser.store.store import Store
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
@@ -174,7 +174,7 @@ def test_ends_in_one_line_and_goes_on_once_there_is_room(
 
     (run.disk / "filler").unlink()
     words = settings(moment, run.disk, speech)
-    outcome = command(*words, *([] if moment == "store" else ["ckpt_path=last"]))
+    outcome = command(*words, *([] if moment == "store" else ["resume=true"]))
     assert outcome.code == 0, outcome.output
     assert ("going on from" in outcome.output) == (moment != "store")
     assert (run.disk / "run" / "predictions.csv").read_bytes() == predictions
@@ -210,9 +210,9 @@ def test_a_store_without_room_holds_no_half_shard(full: Callable[[Any, str], Non
 
 def test_a_report_without_room_for_a_figure_is_not_finished(full: Callable[[Any, str], None], tmp_path: Path) -> None:
     clips = [Utterance(emotion, Path("a.wav"), emotion, None, "made") for emotion in ("sad", "happy")]
-    write_predictions(tmp_path / PREDICTIONS, clips, ["sad", "happy"], np.eye(2, dtype=np.float32))
+    predictions = predictions_of(clips, ["sad", "happy"], np.eye(2, dtype=np.float32))
     full(Figure, "savefig")
     with pytest.raises(OSError, match=r"No space.*confusion\.png"):
-        report.write_report(tmp_path, FACTS)
+        write_report(tmp_path, FACTS, predictions)
     assert {path.name for path in tmp_path.iterdir()} == {"predictions.csv", "report.txt"}
     assert not is_finished(tmp_path)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +16,28 @@ from omegaconf import OmegaConf
 
 from ser.config.schema import Config
 from ser.errors import ConfigError
-from ser.loggers.base import FOLD, POOLED, TRAIN, Results
+from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
-from ser.runs import pooled, predictions, report
 from ser.runs.folder import is_finished
-from ser.runs.history import validation_scores
-from ser.runs.split import check_corpus, check_split, write_split
+from ser.runs.history import validation_of
+from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
+from ser.runs.pooled import pool
+from ser.runs.predictions import predictions_of
+from ser.runs.report import Evaluation, read_evaluation, render, write_report
+from ser.runs.results import Facts, Interruption, Seconds, SplitFacts, Validation, read_results
+from ser.runs.split import check_unchanged, write_split
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.trial import read_trial
 from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
-from ser.training.checkpoints import BEST, LAST, best_path, checkpoint_path, epoch_of
+from ser.training.checkpoints import best_path, corpus_of, epoch_of
 from ser.training.data import SpeechData
 from ser.training.interruption import Interrupted, StopOnInterrupt
+from ser.training.progress import History
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.trainer import device_name, make_trainer
 
@@ -48,14 +52,24 @@ class Outcome:
         report: its text.
         interrupted: whether Ctrl-C stopped it.
         pruned: whether the search ended it of which it is a trial; then it was not tested, and the report says so.
-        validation: loss, uar, accuracy and macro_f1 of the epoch kept, or their means over the folds; None where no
-            epoch was finished, and in a process that is not the main one.
+        evaluation: its test; None where it was pruned, and in a process that is not the main one.
     """
 
     report: str
-    interrupted: bool
-    validation: dict[str, float] | None = None
+    interrupted: bool = False
     pruned: bool = False
+    evaluation: Evaluation | None = None
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "Outcome":
+        """Of a run, or a fold, that was tested."""
+        interrupted = evaluation.results.facts.interrupted is not None
+        return cls(render(evaluation.results), interrupted, evaluation=evaluation)
+
+    @property
+    def validation(self) -> Validation | None:
+        """Scores of the epoch kept, or their means over the folds."""
+        return self.evaluation.results.facts.validation if self.evaluation else None
 
 
 def run(config: Config, folder: Path) -> Outcome:
@@ -68,9 +82,10 @@ def run(config: Config, folder: Path) -> Outcome:
     Raises:
         SerError: something that the user can mend.
     """
-    built = build_loggers(config.logger)
+    loggers = build_loggers(config.logger)
     prepared = prepare(config, folder)
-    loggers = Loggers(built if prepared.is_main else {})
+    if not prepared.is_main:
+        loggers = Loggers()
     with processes.training_processes(config, folder):
         if config.split["fold"] == ALL_FOLDS:
             return _run_folds(folder, prepared, loggers)
@@ -95,58 +110,40 @@ def _judged(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> 
 
 def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
-    folders: dict[int, Path] = {}
+    folds: dict[int, Evaluation] = {}
     scores: list[float] = []
-    outcome = Outcome("", interrupted=False)
+    outcome = Outcome("")
     for split in prepared.folds:
-        fold_folder = folders[split.fold] = folder / f"fold-{split.fold}"
-        with _fold_folder(fold_folder, prepared.config, split.fold) if prepared.is_main else nullcontext():
-            outcome = _run_fold(fold_folder, split, prepared, loggers, _judged(folder, prepared, scores))
+        own = fold_folder(folder, split.fold)
+        with _fold_folder(own, prepared.config, split.fold) if prepared.is_main else nullcontext():
+            outcome = _run_fold(own, split, prepared, loggers, _judged(folder, prepared, scores))
             log.info("\n%s\n", outcome.report)
         if outcome.pruned:
             return outcome
+        if outcome.evaluation:
+            folds[split.fold] = outcome.evaluation
         if outcome.interrupted:
             break
-        scores.append(outcome.validation["uar"] if outcome.validation else 0.0)  # only the main process has any
+        scores.append(outcome.validation.uar if outcome.validation else 0.0)  # only the main process has any
     if not prepared.is_main:
         return outcome
-    pooled.pool(folder, folders, prepared.facts["seconds"], n_folds=len(prepared.folds))
+    evaluation = pool(folder, folds, audio_s=prepared.audio_s, n_folds=len(prepared.folds))
     if loggers:
-        results = _results(folder, prepared)
-        told = results.scores
-        with loggers.running(describe(prepared.config, folder, POOLED, told["split"], told["corpus"])):
-            loggers.log_results(results)
-    return _outcome(folder)
-
-
-def _results(folder: Path, prepared: Prepared) -> Results:
-    """What the loggers are told of a tested run."""
-    recordings = prepared.recordings
-    return Results(
-        report.read_results(folder),
-        predictions.read_predictions(folder / predictions.PREDICTIONS),
-        recordings.waveforms,
-        recordings.parameters["sample_rate"],
-    )
-
-
-def _outcome(folder: Path) -> Outcome:
-    """How the run or fold ended whose report lies in `folder`."""
-    results = report.read_results(folder)
-    text = (folder / "report.txt").read_text(encoding="utf-8").strip()
-    return Outcome(text, "interrupted" in results, results["validation"])
+        facts = evaluation.results.facts
+        with loggers.running(describe(prepared.config, folder, POOLED, facts.split, facts.corpus)):
+            loggers.log_results(evaluation, prepared.recordings)
+    return Outcome.of(evaluation)
 
 
 def _run_fold(
     folder: Path, split: Split, prepared: Prepared, loggers: Loggers, judges: Sequence[pl.Callback]
 ) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
-    config, resume = prepared.config, bool(prepared.config.resume)
-    if resume:
-        check_split(folder, split)
-    if resume and is_finished(folder):
-        check_corpus(folder, prepared.facts["corpus"]["fingerprint"])
-        return _outcome(folder)
+    config = prepared.config
+    if config.resume:
+        check_unchanged(folder, split, prepared.corpus.fingerprint, _corpus_before(folder))
+        if is_finished(folder):
+            return Outcome.of(read_evaluation(folder))
     leaks = audit(split, prepared.recordings.digests)
     if prepared.is_main:
         write_split(folder, split)
@@ -157,17 +154,30 @@ def _run_fold(
     )
     kind = FOLD if config.split["fold"] == ALL_FOLDS else TRAIN
     protocol = _describe_split(split, leaks, config.split["seed"])
-    with loggers.running(describe(config, folder, kind, protocol, prepared.facts["corpus"])):
+    with loggers.running(describe(config, folder, kind, protocol, prepared.corpus)):
         try:
-            return _train_and_test(folder, split, leaks, prepared, loggers, judges)
+            return _train_and_test(folder, split, protocol, leaks, prepared, loggers, judges)
         except Pruned as pruned:
             if prepared.is_main:
-                checkpoint_path(folder, LAST).unlink(missing_ok=True)  # there is nothing to go on with
-            return Outcome(str(pruned), interrupted=False, pruned=True)
+                (folder / LAST).unlink(missing_ok=True)  # there is nothing to go on with
+            return Outcome(str(pruned), pruned=True)
+
+
+def _corpus_before(folder: Path) -> str | None:
+    """Fingerprint of the corpus that the run or fold in a folder has seen, where it has noted one."""
+    if is_finished(folder):
+        return read_results(folder).facts.corpus.fingerprint
+    return corpus_of(folder / LAST) if (folder / LAST).exists() else None
 
 
 def _train_and_test(
-    folder: Path, split: Split, leaks: Audit, prepared: Prepared, loggers: Loggers, judges: Sequence[pl.Callback]
+    folder: Path,
+    split: Split,
+    protocol: SplitFacts,
+    leaks: Audit,
+    prepared: Prepared,
+    loggers: Loggers,
+    judges: Sequence[pl.Callback],
 ) -> Outcome:
     """Train on one fold, or go on with it, test, and write its files."""
     config = prepared.config
@@ -179,50 +189,51 @@ def _train_and_test(
         folder,
         stop,
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
+        loggers=loggers.for_trainer(folder),
         further=[*([LogEpochs(loggers)] if loggers else []), *judges],
     )
     started = time.monotonic()
-    last = checkpoint_path(folder, LAST)
+    last = folder / LAST
     with stop.listening():
         interrupted = _train(trainer, recognizer, data, last if config.resume and last.exists() else None)
     trained = time.monotonic()
-    best = best_path(trainer) or checkpoint_path(folder, BEST)
+    best = best_path(trainer) or folder / BEST
     if not best.exists():  # Lightning has finished no epoch, such as by max_steps, or keeps none, by fast_dev_run
         trainer.save_checkpoint(best)
     with interruption.ending():
         places, plain, views = _test(trainer, best, data, config.tta)
-    tested = [split.test[place] for place in places]
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
-    predictions.write_predictions(folder / predictions.PREDICTIONS, tested, prepared.labels, plain)
-    if views is not None:
-        predictions.write_predictions(folder / predictions.TTA_PREDICTIONS, tested, prepared.labels, views)
-    facts = {
-        **prepared.facts,
-        "split": _describe_split(split, leaks, config.split["seed"]),
-        "audit": {"shared_speakers": leaks.shared_speakers, "identical": leaks.identical},
-        "validation": validation_scores(folder, epoch_of(best)),
-        "n_parameters": sum(parameter.numel() for parameter in recognizer.trained.parameters()),
-        "device": device_name(trainer),
-        "precision": str(trainer.precision),
-        "seconds": {
-            **prepared.facts["seconds"],
-            "training": round(trained - started, 1),
-            "test": round(time.monotonic() - trained, 1),
-        },
-    }
-    if config.tta:
-        facts["tta_views"] = config.tta
-    if len(tested) < len(split.test):
-        facts["untested"] = len(split.test) - len(tested)
-    if interrupted is not None:
-        facts["interrupted"] = {"epoch": interrupted.epoch, "n_epochs": config.trainer["max_epochs"]}
-    report.write_report(folder, facts)
+    heard = [split.test[place] for place in places]
+    [history] = [one.rows for one in trainer.callbacks if isinstance(one, History)]  # type: ignore[attr-defined]
+    facts = Facts(
+        seed=config.seed,
+        corpus=prepared.corpus,
+        git_commit=prepared.provenance.git_commit,
+        versions=prepared.provenance.versions,
+        seconds=Seconds(prepared.audio_s, round(trained - started, 1), round(time.monotonic() - trained, 1)),
+        split=protocol,
+        audit=leaks,
+        validation=validation_of(history, epoch_of(best)),
+        n_parameters=sum(parameter.numel() for parameter in recognizer.trained.parameters()),
+        device=device_name(trainer),
+        precision=str(trainer.precision),
+        tta_views=config.tta or None,
+        untested=len(split.test) - len(heard) or None,
+        interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
+    )
+    evaluation = write_report(
+        folder,
+        facts,
+        predictions_of(heard, prepared.labels, plain),
+        views=None if views is None else predictions_of(heard, prepared.labels, views),
+        history=history,
+    )
     if loggers:
-        loggers.log_results(_results(folder, prepared))
+        loggers.log_results(evaluation, prepared.recordings)
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
-    return _outcome(folder)
+    return Outcome.of(evaluation)
 
 
 def _train(
@@ -253,26 +264,26 @@ def _test(
     return places[order].tolist(), plain[order].numpy(), views[order].numpy() if n_views else None
 
 
-def _describe_split(split: Split, leaks: Audit, seed: int) -> dict[str, Any]:
-    return {
-        "name": split.name,
-        "fold": split.fold,
-        "n_folds": split.n_folds,
-        "seed": seed,
-        "hash": split.hash,
-        "speaker_independent": leaks.speaker_independent,
-        "n_train": len(split.train),
-        "n_val": len(split.val),
-    }
+def _describe_split(split: Split, leaks: Audit, seed: int) -> SplitFacts:
+    return SplitFacts(
+        name=split.name,
+        fold=split.fold,
+        n_folds=split.n_folds,
+        seed=seed,
+        hash=split.hash,
+        speaker_independent=leaks.speaker_independent,
+        n_train=len(split.train),
+        n_val=len(split.val),
+    )
 
 
 @contextmanager
 def _fold_folder(folder: Path, config: Config, fold: int) -> Iterator[None]:
     """Make a fold's folder with its configuration, and write what is logged meanwhile to a train.log there too."""
-    (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).parent.mkdir(parents=True, exist_ok=True)
     own = replace(config, split={**config.split, "fold": fold})
-    OmegaConf.save(OmegaConf.create(asdict(own)), folder / ".hydra" / "config.yaml")
-    handler = logging.FileHandler(folder / "train.log", encoding="utf-8")
+    OmegaConf.save(OmegaConf.create(asdict(own)), folder / CONFIG)
+    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
@@ -16,7 +15,9 @@ from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest, write_csv
-from ser.runs import provenance
+from ser.runs.names import BROKEN
+from ser.runs.provenance import Provenance
+from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
@@ -41,7 +42,9 @@ class Prepared:
         rate: samples or frames a second of `inputs`.
         labels: the emotions, in class order.
         folds: the splits to train and test on.
-        facts: of the corpus, code and machine, for the report.
+        corpus: for the report.
+        provenance: for the report.
+        audio_s: wall time of reading the corpus and computing a frozen feature.
     """
 
     config: Config
@@ -50,7 +53,9 @@ class Prepared:
     rate: float
     labels: list[str]
     folds: list[Split]
-    facts: dict[str, Any]
+    corpus: CorpusFacts
+    provenance: Provenance
+    audio_s: float
 
     @property
     def is_main(self) -> bool:
@@ -75,7 +80,7 @@ class Prepared:
             batch_size=self.config.batch_size,
             seed=self.config.seed,
             sampling=self.config.sampling,
-            corpus=self.facts["corpus"]["fingerprint"],
+            corpus=self.corpus.fingerprint,
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -124,13 +129,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
         log.warning("%s: %s", corpus.name, remark)
     speakers = {utterance.speaker for utterance in usable if utterance.speaker}
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
-    facts = {
-        "seed": config.seed,
-        "corpus": _describe_corpus(corpus, usable, recordings),
-        "git_commit": provenance.git_commit(),
-        "versions": provenance.library_versions(),
-        "seconds": {"audio": round(time.monotonic() - started, 1)},
-    }
+    described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
+    audio_s = round(time.monotonic() - started, 1)
     folds = protocol.folds(usable, recordings.digests)
     n_processes = processes.n_processes(trainer)
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
@@ -138,7 +138,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Prepared(config, recordings, inputs, rate, labels, folds, facts)
+    return Prepared(config, recordings, inputs, rate, labels, folds, described, here, audio_s)
 
 
 def check_settings(config: Config, folder: Path) -> None:
@@ -189,20 +189,20 @@ def _leave_out_broken(
         raise CorpusNotFound(f"none of the {len(broken)} clips can be used; the first: {next(iter(broken.values()))}")
     if broken and write:
         rows = [{"utterance": name, "problem": problem} for name, problem in sorted(broken.items())]
-        write_csv(folder / "broken.csv", rows)
+        write_csv(folder / BROKEN, rows)
         log.warning(
             "left out %d of %d clips that cannot be used, listed in %s; the first: %s",
-            *(len(broken), len(utterances), folder / "broken.csv", next(iter(broken.values()))),
+            *(len(broken), len(utterances), folder / BROKEN, next(iter(broken.values()))),
         )
     return usable
 
 
-def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> dict[str, Any]:
+def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> CorpusFacts:
     content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
-    return {
-        "name": corpus.name,
-        "notice": corpus.notice,
-        "n_utterances": len(usable),
-        "n_broken": len(recordings.broken),
-        "fingerprint": digest(content.encode())[:16],
-    }
+    return CorpusFacts(
+        name=corpus.name,
+        notice=corpus.notice,
+        n_utterances=len(usable),
+        n_broken=len(recordings.broken),
+        fingerprint=digest(content.encode())[:16],
+    )

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import FAST
 
-from ser.commands import main
+from ser.commands import find_lr, main
 from ser.commands.find_lr import HIGHEST, LOWEST, N_SKIPPED, N_STEPS
 from ser.encoders import SpeechEncoder
 from ser.models.finetune import Finetune
@@ -65,6 +65,8 @@ def test_begins_as_a_training_does(words: list[str], monkeypatch: pytest.MonkeyP
         return step(self, *arguments)
 
     monkeypatch.setattr(EmotionRecognizer, "training_step", watched)
+    monkeypatch.setattr(find_lr, "N_STEPS", 4)
+    monkeypatch.setattr(find_lr, "N_SKIPPED", 0)
     assert main([*words, *WORDS]) == 0
     assert float(seen.pop().normalization.mean.abs().min()) > 1
     finetune = ["feature=waveform", "model=finetune", f"model.checkpoint={encoders / 'hubert'}"]
@@ -94,6 +96,7 @@ def test_a_loss_that_is_no_number(
         return step(self, *arguments) * (float("nan") if len(done) > from_step else 1.0)
 
     monkeypatch.setattr(EmotionRecognizer, "training_step", failing)
+    monkeypatch.setattr(find_lr, "N_STEPS", 25)
     with pytest.raises(SystemExit) as stop:
         main([*words, *WORDS, "hydra.run.dir=found"])
     captured = capfd.readouterr()

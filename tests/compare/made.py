@@ -1,6 +1,5 @@
 """Run folders made of predictions: as a training would leave them, without one."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,15 @@ from unittest.mock import patch
 
 import numpy as np
 import yaml
+from facts import facts
 
 from ser.corpora.base import Utterance
-from ser.runs import report
-from ser.runs.predictions import PREDICTIONS, pool_predictions, write_predictions
+from ser.files import write_csv
+from ser.runs.names import CONFIG, HISTORY, HYDRA, fold_folder
+from ser.runs.pooled import pool
+from ser.runs.predictions import predictions_of
+from ser.runs.report import Evaluation, write_report
+from ser.runs.results import Facts, Validation
 from ser.runs.status import FINISHED, Status
 
 LABELS = ("neutral", "sad", "angry")
@@ -31,21 +35,24 @@ def clips(
     ]
 
 
-def write_fold(folder: Path, facts: dict[str, Any], tested: Sequence[Utterance], labels: Sequence[str]) -> None:
-    """Predictions that are right as often as `facts["skill"]` says; three epochs of history; the report."""
+def write_test(
+    folder: Path, told: Facts, skill: float, tested: Sequence[Utterance], labels: Sequence[str]
+) -> Evaluation:
+    """Predictions that are right as often as `skill` says; three epochs of history; the report."""
     folder.mkdir(parents=True)
-    random = np.random.default_rng([facts["seed"], facts["split"]["fold"], int(1000 * facts["skill"])])
+    random = np.random.default_rng([told.seed, int(told.split.fold), int(1000 * skill)])
     truth = [labels.index(clip.emotion) for clip in tested]
-    right = random.random(len(tested)) < facts["skill"]
+    right = random.random(len(tested)) < skill
     wrong = (np.array(truth) + random.integers(1, len(labels), len(tested))) % len(labels)
-    write_predictions(
-        folder / PREDICTIONS, tested, labels, np.eye(len(labels), dtype=np.float32)[np.where(right, truth, wrong)]
-    )
-    uar = facts["validation"]["uar"] if facts["validation"] else 0.5
-    rows = [f"{epoch},1.2,{1.5 / epoch},{uar * epoch / 2},0.4,0.3,0.001" for epoch in (1, 2, 3)]
-    header = "epoch,train_loss,val_loss,val_uar,val_accuracy,val_macro_f1,lr"
-    (folder / "history.csv").write_text("\n".join([header, *rows]))
-    report.write_report(folder, facts)
+    probabilities = np.eye(len(labels), dtype=np.float32)[np.where(right, truth, wrong)]
+    uar = told.validation.uar if told.validation else 0.5
+    history = [
+        {"epoch": str(epoch), "train_loss": "1.2", "val_loss": str(1.5 / epoch), "val_uar": str(uar * epoch / 2)}
+        | {"val_accuracy": "0.4", "val_macro_f1": "0.3", "lr": "0.001"}
+        for epoch in (1, 2, 3)
+    ]
+    write_csv(folder / HISTORY, history)
+    return write_report(folder, told, predictions_of(tested, labels, probabilities), history=history)
 
 
 def make_run(
@@ -65,42 +72,36 @@ def make_run(
 ) -> Path:
     """A finished run; `settings` are those of the top level. With fold="all" two folds share the clips."""
     tested = clips(labels=labels) if tested is None else tested
-    scores = None if validation is None else {"epoch": 2, "loss": 1.0, "uar": validation, "accuracy": 0.5}
-    facts: dict[str, Any] = {
-        "skill": skill,
-        "seed": seed,
-        "corpus": {"name": "made", "notice": None, "n_broken": 0, "fingerprint": "abc", **(corpus or {})},
-        "split": {"name": "kfold", "fold": fold, "n_folds": 2, "seed": 0, "hash": "def"}
-        | {"speaker_independent": True, **(split or {})},
-        "audit": {"shared_speakers": [], "identical": []},
-        "validation": scores,
-    }
+    numbers = [1, 2] if fold == "all" else [int(fold)]
+    own = [None if validation is None else validation + 0.01 * number * (fold == "all") for number in numbers]
+    told = [
+        facts(
+            seed=seed,
+            corpus=corpus or {},
+            split={"n_folds": 2, **(split or {}), "fold": number},
+            validation=None if uar is None else Validation(epoch=2, loss=1.0, uar=uar, accuracy=0.5, macro_f1=0.4),
+        )
+        for number, uar in zip(numbers, own, strict=True)
+    ]
     with patch("ser.runs.figures.confusion"), patch("ser.runs.figures.curves"):
         if fold == "all":
-            folders = {number: folder / f"fold-{number}" for number in (1, 2)}
             half = len(tested) // 2
-            for number, path in folders.items():
-                part = tested[:half] if number == 1 else tested[half:]
-                own = scores and {**scores, "uar": scores["uar"] + 0.01 * number}
-                write_fold(path, facts | {"split": facts["split"] | {"fold": number}, "validation": own}, part, labels)
-            pool_predictions(folder, folders)
-            report.write_report(folder, facts, folders)
+            folds = {
+                number: write_test(fold_folder(folder, number), told[number - 1], skill, part, labels)
+                for number, part in ((1, tested[:half]), (2, tested[half:]))
+            }
+            pool(folder, folds, audio_s=1.0, n_folds=2)
         else:
-            write_fold(folder, facts, tested, labels)
+            write_test(folder, told[0], skill, tested, labels)
+    protocol = {"name": told[0].split.name, "fold": fold, "seed": told[0].split.seed}
     config = {
-        **{"seed": seed, "epochs": 3, "ckpt_path": None, "paths": {"data": str(folder)}, "model": RESNET},
-        **{"split": {"_target_": "x", "k": 2, **{key: facts["split"][key] for key in ("name", "fold", "seed")}}},
+        **{"seed": seed, "epochs": 3, "resume": False, "paths": {"data": str(folder)}, "model": RESNET},
+        **{"trainer": {"max_epochs": "${epochs}"}, "split": {"_target_": "x", "k": 2, **protocol}},
         **settings,
     }
     hydra = {"runtime": {"choices": choices or {}}, "overrides": {"task": list(typed)}}
-    (folder / ".hydra").mkdir()
-    (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    (folder / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump({"hydra": hydra}), encoding="utf-8")
+    (folder / CONFIG).parent.mkdir()
+    (folder / CONFIG).write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    (folder / HYDRA).write_text(yaml.safe_dump({"hydra": hydra}), encoding="utf-8")
     Status(FINISHED, 1.0).write(folder)
     return folder
-
-
-def results(folder: Path) -> dict[str, Any]:
-    """metrics.json."""
-    read: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return read

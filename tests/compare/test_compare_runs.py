@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import LSTM, RESNET, clips, make_run, results
+from made import LSTM, RESNET, clips, make_run
 
 from ser.compare.reading import LeftOut, Run, find_runs, read_run
 from ser.compare.rows import Row, differing, gather
 from ser.errors import CompareError
+from ser.runs.results import read_results
 from ser.runs.status import Status
 
 
@@ -65,6 +66,8 @@ def test_what_did_not_finish_is_left_out(tmp_path: Path, state: str) -> None:
         ("predictions.csv", "utterance,speaker\n"),
         ("predictions.csv", "utterance,speaker,emotion,predicted,p_sad\na,b,glad,sad,1\n"),
         ("predictions.csv", "utterance,speaker,emotion,predicted,p_sad\na,b,sad,sad,1\n"),
+        ("predictions.csv", "utterance,speaker,emotion,predicted,p_neutral,p_sad,p_angry\na,b,sad,sad,0,1,0\n"),
+        ("predictions.csv", "utterance,speaker,emotion,predicted,p_neutral,p_sad,p_angry\na,b,glad,sad,0,1,0\n"),
         (".hydra/config.yaml", "a: [1"),
     ],
 )
@@ -88,13 +91,13 @@ def test_without_its_configuration_a_run_cannot_be_told_from_others(tmp_path: Pa
 
 def test_scores_are_those_of_metrics_json(tmp_path: Path) -> None:
     [row] = rows(make_run(tmp_path / "run", fold="all"))
-    written = results(tmp_path / "run")
-    assert row.pooled.tolist() == written["confusion"]
+    written = read_results(tmp_path / "run")
+    assert row.pooled.tolist() == written.scores.confusion
     assert [training.fold for training in row.trainings] == [1, 2]
     assert [training.validation for training in row.trainings] == pytest.approx([0.61, 0.62])
     assert len(row.trainings[0].history) == 3
     right = np.trace(row.confusion_of_each, axis1=1, axis2=2) / row.confusion_of_each.sum(axis=(1, 2))
-    assert right.tolist() == pytest.approx(written["folds"]["accuracy"]["values"])
+    assert right.tolist() == pytest.approx(written.folds["accuracy"].values)  # type: ignore[index]
 
 
 def test_runs_that_differ_in_seed_and_fold_are_one_row(tmp_path: Path) -> None:
@@ -133,6 +136,28 @@ def test_only_what_differs_is_a_column(tmp_path: Path) -> None:
     b = make_run(tmp_path / "b", optim={"_target_": "ser.training.optim.OneCycle", "lr": 0.02}, epochs=9)
     assert differing(rows(a, b)) == {"optim.lr": ["0.01", "0.02"], "epochs": ["3", "9"]}
     assert differing(rows(a)) == {}
+
+
+def test_how_it_is_shown_is_no_difference(tmp_path: Path) -> None:
+    quiet = {"enable_progress_bar": False, "log_every_n_steps": 1, "profiler": "simple", "max_epochs": "${epochs}"}
+    make_run(tmp_path / "a", seed=0, debug="profile", resume=True, trainer=quiet)
+    make_run(tmp_path / "b", seed=1, search="resnet_melspec", trainer={"max_epochs": 3})
+    assert len(rows(tmp_path / "a", tmp_path / "b")) == 1
+
+
+def test_epochs_are_one_column_by_whichever_name(tmp_path: Path) -> None:
+    a = make_run(tmp_path / "a", epochs=9)
+    b = make_run(tmp_path / "b", trainer={"max_epochs": 12}, typed=["trainer.max_epochs=12"])
+    assert differing(rows(a, b)) == {"epochs": ["9", "12"]}
+
+
+def test_what_changes_the_training_is_a_column(tmp_path: Path) -> None:
+    a = make_run(tmp_path / "a", training={"patience": None}, trainer={"precision": "32"})
+    trainer = {"precision": "bf16-mixed"}
+    b = make_run(tmp_path / "b", training={"patience": 5}, trainer=trainer, callbacks={"x": {"y": 1}})
+    assert differing(rows(a, b)) == {
+        **{"training.patience": ["null", "5"], "trainer.precision": ["32", "bf16-mixed"], "callbacks.x.y": ["–", "1"]}
+    }
 
 
 def test_a_setting_may_be_a_list_of_mappings(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from made import clips, make_run, results
+from made import clips, make_run
 
 from ser.compare.comparison import Table, compare
 from ser.compare.reading import LeftOut, Run, find_runs, read_run
 from ser.files import read_csv, write_csv
+from ser.runs.results import read_results
 
 
 def tables(folder: Path) -> list[Table]:
@@ -25,9 +26,9 @@ def test_the_best_on_validation_comes_first_whatever_its_test(tmp_path: Path) ->
     [table] = tables(tmp_path)
     assert table.columns == {"epochs": ["2", "1", "3"]}
     for row, scores in zip(table.rows, table.scores, strict=True):
-        written = results(row.runs[0].folder)
+        written = read_results(row.runs[0].folder).scores
         for name in ("uar", "accuracy", "macro_f1"):
-            assert scores[name].value == pytest.approx(written[name])
+            assert scores[name].value == pytest.approx(getattr(written, name))
             assert scores[name].low < scores[name].value < scores[name].high
             assert scores[name].spread.std == 0
     assert table.unit == "speakers"
@@ -37,12 +38,13 @@ def test_the_best_on_validation_comes_first_whatever_its_test(tmp_path: Path) ->
 def test_mean_and_deviation_are_those_of_the_folds(tmp_path: Path) -> None:
     make_run(tmp_path / "a", fold="all")
     [table] = tables(tmp_path)
-    written = results(tmp_path / "a")
+    written = read_results(tmp_path / "a")
+    assert written.folds is not None
     for name in ("uar", "accuracy", "macro_f1"):
         score = table.scores[0][name]
-        assert score.value == pytest.approx(written[name])
-        assert score.spread.mean == pytest.approx(written["folds"][name]["mean"])
-        assert score.spread.std == pytest.approx(written["folds"][name]["std"])
+        assert score.value == pytest.approx(getattr(written.scores, name))
+        assert score.spread.mean == pytest.approx(written.folds[name].mean)
+        assert score.spread.std == pytest.approx(written.folds[name].std)
 
 
 def test_better_worse_and_neither(tmp_path: Path) -> None:
@@ -175,12 +177,12 @@ def test_another_number_of_folds_is_another_protocol(tmp_path: Path) -> None:
     assert "split.k is 10 here and 2 there" in second.apart
 
 
-def test_a_search_of_a_hundred_trials_is_quick(tmp_path: Path) -> None:
+def test_a_search_of_many_trials_is_quick(tmp_path: Path) -> None:
     base = make_run(tmp_path / "base", tested=clips(24, 20))
     run = read_run(base)
     assert isinstance(run, Run)
-    runs = [Run(**{**run.__dict__, "settings": {**run.settings, "epochs": n}}) for n in range(100)]
+    runs = [Run(**{**run.__dict__, "settings": {**run.settings, "epochs": n}}) for n in range(40)]
     started = time.monotonic()
     [table] = compare(runs)[0]
-    assert len(table.tests) == 99
-    assert time.monotonic() - started < 20
+    assert len(table.tests) == 39
+    assert time.monotonic() - started < 8

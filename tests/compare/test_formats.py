@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import LSTM, RESNET, clips, make_run, results
+from made import LSTM, RESNET, clips, make_run
 from rich.cells import cell_len
 
 from ser.commands import main
 from ser.config.places import conf_dir
+from ser.runs.results import read_results
 from ser.runs.status import Status
 
 ODD = r"怒り_50%|<b>&$\{#^~[x"
@@ -67,7 +68,7 @@ def test_csv_has_every_number(sweep: Path, capsys: pytest.CaptureFixture[str]) -
         ("2", "1", "", "1"),
     ]
     assert [row["model.pool"] for row in rows] == ["–", ODD, "–", ""]
-    assert float(rows[1]["uar"]) == results(sweep / "3")["uar"]
+    assert float(rows[1]["uar"]) == read_results(sweep / "3").scores.uar
     assert float(rows[1]["uar_low"]) < float(rows[1]["uar"]) < float(rows[1]["uar_high"])
     assert rows[2]["best_is"] == "better"
     assert (rows[0]["p_holm"], rows[0]["best_is"]) == ("", "")

@@ -1,6 +1,7 @@
 """The page in a browser: Chromium without a display."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from made import LSTM, RESNET, clips, make_run
 
 from ser.commands import main
+from ser.compare.page import curves
 
 HOSTILE = "<script>document.title='taken'</script>"
 ATTRIBUTE = "x\" onmouseover=\"document.title='taken'\" y='<img src=https://example.org/x onerror=alert(1)>"
@@ -63,6 +65,16 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(browser: Any, written: Path) -> Any:
     browser.get(written.as_uri())
     return browser
+
+
+def test_epochs_without_a_value_are_left_out() -> None:
+    points = [(1, math.nan), (2, 0.5), (3, math.nan), (4, 0.7)]
+    some, none = curves.Curve(0, "a", points, kept=2), curves.Curve(1, "b", points[:1], kept=1)
+    drawn = curves.panel("validation UAR", [some, none])
+    assert drawn is not None
+    assert [len(line.points.split()) for line in drawn.lines] == [2, 0]
+    assert drawn.lines[0].kept is not None and drawn.lines[1].kept is None
+    assert curves.panel("validation UAR", [none]) is None
 
 
 def texts(page: Any, selector: str) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import constants
+from safetensors.torch import load_file
 
 from ser.encoders import SpeechEncoder, fetch, fetch_into
 from ser.errors import EncoderError
@@ -120,15 +121,17 @@ def nobody(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
 
 
+def as_pickle(encoder: Path, folder: Path) -> Path:
+    """A copy of an encoder whose weights are a pickle."""
+    shutil.copytree(encoder, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
 @pytest.fixture
 def pickled(encoders: Path, tmp_path: Path) -> Path:
-    """An encoder whose weights are a pickle."""
-    from safetensors.torch import load_file
-
-    shutil.copytree(encoders / "wavlm", tmp_path / "pickled")
-    torch.save(load_file(tmp_path / "pickled/model.safetensors"), tmp_path / "pickled/pytorch_model.bin")
-    (tmp_path / "pickled/model.safetensors").unlink()
-    return tmp_path / "pickled"
+    return as_pickle(encoders / "wavlm", tmp_path / "pickled")
 
 
 def conversion(**changes: str) -> dict[str, Any]:
@@ -286,12 +289,8 @@ def test_a_pickle_is_converted(cache: Path, pickled: Path, tmp_path: Path, encod
 
 
 def test_a_pickled_whisper_is_converted(cache: Path, encoders: Path, tmp_path: Path) -> None:
-    from safetensors.torch import load_file
-
-    shutil.copytree(encoders / "whisper", tmp_path / "whisper")
-    torch.save(load_file(tmp_path / "whisper/model.safetensors"), tmp_path / "whisper/pytorch_model.bin")
-    (tmp_path / "whisper/model.safetensors").unlink()
-    fetch_into(tmp_path / "out", str(tmp_path / "whisper"), None, allow_pickle=True)
+    source = as_pickle(encoders / "whisper", tmp_path / "whisper")
+    fetch_into(tmp_path / "out", str(source), None, allow_pickle=True)
     assert same(tmp_path / "out", encoders / "whisper")
 
 

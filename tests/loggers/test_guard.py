@@ -11,18 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FAST, Command
+from conftest import FAST, Command, configured
+from facts import FACTS, facts
 
 from ser.config import extras
 from ser.errors import Aborted
 from ser.loggers import job
-from ser.loggers.base import Job, Logger, Results
+from ser.loggers.base import Job, Logger
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.runs.predictions import Predictions
+from ser.runs.report import Evaluation, summarize
+from ser.runs.results import CorpusFacts, Facts, Interruption, Results, SplitFacts
+from ser.store.recordings import Recordings
 
 JOB = Job(Path("run"), "train", "resnet", None, [], {})
-RESULTS = Results({}, Predictions([], [], [], []), {}, 16000)
+SPLIT = SplitFacts("random", 2, 3, seed=0, hash="0", speaker_independent=True, n_train=3, n_val=1)
+CORPUS = CorpusFacts("demo", None, n_utterances=4, n_broken=0, fingerprint="1")
 METHODS = ["start", "log_epoch", "log_results", "close"]
 
 
@@ -45,7 +50,7 @@ class Recording(Logger):
     def log_epoch(self, epoch: int, scores: Any) -> None:
         self._take("log_epoch")
 
-    def log_results(self, results: Results) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         self._take("log_results")
 
     def close(self, exit_code: int) -> None:
@@ -53,11 +58,16 @@ class Recording(Logger):
         self._take("close")
 
 
+def evaluation(told: Facts = FACTS) -> Evaluation:
+    predictions = Predictions([{"emotion": "sad", "predicted": "sad"}], ["sad"])
+    return Evaluation(Results(summarize(predictions), told), predictions)
+
+
 def job_of(loggers: Loggers) -> None:
     with loggers.running(JOB):
         loggers.log_epoch(1, {})
         loggers.log_epoch(2, {})
-        loggers.log_results(RESULTS)
+        loggers.log_results(evaluation(), Recordings())
 
 
 @pytest.mark.parametrize("failing", METHODS)
@@ -93,18 +103,17 @@ def test_an_interrupted_job_is_closed_as_such() -> None:
     recording = Recording()
     loggers = Loggers({"it": recording})
     with loggers.running(JOB):
-        loggers.log_results(Results({"interrupted": {"epoch": 1}}, RESULTS.predictions, {}, 16000))
+        loggers.log_results(evaluation(facts(interrupted=Interruption(1, 9))), Recordings())
     assert recording.exit_code == 130
 
 
-@pytest.mark.parametrize("failing", METHODS)
-def test_a_run_ends_whole_whatever_its_logger_does(
-    failing: str, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ser.experiment.build_loggers", lambda settings: {"broken": Recording(failing)})
+def test_a_run_ends_whole_whatever_its_loggers_do(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {method: Recording(method) for method in METHODS}
+    monkeypatch.setattr("ser.experiment.build_loggers", lambda settings: Loggers(broken))
     outcome = command(*FAST[:-1], "epochs=1", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.output
-    assert outcome.output.count("logging to broken has stopped") == 1
+    for method in METHODS:
+        assert outcome.output.count(f"logging to {method} has stopped") == 1
     assert json.loads(Path("run/status.json").read_text(encoding="utf-8"))["state"] == "finished"
     assert Path("run/metrics.json").exists()
 
@@ -139,10 +148,10 @@ def test_a_full_disk_of_the_logger(name: str, small_disk: Path, command: Command
 
 
 def test_nothing_is_imported_that_was_not_asked_for() -> None:
+    settings = configured("logger=wandb").logger
     program = (
         "import sys; from ser import experiment; from ser.loggers.guard import build_loggers;"
-        "assert build_loggers({'csv': {'_target_': 'ser.loggers.csv.Csv'}}) == {};"
-        "build_loggers({'wandb': {'_target_': 'ser.loggers.wandb.Wandb', 'tags': []}});"
+        f"build_loggers({settings!r});"
         "print([name for name in ('wandb', 'tensorboard', 'mlflow') if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -159,13 +168,16 @@ def test_a_missing_package_is_told(name: str, command: Command, monkeypatch: pyt
 
 
 def test_a_run_without_hydra_is_described_too(tmp_path: Path) -> None:
-    protocol = {"name": "random", "hash": "0", "fold": 2, "n_folds": 3, "seed": 0, "speaker_independent": True}
-    corpus = {"name": "demo", "fingerprint": "1", "n_utterances": 4}
-    settings = {"paths": {"outputs": str(tmp_path / "outputs")}, "corpus": {"root": None}}
-    described = describe(settings, tmp_path / "outputs" / "today" / "a" / "fold-2", "fold", protocol, corpus)
+    config = configured(f"paths.outputs={tmp_path / 'outputs'}")
+    described = describe(config, tmp_path / "outputs" / "today" / "a" / "fold-2", "fold", SPLIT, CORPUS)
     assert described.group == "today/a" and described.name.endswith("fold 2")
-    assert described.config["protocol"] == protocol and described.config["corpus"]["name"] == "demo"
-    elsewhere = describe(settings, tmp_path / "a", "pooled", protocol, corpus)
+    assert described.config["protocol"] == {"name": "random", "hash": "0", "fold": 2, "n_folds": 3, "seed": 0} | {
+        "speaker_independent": True
+    }
+    told = described.config["corpus"]
+    assert (told["name"], told["fingerprint"], told["n_utterances"]) == ("demo", "1", 4)
+    assert described.config["model"]["depth"] == config.model["depth"] and told["root"] == config.corpus["root"]
+    elsewhere = describe(config, tmp_path / "a", "pooled", SPLIT, CORPUS)
     assert elsewhere.group == "a"
 
 
@@ -174,16 +186,16 @@ def test_a_key_of_the_group_that_is_no_logger_is_refused(command: Command) -> No
     assert outcome.code == 1 and "logger.nonsense" in outcome.output and "Traceback" not in outcome.output
 
 
-def test_an_empty_group_is_no_logger() -> None:
-    assert build_loggers({"offline": True}) == {}
+@pytest.mark.parametrize("words", [[], ["logger=[]"], ["logger=wandb", "logger.wandb=null"]])
+def test_null_and_nothing_are_no_logger(words: list[str], tmp_path: Path) -> None:
+    loggers = build_loggers(configured(*words).logger)
+    assert not loggers and loggers.for_trainer(tmp_path) == []
 
 
 def test_folds_within_a_sweep_are_a_group_and_carry_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = tmp_path / "today" / "x-sweep"
     monkeypatch.setattr(job, "_asked", lambda: (["seed=1"], {"model": "crnn"}, sweep))
-    protocol = {"name": "random", "hash": "0", "fold": 2, "n_folds": 3, "seed": 0, "speaker_independent": True}
-    corpus = {"name": "demo", "fingerprint": "1", "n_utterances": 4}
-    settings = {"paths": {"outputs": str(tmp_path)}, "corpus": {}}
-    fold = describe(settings, sweep / "0" / "fold-2", "fold", protocol, corpus)
+    config = configured(f"paths.outputs={tmp_path}")
+    fold = describe(config, sweep / "0" / "fold-2", "fold", SPLIT, CORPUS)
     assert (fold.group, fold.tags, fold.name) == ("today/x-sweep/0", ["today/x-sweep"], "crnn seed=1 fold 2")
-    assert describe(settings, sweep / "0", "train", protocol, corpus).group == fold.config["sweep"] == "today/x-sweep"
+    assert describe(config, sweep / "0", "train", SPLIT, CORPUS).group == fold.config["sweep"] == "today/x-sweep"

@@ -15,7 +15,7 @@ from conftest import FAST, Command
 from ser.files import read_csv
 from ser.loggers.base import FOLD, Job
 from ser.loggers.wandb import _offline
-from ser.runs.report import read_results
+from ser.runs.results import read_results
 
 FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
 
@@ -86,13 +86,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def once(command: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
+def quick(command: Command, few: Path) -> Command:
+    """`command`, on few clips."""
+    return lambda *words: command(f"corpus.root={few}", *words)
+
+
+@pytest.fixture
+def once(quick: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
     """`once(name, words)`: the folder and the output of a run that is made when it is asked for first."""
 
     def run(name: str, *words: str) -> tuple[Path, str]:
         said = folder / f"{name}.txt"
         if not said.exists():
-            outcome = command(*FAST, *words, f"hydra.run.dir={folder / name}", f"paths.outputs={folder}")
+            outcome = quick(*FAST, *words, f"hydra.run.dir={folder / name}", f"paths.outputs={folder}")
             assert outcome.code == 0, outcome.output
             assert not [name for name in os.environ if name in ("WANDB_MODE", "WANDB_DATA_DIR", "WANDB_RUN_ID")]
             said.write_text(outcome.output, encoding="utf-8")
@@ -104,9 +110,7 @@ def once(command: Command, folder: Path) -> Callable[..., tuple[Path, str]]:
 @pytest.fixture
 def plain(once: Callable[..., tuple[Path, str]]) -> tuple[Path, str]:
     uploads = ["logger.wandb.checkpoint=true", "logger.wandb.predictions=true"]
-    return once(
-        "plain", "logger=[csv,wandb]", "seed=3", "logger.wandb.tags=[a tag]", "logger.wandb.n_mistakes=5", *uploads
-    )
+    return once("plain", "logger=wandb", "seed=3", "logger.wandb.tags=[a tag]", "logger.wandb.n_mistakes=5", *uploads)
 
 
 def test_without_a_key_it_goes_offline_and_says_so_in_one_line(plain: tuple[Path, str]) -> None:
@@ -127,7 +131,7 @@ def test_a_run_is_named_and_described(plain: tuple[Path, str]) -> None:
     assert (one.about["project"], one.about["job_type"], one.about["tags"]) == ("ser", "train", ["a tag"])
     assert "run_group" not in one.about
     assert one.about["display_name"].startswith("resnet melspec ") and "seed=3" in one.about["display_name"]
-    results = read_results(plain[0])
+    results = read_results(plain[0]).content()
     assert one.config["model"]["depth"] == 10 and one.config["choices"]["model"] == "resnet"
     assert one.config["corpus"]["name"] == "ravdess"
     assert one.config["corpus"]["fingerprint"] == results["corpus"]["fingerprint"]
@@ -161,7 +165,7 @@ def test_every_epoch_is_there(plain: tuple[Path, str]) -> None:
 def test_the_result_is_there(plain: tuple[Path, str]) -> None:
     run, _ = plain
     [one] = logged(run)
-    results, summary = read_results(run), one.summary["summary"]
+    results, summary = read_results(run).content(), one.summary["summary"]
     for name in ("uar", "accuracy", "macro_f1", "weighted_f1"):
         assert summary[f"test/{name}"] == results[name]
     assert {name: summary[f"validation/{name}"] for name in results["validation"]} == results["validation"]
@@ -206,14 +210,14 @@ def test_logging_changes_no_result(plain: tuple[Path, str], once: Callable[..., 
 
 
 def test_folds_are_one_group_with_a_summary(once: Callable[..., tuple[Path, str]]) -> None:
-    run, output = once("folds", "epochs=1", *FOLDS, "logger=wandb", "logger.offline=true")
+    run, output = once("folds", "epochs=1", *FOLDS, "logger=wandb", "logger.wandb.offline=true")
     [one], [two], [pooled] = (logged(run / part) for part in ("fold-1", "fold-2", "."))
     assert [each.about["run_group"] for each in (one, two, pooled)] == ["folds"] * 3
     assert [each.about["job_type"] for each in (one, two, pooled)] == ["fold", "fold", "pooled"]
     assert one.about["display_name"].endswith(" fold 1") and pooled.about["display_name"].endswith(" pooled")
     assert len({each.about["run_id"] for each in (one, two, pooled)}) == 3
     assert {each.summary["state"] for each in (one, two, pooled)} == {"finished"}
-    results = read_results(run)
+    results = read_results(run).content()
     assert pooled.summary["summary"]["test/uar"] == results["uar"]
     assert pooled.summary["summary"]["validation/uar"] == results["validation"]["uar"]
     assert pooled.summary["summary"]["folds"]["uar"]["std"] == pytest.approx(results["folds"]["uar"]["std"])
@@ -222,15 +226,20 @@ def test_folds_are_one_group_with_a_summary(once: Callable[..., tuple[Path, str]
 
 
 def test_two_processes_are_one_run(once: Callable[..., tuple[Path, str]]) -> None:
-    words = ["epochs=1", "trainer=ddp", "trainer.accelerator=cpu", "logger=wandb"]
-    [one] = logged(once("ddp", *words)[0])
+    """And Lightning's own loggers are told by the main process alone too."""
+    lightnings = "logger.mine._target_=pytorch_lightning.loggers.CSVLogger"
+    run, _ = once("ddp", "epochs=1", "trainer=ddp", "trainer.accelerator=cpu", "logger=wandb", lightnings)
+    [one] = logged(run)
     [epoch] = [item for item in one.history if "val/uar" in item]
     assert epoch["grad_norm"] > 0 and one.summary["state"] == "finished"
+    [told] = run.rglob("version_*/metrics.csv")
+    [value] = [row["val/uar"] for row in read_csv(told) if row["val/uar"]]
+    assert float(value) == pytest.approx(epoch["val/uar"])
 
 
-def test_a_sweep_is_a_group(command: Command) -> None:
-    words = ["epochs=1", "model.depth=10,11", "logger=[csv,wandb]", "hydra.sweep.dir=outputs/today/x-sweep"]
-    outcome = command(*FAST[1:-1], *words, "-m")
+def test_a_sweep_is_a_group(quick: Command) -> None:
+    words = ["epochs=1", "model.depth=10,11", "logger=wandb", "hydra.sweep.dir=outputs/today/x-sweep"]
+    outcome = quick(*FAST[1:-1], *words, "-m")
     good, bad = Path("outputs/today/x-sweep/0"), Path("outputs/today/x-sweep/1")
     assert "model.depth" in outcome.output
     [one] = logged(good)
@@ -240,7 +249,7 @@ def test_a_sweep_is_a_group(command: Command) -> None:
 
 
 def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
-    command: Command, monkeypatch: pytest.MonkeyPatch
+    quick: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ser import experiment
 
@@ -251,31 +260,31 @@ def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
 
     monkeypatch.setattr(experiment, "_test", broken)
     words = [*FAST, "logger=wandb", "hydra.run.dir=run"]
-    assert command(*words).code == 1
+    assert quick(*words).code == 1
     [one] = logged(Path("run"))
     assert one.summary["state"] == "failed" and one.summary["exit_code"] == 1
     monkeypatch.setattr(experiment, "_test", test)
-    assert command(*words, "ckpt_path=last", "logger.wandb.n_mistakes=0").code == 0
+    assert quick(*words, "resume=true", "logger.wandb.n_mistakes=0").code == 0
     _, two = logged(Path("run"))
     assert two.about["run_id"] == one.about["run_id"] and two.about["resume"]
     assert two.summary["state"] == "finished" and "test/uar" in two.summary["summary"]
 
 
 @pytest.mark.parametrize("mode", ["offline", "disabled"])
-def test_the_mode_of_the_environment_is_kept(mode: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mode_of_the_environment_is_kept(mode: str, quick: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", mode)
-    outcome = command(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
+    outcome = quick(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
     assert outcome.code == 0 and "stopped" not in outcome.output
     assert len(logged(Path("run"))) == (mode == "offline")
 
 
-def test_a_server_that_is_gone_costs_one_warning(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_gone_costs_one_warning(quick: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from ser.loggers import wandb
 
     monkeypatch.setattr(wandb, "INIT_S", 2)
     monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    outcome = command(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
+    outcome = quick(*FAST[:-1], "epochs=1", "logger=wandb", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.output
     assert outcome.output.count("W&B cannot be reached") == 1 and "wandb sync" in outcome.output
     assert [one.summary["state"] for one in logged(Path("run"))][-1] == "finished"
@@ -287,7 +296,7 @@ REFUSALS = {
     "a project that W&B refuses": (["logger.wandb.project=a/b"], "logger.wandb.project: 1 to 128 characters"),
     "a tag that W&B refuses": (["logger.wandb.tags=['']"], "logger.wandb.tags: a tag has 1 to 64 characters"),
     "too many mistakes": (["logger.wandb.n_mistakes=1000"], "logger.wandb.n_mistakes must lie between"),
-    "offline or not": (["logger.offline=maybe"], "logger.offline must be true or false; got 'maybe'"),
+    "offline or not": (["logger.wandb.offline=maybe"], "logger.wandb.offline must be true or false; got 'maybe'"),
 }
 
 

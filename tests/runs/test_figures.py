@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from ser.runs import figures
@@ -91,3 +92,18 @@ def test_characters_that_no_font_has_are_told_once(tmp_path: Path, caplog: pytes
 
 def test_a_name_is_no_formula(tmp_path: Path) -> None:
     assert_nothing_is_cut_off(confusion(tmp_path, [r"$\frac$", "a_b^c", "$x$"], "$made$, split=$"))
+
+
+@pytest.mark.parametrize("validated", [range(2, 9, 2), [3], []])
+def test_epochs_that_were_not_validated_are_left_out(
+    tmp_path: Path, validated: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure))
+    values = {epoch: str(1 / epoch) if epoch in validated else "nan" for epoch in range(1, 9)}
+    rows = [{"epoch": e, "train_loss": "1", "val_loss": v, "val_uar": v} for e, v in values.items()]
+    figures.curves(tmp_path / "curves.png", {1: rows}, kept={1: 2})
+    losses, scores = drawn[0].axes
+    assert [len(line.get_xdata()) for line in losses.lines] == ([8, len(validated)] if validated else [8])
+    known, kept = [list(validated)] if validated else [], [[2]] if 2 in validated else []
+    assert [list(line.get_xdata()) for line in scores.lines] == [*known, *kept]

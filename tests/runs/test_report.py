@@ -1,4 +1,5 @@
-import csv
+"""metrics.json and report.txt, against scikit-learn; and their making again."""
+
 import json
 import os
 import re
@@ -6,27 +7,29 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from facts import FACTS, facts
 from rich.cells import cell_len
 from sklearn.metrics import classification_report
 
 from ser.corpora.base import Utterance
-from ser.runs import report
-from ser.runs.history import validation_scores
-from ser.runs.predictions import PREDICTIONS, pool_predictions, read_predictions, write_predictions
-from ser.splits.base import Split
+from ser.files import write_csv
+from ser.runs.names import PREDICTIONS, fold_folder, fold_folders
+from ser.runs.pooled import pool
+from ser.runs.predictions import Predictions, predictions_of, read_predictions
+from ser.runs.report import Evaluation, read_evaluation, render, rewrite_report, write_report
+from ser.runs.results import Interruption, Seconds, Validation, read_results
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 LABELS = ["neutral", "sad", "angry", "wide awake"]
-FACTS: dict[str, Any] = {
-    "seed": 0,
-    "corpus": {"name": "made", "notice": None, "n_utterances": 200, "n_broken": 0, "fingerprint": "abc"},
-    "split": {"name": "kfold", "fold": 1, "n_folds": 5, "seed": 0, "hash": "def", "speaker_independent": False},
-    "audit": {"shared_speakers": [], "identical": []},
-}
 KEYS = {"accuracy", "uar", "macro_f1", "weighted_f1", "n_test", "per_class", "labels", "confusion"}
+HISTORY = [
+    {"epoch": epoch, "train_loss": "1.2", "val_loss": "1.3", "val_uar": f"0.{epoch}", "lr": "0.001"}
+    for epoch in (1, 2, 3)
+]
 
 
 def utterances(truth: list[int]) -> list[Utterance]:
@@ -38,8 +41,8 @@ def utterances(truth: list[int]) -> list[Utterance]:
     ]
 
 
-def predict(folder: Path, seed: int = 0, n: int = 60, absent: int | None = None) -> tuple[list[int], list[int]]:
-    """Write predictions, right in half of the cases, with one class absent from the truth if asked for."""
+def predict(seed: int = 0, n: int = 60, absent: int | None = None) -> Predictions:
+    """Predictions, right in half of the cases, with one class absent from the truth if asked for."""
     random = np.random.default_rng(seed)
     truth = random.integers(len(LABELS), size=n)
     truth[truth == absent] = 0
@@ -47,9 +50,7 @@ def predict(folder: Path, seed: int = 0, n: int = 60, absent: int | None = None)
     for row, label in zip(probabilities[: n // 2], truth, strict=False):
         best = row.argmax()
         row[[label, best]] = row[[best, label]]
-    folder.mkdir(exist_ok=True)
-    write_predictions(folder / PREDICTIONS, utterances(truth.tolist()), LABELS, probabilities.astype(np.float32))
-    return truth.tolist(), probabilities.argmax(axis=1).tolist()
+    return predictions_of(utterances(truth.tolist()), LABELS, probabilities.astype(np.float32))
 
 
 def numbers(line: str) -> list[str]:
@@ -66,63 +67,24 @@ def table(text: str) -> dict[str, list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("absent", [None, 2])
-def test_predictions_can_be_read_again(tmp_path: Path, absent: int | None) -> None:
-    truth, predicted = predict(tmp_path, absent=absent)
-    read = read_predictions(tmp_path / PREDICTIONS)
-    assert (read.labels, read.truth, read.predicted) == (LABELS, truth, predicted)
-    for row, utterance in zip(read.rows, utterances(truth), strict=True):
-        assert (row["utterance"], row["path"]) == (utterance.id, str(utterance.path))
-        assert (row["speaker"], row["emotion"], row["gender"]) == (utterance.speaker, utterance.emotion, "f, m")
-        assert sum(float(row[f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
-
-
-def test_columns_of_the_predictions(tmp_path: Path) -> None:
-    predict(tmp_path)
-    with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        columns = next(csv.reader(file))
-    fixed = ["utterance", "path", "speaker", "emotion", "predicted"]
-    assert columns == [*fixed, *(f"p_{label}" for label in LABELS), "gender"]
-
-
-def test_a_corpus_s_attributes_do_not_disturb_the_columns(tmp_path: Path) -> None:
-    clip = Utterance("a", Path("a.wav"), "sad", "s", "made", {"p_age": "33", "emotion": "furious", "fold": "x"})
-    write_predictions(tmp_path / PREDICTIONS, [clip], ["neutral", "sad"], np.array([[0.9, 0.1]], np.float32))
-    read = read_predictions(tmp_path / PREDICTIONS)
-    assert (read.labels, read.truth, read.predicted) == (["neutral", "sad"], [1], [0])
-
-
-def test_attributes_and_speakers_that_some_clips_lack(tmp_path: Path) -> None:
-    clips = [
-        Utterance("a", Path("a.wav"), "sad", None, "made", {"age": "33"}),
-        Utterance("b", Path("b.wav"), "sad", "s", "made", {"place": "x"}),
-    ]
-    write_predictions(tmp_path / PREDICTIONS, clips, ["sad"], np.ones((2, 1), np.float32))
-    rows = read_predictions(tmp_path / PREDICTIONS).rows
-    assert [(row["speaker"], row["age"], row["place"]) for row in rows] == [("", "33", ""), ("s", "", "x")]
-
-
-def test_split_csv(tmp_path: Path) -> None:
-    clips = utterances([0, 1, 2])
-    report.write_split(tmp_path, Split("made", 1, 1, False, clips[1:2], clips[2:], clips[:1]))
-    with (tmp_path / "split.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["utterance", "path", "speaker", "emotion", "part"]
-    assert [(row["utterance"], row["part"]) for row in rows] == list(
-        zip([clip.id for clip in clips], ["test", "train", "val"], strict=True)
-    )
-    assert rows[0]["path"] == str(clips[0].path)
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".json", ".txt", ".csv")}
 
 
 def test_metrics_json(tmp_path: Path) -> None:
-    truth, predicted = predict(tmp_path)
-    report.write_report(tmp_path, FACTS)
+    made = predict()
+    write_report(tmp_path, FACTS, made)
     results = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
-    assert results.keys() >= KEYS | FACTS.keys()
-    assert {key: results[key] for key in FACTS} == FACTS
+    assert results["corpus"] == {"name": "made", "notice": None, "n_utterances": 200, "n_broken": 0} | {
+        "fingerprint": "abc"
+    }
+    assert results["split"]["n_train"] == 120 and results["audit"] == {"shared_speakers": [], "identical": []}
+    assert results["validation"] is None and results["git_commit"] is None
+    assert not results.keys() & {"tta_views", "tta", "untested", "interrupted", "folds"}
+    assert results.keys() >= KEYS
     assert (results["n_test"], results["labels"]) == (60, LABELS)
     assert list(results["per_class"]) == LABELS
-    expected = classification_report(truth, predicted, target_names=LABELS, output_dict=True)
+    expected = classification_report(made.truth, made.predicted, target_names=LABELS, output_dict=True)
     assert results["accuracy"] == pytest.approx(expected["accuracy"])
     assert results["uar"] == pytest.approx(expected["macro avg"]["recall"])
     assert results["macro_f1"] == pytest.approx(expected["macro avg"]["f1-score"])
@@ -133,71 +95,118 @@ def test_metrics_json(tmp_path: Path) -> None:
             assert scores[ours] == pytest.approx(expected[label][theirs])
     confusion = np.array(results["confusion"])
     assert confusion.sum() == 60
-    assert confusion.sum(axis=1).tolist() == [truth.count(i) for i in range(4)]
-    assert confusion.sum(axis=0).tolist() == [predicted.count(i) for i in range(4)]
+    assert confusion.sum(axis=1).tolist() == [made.truth.count(i) for i in range(4)]
+    assert confusion.sum(axis=0).tolist() == [made.predicted.count(i) for i in range(4)]
 
 
 @pytest.mark.parametrize(("seed", "absent"), [(0, None), (1, None), (2, 2), (3, 1)])
 def test_the_table_is_scikit_learn_s(tmp_path: Path, seed: int, absent: int | None) -> None:
-    truth, predicted = predict(tmp_path, seed, absent=absent)
-    text = report.write_report(tmp_path, FACTS)
+    made = predict(seed, absent=absent)
+    text = render(write_report(tmp_path, FACTS, made).results)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class that is absent from the truth has no recall
-        expected = classification_report(truth, predicted, target_names=LABELS, digits=2, zero_division=0)
+        expected = classification_report(made.truth, made.predicted, target_names=LABELS, digits=2, zero_division=0)
     assert len(table(text)) == len(LABELS) + 3
     assert table(text) == table(str(expected))
+    assert (tmp_path / "report.txt").read_text(encoding="utf-8") == text + "\n"
 
 
 def test_the_report_agrees_with_itself(tmp_path: Path) -> None:
     """The macro F1 of the table and the one below it, with a class that is predicted but never true."""
-    predict(tmp_path, absent=1)
-    text = report.write_report(tmp_path, FACTS)
-    macro_f1 = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["macro_f1"]
-    assert f"macro-F1 {macro_f1:.3f}" in text
-    assert table(text)["macro avg"][2] == f"{macro_f1:.2f}"
+    results = write_report(tmp_path, FACTS, predict(absent=1)).results
+    text = render(results)
+    assert f"macro-F1 {results.scores.macro_f1:.3f}" in text
+    assert table(text)["macro avg"][2] == f"{results.scores.macro_f1:.2f}"
 
 
+def test_what_is_written_is_what_is_returned(tmp_path: Path) -> None:
+    """Also in metrics.json all that may be left out."""
+    whole = facts(
+        validation=Validation(epoch=2, loss=1.3, uar=0.2, accuracy=0.4, macro_f1=0.3),
+        tta_views=5,
+        untested=3,
+        interrupted=Interruption(2, 9),
+        audit={"shared_speakers": None, "identical": [("a", "b")]},
+    )
+    written = write_report(tmp_path, whole, predict(), views=predict(1))
+    read = read_evaluation(tmp_path)
+    assert (read.results, read.predictions, read.views) == (written.results, written.predictions, written.views)
+    text = render(written.results)
+    assert written.results.tta is not None and f"UAR {written.results.tta['uar']:.3f}" in text
+    assert "INTERRUPTED in epoch 2 of 9" in text and "60 of 63 test clips" in text
+
+
+@pytest.mark.parametrize("content", ["{", "[1, 2]", '{"loss": 0.1}'])
+def test_a_damaged_metrics_json_is_a_value_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(ValueError):
+        read_results(tmp_path)
+
+
+@pytest.mark.figures
 def test_a_report_can_be_made_again_from_the_folder_alone(tmp_path: Path) -> None:
-    predict(tmp_path)
-    text = report.write_report(tmp_path, FACTS)
-    (tmp_path / "confusion.png").unlink()
-    names = ("metrics.json", "report.txt")
-    before = {name: (tmp_path / name).read_bytes() for name in names}
-    (tmp_path / "report.txt").unlink()
-    kept = json.loads(before["metrics.json"])
-    assert report.write_report(tmp_path, kept) == text
-    assert {name: (tmp_path / name).read_bytes() for name in names} == before
-    assert (tmp_path / "confusion.png").stat().st_size > 1000
-    assert (tmp_path / "report.txt").read_text(encoding="utf-8") == text + "\n"
+    text = render(write_report(tmp_path, FACTS, predict(), history=HISTORY).results)
+    write_csv(tmp_path / "history.csv", HISTORY)
+    before = files(tmp_path)
+    for name in ("report.txt", "confusion.png", "curves.png"):
+        (tmp_path / name).unlink()
+    assert render(rewrite_report(tmp_path).results) == text
+    assert files(tmp_path) == before
+    for name in ("confusion.png", "curves.png"):
+        assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_a_pooled_report(tmp_path: Path) -> None:
-    folders = {fold: tmp_path / f"fold-{fold}" for fold in (1, 2, 3)}
-    truth: list[int] = []
-    for fold, folder in folders.items():
-        truth += predict(folder, seed=fold, n=20 * fold)[0]
-        report.write_report(folder, FACTS | {"split": FACTS["split"] | {"fold": fold}})
-    pool_predictions(tmp_path, folders)
-    pooled = FACTS | {"split": FACTS["split"] | {"fold": "all"}}
-    text = report.write_report(tmp_path, pooled, folders)
+def of_fold(folder: Path, fold: int, uar: float | None = 0.5) -> Evaluation:
+    """A fold with so many clips as its number says."""
+    scores = None if uar is None else Validation(epoch=fold, loss=1.0, uar=uar, accuracy=0.5, macro_f1=0.4)
+    path = fold_folder(folder, fold)
+    path.mkdir()
+    return write_report(path, facts(split={"fold": fold, "n_folds": 3}, validation=scores), predict(fold, 20 * fold))
+
+
+def test_folds_are_pooled(tmp_path: Path) -> None:
+    folds = {fold: of_fold(tmp_path, fold, uar=fold / 4) for fold in (1, 2, 3)}
+    pooled = pool(tmp_path, folds, audio_s=7.0, n_folds=3)
     read = read_predictions(tmp_path / PREDICTIONS)
-    assert (read.labels, read.truth) == (LABELS, truth)
+    assert (read, read.labels) == (pooled.predictions, LABELS)
+    assert read.truth == [label for fold in folds.values() for label in fold.predictions.truth]
     assert [row["fold"] for row in read.rows] == ["1"] * 20 + ["2"] * 40 + ["3"] * 60
     results = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
-    assert results["n_test"] == 120
-    of_folds = [json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in folders.values()]
+    assert results["n_test"] == 120 and results["split"]["fold"] == "all"
+    assert results["validation"] == {"loss": 1.0, "uar": 0.5, "accuracy": 0.5, "macro_f1": 0.4}
+    assert pooled.results.facts.seconds == Seconds(7.0, 6.0, 9.0)
     for score in ("accuracy", "uar", "macro_f1", "weighted_f1"):
-        values = [result[score] for result in of_folds]
+        values = [getattr(fold.results.scores, score) for fold in folds.values()]
         assert results["folds"][score]["values"] == values
         assert results["folds"][score]["mean"] == pytest.approx(np.mean(values))
         assert results["folds"][score]["std"] == pytest.approx(np.std(values, ddof=1))
     mean, deviation = (results["folds"]["uar"][key] for key in ("mean", "std"))
+    text = (tmp_path / "report.txt").read_text(encoding="utf-8")
     assert f"UAR {mean:.3f} ± {deviation:.3f}" in text
-    assert "folds pooled" in text
+    assert "all 3 folds pooled" in text
 
-    kept = (tmp_path / "metrics.json").read_bytes()
-    assert report.write_report(tmp_path, json.loads(kept)) == text  # without being told of the folds
-    assert (tmp_path / "metrics.json").read_bytes() == kept
+
+def test_a_pooled_report_can_be_made_again(tmp_path: Path) -> None:
+    """Also where the folders of the folds are gone."""
+    pool(tmp_path, {fold: of_fold(tmp_path, fold) for fold in (1, 2, 3)}, audio_s=7.0, n_folds=3)
+    before = files(tmp_path)
+    rewrite_report(tmp_path)
+    assert files(tmp_path) == before
+    for path in fold_folders(tmp_path).values():
+        path.rename(tmp_path / f"gone-{path.name}")
+    rewrite_report(tmp_path)
+    assert files(tmp_path) == before
+
+
+def test_of_interrupted_folds_those_that_were_tested_are_pooled(tmp_path: Path) -> None:
+    folds = {1: of_fold(tmp_path, 1), 2: of_fold(tmp_path, 2, uar=None)}
+    last = folds[2].results
+    stopped = facts(split={"fold": 2, "n_folds": 3}, interrupted=Interruption(1, 9))
+    folds[2] = write_report(fold_folder(tmp_path, 2), stopped, folds[2].predictions)
+    results = pool(tmp_path, folds, audio_s=7.0, n_folds=3).results
+    assert results.facts.interrupted == Interruption(1, 9, fold=2, n_folds=3)
+    assert results.facts.validation is last.facts.validation is None
+    assert "2 of 3 folds pooled" in render(results) and "epoch 1 of 9 in fold 2 of 3" in render(results)
 
 
 @pytest.mark.parametrize(
@@ -206,54 +215,41 @@ def test_a_pooled_report(tmp_path: Path) -> None:
         ([], [], ["speaker_independent: yes", "training and test: 0"]),
         (["01", "02"], [], ["speaker_independent: no", "2 speakers"]),
         (None, [], ["speaker_independent: no", "does not name"]),
-        ([], [["a", "b"], ["c", "d"]], ["training and test: 2", "a = b", "c = d"]),
+        ([], [("a", "b"), ("c", "d")], ["training and test: 2", "a = b", "c = d"]),
     ],
 )
 def test_the_audit_stands_in_the_report(
-    tmp_path: Path, shared: list[str] | None, identical: list[list[str]], said: list[str]
+    tmp_path: Path, shared: list[str] | None, identical: list[tuple[str, str]], said: list[str]
 ) -> None:
-    predict(tmp_path)
-    text = report.write_report(tmp_path, FACTS | {"audit": {"shared_speakers": shared, "identical": identical}})
+    told = facts(audit={"shared_speakers": shared, "identical": identical})
+    text = render(write_report(tmp_path, told, predict()).results)
     assert all(words in text for words in said)
 
 
 def test_notice_and_broken_clips_stand_in_the_report(tmp_path: Path) -> None:
-    predict(tmp_path)
-    text = report.write_report(tmp_path, FACTS | {"corpus": FACTS["corpus"] | {"notice": "Not real.", "n_broken": 7}})
+    told = facts(corpus={"notice": "Not real.", "n_broken": 7})
+    text = render(write_report(tmp_path, told, predict()).results)
     assert "Not real." in text
     assert "7 clips" in text
     assert "broken.csv" in text
 
 
+@pytest.mark.figures
 def test_curves_are_drawn_where_there_is_a_history(tmp_path: Path) -> None:
-    predict(tmp_path)
-    report.write_report(tmp_path, FACTS)
+    write_report(tmp_path, FACTS, predict())
     assert not (tmp_path / "curves.png").exists()
-    rows = [f"{epoch},1.2,1.3,0.{epoch},0.4,0.3,0.001" for epoch in (1, 2, 3)]
-    header = "epoch,train_loss,val_loss,val_uar,val_accuracy,val_macro_f1,lr"
-    (tmp_path / "history.csv").write_text("\n".join([header, *rows]))
-    scores = validation_scores(tmp_path, 2)
-    assert scores == {"epoch": 2, "loss": 1.3, "uar": 0.2, "accuracy": 0.4, "macro_f1": 0.3}
-    assert validation_scores(tmp_path, 4) is None
-    report.write_report(tmp_path, FACTS | {"validation": scores})
+    kept = Validation(epoch=2, loss=1.3, uar=0.2, accuracy=0.4, macro_f1=0.3)
+    write_report(tmp_path, facts(validation=kept), predict(), history=HISTORY)
     assert (tmp_path / "curves.png").stat().st_size > 1000
     assert not list(tmp_path.glob(".*"))
-
-
-def test_labels_in_any_script_survive(tmp_path: Path) -> None:
-    labels = ["怒り", "喜び, 大", 'tri"ste"']
-    clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
-    write_predictions(tmp_path / PREDICTIONS, clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]])
-    read = read_predictions(tmp_path / PREDICTIONS)
-    assert (read.labels, read.truth, read.predicted) == (labels, [0, 1, 2], [0, 2, 2])
 
 
 def test_the_table_stands_straight_whatever_the_script(tmp_path: Path) -> None:
     """In a terminal, where a Japanese character takes two columns."""
     labels = ["怒り", "喜び", "とても長い名前のついた感情", "sad"]
     clips = [Utterance(str(i), Path(f"{i}.wav"), label, None, "made") for i, label in enumerate(labels)]
-    write_predictions(tmp_path / PREDICTIONS, clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
-    lines = report.write_report(tmp_path, FACTS).splitlines()
+    made = predictions_of(clips, labels, np.eye(4, dtype=np.float32)[[0, 1, 1, 3]])
+    lines = render(write_report(tmp_path, FACTS, made).results).splitlines()
     [header] = [line for line in lines if "precision" in line]
     rows = [line for line in lines if re.search(r"\d$", line) and line.startswith((" ", *labels))]
     assert len(rows) == len(labels) + 3
@@ -262,24 +258,12 @@ def test_the_table_stands_straight_whatever_the_script(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a POSIX locale")
 def test_names_survive_where_the_locale_is_plain_ascii(tmp_path: Path) -> None:
-    folders = {fold: tmp_path / f"fold-{fold}" for fold in (1, 2)}
-    for folder in folders.values():
-        predict(folder)
-    code = """
-import json, sys, pathlib
-from ser.runs import predictions
-from ser.runs import report
-root, facts = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
-folders = {fold: root / f"fold-{fold}" for fold in (1, 2)}
-for folder in folders.values():
-    report.write_report(folder, facts)
-predictions.pool_predictions(root, folders)
-report.write_report(root, facts, folders)
-"""
+    told = facts(audit={"shared_speakers": [], "identical": [("声, 001", "声, 002")]})
+    write_report(tmp_path, told, predict())
+    before = files(tmp_path)
+    code = "import sys, pathlib; from ser.runs import report; report.rewrite_report(pathlib.Path(sys.argv[1]))"
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    facts = FACTS | {"audit": {"shared_speakers": [], "identical": [["声, 001", "声, 002"]]}}
-    command = [sys.executable, "-c", code, str(tmp_path), json.dumps(facts)]
-    run = subprocess.run(command, capture_output=True, env=environment)
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, env=environment)
     assert run.returncode == 0, run.stderr.decode(errors="replace")
+    assert files(tmp_path) == before
     assert "声, 001 = 声, 002" in (tmp_path / "report.txt").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["audit"] == facts["audit"]

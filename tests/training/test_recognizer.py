@@ -52,7 +52,7 @@ def data() -> SpeechData:
     return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, rate=16000, batch_size=8, seed=0)
 
 
-def trainer(folder: Path, n_epochs: int = 2) -> pl.Trainer:
+def trainer(folder: Path, n_epochs: int = 2, **arguments: Any) -> pl.Trainer:
     return pl.Trainer(
         accelerator="cpu",
         max_epochs=n_epochs,
@@ -61,6 +61,7 @@ def trainer(folder: Path, n_epochs: int = 2) -> pl.Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
+        **arguments,
     )
 
 
@@ -78,6 +79,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmotionRecognizer
     training.save_checkpoint(folder / "last.ckpt")
     assert {"train/loss", "val/loss", "val/uar", "val/accuracy"} <= training.callback_metrics.keys()
     return recognizer, folder / "last.ckpt"
+
+
+def test_views_are_asked_for_where_a_checkpoint_is_loaded(trained: tuple[EmotionRecognizer, Path]) -> None:
+    some = batch(3000, 2000)
+    for n_views in (0, 2):
+        loaded = EmotionRecognizer.load_from_checkpoint(trained[1], weights_only=True, n_views=n_views).eval()
+        _, plain, views = loaded.predict_step(some, 0)
+        assert torch.equal(plain, views) is (n_views == 0)
 
 
 @torch.no_grad()
@@ -231,6 +240,27 @@ def test_trains_with_one_clip_a_batch(tmp_path: Path) -> None:
     training.fit(make(feature={**SETTINGS["feature"], "n_bands": 64}), datamodule=some)
     assert training.global_step == 6
     assert "val/uar" in training.callback_metrics
+
+
+class Heard(pl.Callback):
+    """Which clips each batch of each epoch holds."""
+
+    def __init__(self) -> None:
+        self.epochs: list[list[list[int]]] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.epochs.append([])
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, _: int) -> None:
+        self.epochs[-1].append(batch.places.tolist())
+
+
+@pytest.mark.parametrize("n_batches", [0, 1, 2])
+def test_overfitting_hears_the_same_batches_every_epoch(tmp_path: Path, n_batches: int) -> None:
+    heard = Heard()
+    trainer(tmp_path, n_epochs=3, overfit_batches=n_batches, callbacks=[heard]).fit(make(), datamodule=data())
+    assert [len(epoch) for epoch in heard.epochs] == [n_batches or 3] * 3
+    assert (heard.epochs[0] == heard.epochs[1] == heard.epochs[2]) is (n_batches > 0)
 
 
 def test_gradients_reach_the_model_only() -> None:

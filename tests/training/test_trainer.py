@@ -13,9 +13,9 @@ from test_recognizer import data, make
 from torch import Tensor
 
 from ser.errors import ConfigError
-from ser.runs.history import VALIDATION
+from ser.runs.names import BEST, LAST, VALIDATION
 from ser.training import checkpoints
-from ser.training.checkpoints import BEST, LAST, AtomicCheckpoints, best_path, checkpoint_path
+from ser.training.checkpoints import AtomicCheckpoints, best_path
 from ser.training.interruption import Interrupted, StopOnInterrupt
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.trainer import _Patience, bare_trainer, check_trainer, make_trainer
@@ -75,7 +75,7 @@ class TestAveraging:
         by_epoch = [averaged(steps.steps[: steps_an_epoch * epoch], 0.9) for epoch in (1, 2, 3)]
         for seen, expected in zip(steps.validated, by_epoch, strict=True):
             torch.testing.assert_close(seen, expected)
-        checkpoint = torch.load(checkpoint_path(tmp_path, BEST), weights_only=True)
+        checkpoint = torch.load(tmp_path / BEST, weights_only=True)
         best = copy(checkpoint["state_dict"])
         torch.testing.assert_close(best, by_epoch[checkpoint["epoch"]])
         with pytest.raises(AssertionError):
@@ -92,7 +92,7 @@ class TestAveraging:
         checkpoint = {}
         for name, decay in (("zero", 0.0), ("none", "null")):
             fit(trainer(tmp_path / name, f"training.ema_decay={decay}"))
-            checkpoint[name] = torch.load(checkpoint_path(tmp_path / name, BEST), weights_only=True)["state_dict"]
+            checkpoint[name] = torch.load(tmp_path / name / BEST, weights_only=True)["state_dict"]
         torch.testing.assert_close(checkpoint["zero"], checkpoint["none"], rtol=0, atol=0)
 
     def test_ctrl_c_in_the_first_step_leaves_a_recogniser_that_knows_its_normalisation(self, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ class TestAveraging:
         training = make_trainer(configured(*CPU, "training.ema_decay=0.9"), tmp_path, stop, title="Training")
         with pytest.raises(Interrupted):
             training.fit(make(), datamodule=data())
-        recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint_path(tmp_path, BEST), weights_only=True)
+        recognizer = EmotionRecognizer.load_from_checkpoint(tmp_path / BEST, weights_only=True)
         assert isinstance(training.lightning_module, EmotionRecognizer)
         current = training.lightning_module.normalization
         assert torch.equal(recognizer.normalization.mean, current.mean) and current.mean.abs().min() > 0.1
@@ -125,8 +125,8 @@ class TestPatience:
         first = trainer(tmp_path, "epochs=9", "training.patience=2")
         assert len(fit(first).steps) == 3 * 3  # the first epoch is best, then two without a better one
         resumed = trainer(tmp_path, "epochs=9", "training.patience=2")
-        assert fit(resumed, checkpoint_path(tmp_path, LAST)).steps == []
-        assert best_path(resumed) == checkpoint_path(tmp_path, BEST)
+        assert fit(resumed, tmp_path / LAST).steps == []
+        assert best_path(resumed) == tmp_path / BEST
 
     def test_without_it_all_epochs_are_trained(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(EmotionRecognizer, "on_validation_epoch_end", constant_score)
@@ -171,7 +171,7 @@ class TestCheckpoints:
         before = best_path(trainer_that_resumed(one))
         one.rename(other)
         after = best_path(trainer_that_resumed(other))
-        assert (before, after) == (checkpoint_path(one, BEST), checkpoint_path(other, BEST))
+        assert (before, after) == (one / BEST, other / BEST)
         assert not one.exists()
 
     def test_the_best_score_is_remembered_after_a_move(self, tmp_path: Path) -> None:
@@ -179,17 +179,17 @@ class TestCheckpoints:
         fit(trainer(one, "epochs=2"))
         one.rename(other)
         callback = trainer_that_resumed(other).checkpoint_callback
-        kept = torch.load(checkpoint_path(other, BEST), weights_only=True)
+        kept = torch.load(other / BEST, weights_only=True)
         assert callback is not None
         assert float(callback.best_model_score) > 0  # type: ignore[attr-defined]
-        assert list(callback.best_k_models) == [str(checkpoint_path(other, BEST))]  # type: ignore[attr-defined]
+        assert list(callback.best_k_models) == [str(other / BEST)]  # type: ignore[attr-defined]
         assert kept["epoch"] in (0, 1)
 
 
 def trainer_that_resumed(folder: Path) -> pl.Trainer:
     """With nothing left to train."""
     training = trainer(folder, "epochs=2")
-    assert fit(training, checkpoint_path(folder, LAST)).steps == []
+    assert fit(training, folder / LAST).steps == []
     return training
 
 

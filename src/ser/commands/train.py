@@ -64,7 +64,7 @@ def _run(cfg: DictConfig) -> float | None:
     log.info("\n%s\n\nrun folder %s", outcome.report, folder)
     if outcome.interrupted and not workers.is_worker():
         raise KeyboardInterrupt  # a sweep shall stop too
-    return outcome.validation["uar"] if outcome.validation else None
+    return outcome.validation.uar if outcome.validation else None
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ser.config.dotted import leaves
+from ser.config.extras import need
 from ser.errors import SerError
 
 EXAMPLES = """\b
@@ -131,14 +132,9 @@ def command(group: str, project: str, entity: str | None) -> None:
     The report has a run table, parallel coordinates over what was varied, the score by each of these settings, learning
     curves, and confusions and mistakes of the best run on validation. An account is needed: wandb login.
     """
-    try:
-        import wandb
-        import wandb_workspaces  # noqa: F401
-    except ImportError:
-        raise SerError(
-            "ser wandb-report needs the package wandb_workspaces, which is missing; install it with"
-            ' pip install "ser-lab[dashboard]"'
-        ) from None
+    need("ser wandb-report", "wandb_workspaces", extra="dashboard")
+    import wandb
+
     try:
         owner = entity or str(wandb.Api().default_entity)
         runs = fetch(group, project=project, entity=owner)

@@ -9,11 +9,12 @@ import numpy as np
 from ser import metrics
 from ser.compare import statistics
 from ser.compare.reading import Clip, LeftOut, Run
-from ser.compare.rows import NONE, Row, Spread, differing, gather
+from ser.compare.rows import NONE, Row, differing, gather
 from ser.compare.statistics import CONFIDENCE
 from ser.metrics import Floats
+from ser.runs.names import MAIN_SCORES
+from ser.runs.results import Spread
 
-SCORES = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 LEVEL = 1 - CONFIDENCE
 
 
@@ -77,7 +78,7 @@ class Table:
         heading: corpus and protocol, in a line.
         apart: why these rows are not in the first table; empty for the first.
         columns: what the rows differ in: a value for each row, by name.
-        scores: for each row, by the keys of SCORES.
+        scores: for each row, those of MAIN_SCORES by name.
         tests: of the first row against each other one.
         unit: what is resampled, speakers or clips.
         remarks: what a reader must know.
@@ -166,7 +167,7 @@ def _scores(row: Row, confusions: Floats) -> dict[str, Score]:
             *statistics.percentile_interval(resampled[name]),
             Spread.of(each[name].tolist()),
         )
-        for name in SCORES
+        for name in MAIN_SCORES
     }
 
 

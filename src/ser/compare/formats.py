@@ -10,9 +10,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from ser.compare.comparison import SCORES, Score, Table
+from ser.compare.comparison import Score, Table
 from ser.compare.reading import LeftOut
-from ser.compare.rows import NONE, Row, Spread
+from ser.compare.rows import NONE, Row
+from ser.runs.names import MAIN_SCORES, SCORES
+from ser.runs.results import Spread
 
 PRIMARY = (
     "1, the best on validation, against the others (UAR difference with its 95 % interval, by bootstrap over {unit};"
@@ -33,7 +35,7 @@ def left_out_line(left_out: Sequence[LeftOut], n_runs: int) -> str:
 
 def header(table: Table) -> list[str]:
     """The columns that a reader sees."""
-    return ["", *table.columns, "runs", "validation UAR", *(f"test {name}" for name in SCORES.values())]
+    return ["", *table.columns, "runs", "validation UAR", *(f"test {SCORES[name]}" for name in MAIN_SCORES)]
 
 
 def explained(table: Table) -> str:
@@ -53,7 +55,7 @@ def cells(table: Table, index: int) -> list[list[str]]:
         *([values[index]] for values in table.columns.values()),
         [str(len(row.trainings))],
         [_spread(row.validation, several)],
-        *(_score(scores[name], several) for name in SCORES),
+        *(_score(scores[name], several) for name in MAIN_SCORES),
     ]
 
 

@@ -1,6 +1,5 @@
 """Run folders: found, and read without a model."""
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,20 +9,20 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from ser.config.dotted import leaves
+from ser.config.dotted import is_below, leaves
 from ser.errors import CompareError
-from ser.files import read_csv
-from ser.runs.history import HISTORY
-from ser.runs.predictions import PREDICTIONS, read_predictions
-from ser.runs.status import FINISHED, INTERRUPTED, STATUS, read_status
+from ser.runs.folder import MAY_DIFFER
+from ser.runs.history import History, read_history
+from ser.runs.names import CONFIG, HYDRA, METRICS, PREDICTIONS, SPLIT, STATUS, fold_folder, fold_folders
+from ser.runs.predictions import read_predictions
+from ser.runs.results import Results, read_results
+from ser.runs.status import FINISHED, INTERRUPTED, read_status
 
-# What cannot change what is learnt and tested. The corpus is known by its fingerprint, wherever it lies.
-IGNORED = (
-    *("seed", "corpus", "paths", "ckpt_path", "logger", "tta"),
-    *("experiment", "sweep", "launcher", "resume", "hydra"),
-)
+# What cannot change what is learnt and tested, or is said otherwise: the corpus is known by its fingerprint, wherever
+# it lies; an experiment by what it sets.
+IGNORED = (*MAY_DIFFER, "seed", "corpus", "tta", "experiment", "search", "debug")
 NO_PROTOCOL = ("split.fold", "split._target_")
-METRICS, SPLIT, ALL_FOLDS = "metrics.json", "split.csv", "all"  # ser.report and ser.splits are slow to import
+MAX_EPOCHS = "trainer.max_epochs"
 
 
 class Clip(NamedTuple):
@@ -52,7 +51,7 @@ class Training:
     fold: int
     validation: float | None
     kept: int | None
-    history: list[dict[str, str]]
+    history: History
     predicted: dict[Clip, str]
 
 
@@ -114,8 +113,8 @@ def find_runs(places: Iterable[Path]) -> list[Path]:
 def _below(place: Path) -> Iterator[Path]:
     for name, folders, files in os.walk(place):
         folder = Path(name)
-        fold_folders = [fold for fold in folders if re.fullmatch(r"fold-\d+", fold)]
-        if {METRICS, STATUS, SPLIT} & set(files) or any((folder / fold / SPLIT).exists() for fold in fold_folders):
+        folds = fold_folders(folder).values()
+        if {METRICS, STATUS, SPLIT} & set(files) or any((fold / SPLIT).exists() for fold in folds):
             folders.clear()
             yield folder
         folders[:] = sorted((one for one in folders if not one.startswith(".")), key=_by_number)
@@ -134,40 +133,43 @@ def read_run(folder: Path) -> Run | LeftOut:
             return LeftOut(folder, status.state)
         if not (folder / METRICS).exists():
             return LeftOut(folder, "unfinished")
-        results = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        if "interrupted" in results:
+        results = read_results(folder)
+        if results.facts.interrupted:
             return LeftOut(folder, INTERRUPTED)
-        if not (folder / ".hydra" / "config.yaml").exists():
-            return LeftOut(folder, "without .hydra/config.yaml")
+        if not (folder / CONFIG).exists():
+            return LeftOut(folder, f"without {CONFIG}")
         return _read(folder, results)
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, yaml.YAMLError):
         return LeftOut(folder, "damaged, or not of this program")
 
 
-def _read(folder: Path, results: Mapping[str, Any]) -> Run:
-    config = _yaml(folder / ".hydra" / "config.yaml")
-    hydra = _yaml(folder / ".hydra" / "hydra.yaml").get("hydra", {})
+def _read(folder: Path, results: Results) -> Run:
+    config = dict(leaves(_yaml(folder / CONFIG)))
+    hydra = _yaml(folder / HYDRA).get("hydra", {})
     choices = {name: choice for name, choice in hydra.get("runtime", {}).get("choices", {}).items() if "/" not in name}
     typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
-    split, corpus = results["split"], results["corpus"]
-    used = {name: _frozen(value) for name, value in leaves(config) if name.split(".")[0] not in IGNORED}
+    max_epochs = config.pop(MAX_EPOCHS, None)
+    if isinstance(max_epochs, int):  # and not the reference to epochs that it is by default
+        config["epochs"] = max_epochs
+    split, corpus = results.facts.split, results.facts.corpus
+    used = {name: _frozen(value) for name, value in config.items() if not is_below(name, IGNORED)}
     protocol = {
-        "corpus": corpus["name"],
-        "fingerprint of the corpus": corpus["fingerprint"],
-        "split": split["name"],
-        "split.seed": split["seed"],
-        "number of folds": split["n_folds"],
+        "corpus": corpus.name,
+        "fingerprint of the corpus": corpus.fingerprint,
+        "split": split.name,
+        "split.seed": split.seed,
+        "number of folds": split.n_folds,
         **{name: value for name, value in used.items() if name.startswith("split.") and name not in NO_PROTOCOL},
-        "emotions": tuple(results["labels"]),
+        "emotions": tuple(results.scores.labels),
     }
     return Run(
         folder=folder,
         settings={name: value for name, value in used.items() if not name.startswith("split.")},
         choices={name: str(choice) for name, choice in choices.items() if choice is not None},
-        typed=frozenset(match[1] for match in typed if match),
+        typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
-        notes=tuple(note for note in (corpus["notice"], _about_speakers(results["audit"]["shared_speakers"])) if note),
-        labels=list(results["labels"]),
+        notes=tuple(note for note in (corpus.notice, _about_speakers(results.facts.audit.shared_speakers)) if note),
+        labels=results.scores.labels,
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,
     )
@@ -181,30 +183,27 @@ def _about_speakers(shared: list[str] | None) -> str:
     return "No speaker of the test part is in training."
 
 
-def _trainings(folder: Path, results: Mapping[str, Any]) -> list[Training]:
-    predictions = read_predictions(folder / PREDICTIONS)
-    if predictions.labels != results["labels"]:
-        raise ValueError("predictions.csv is of another run")
-    fold = results["split"]["fold"]
+def _trainings(folder: Path, results: Results) -> list[Training]:
+    predictions, scores, split = read_predictions(folder / PREDICTIONS), results.scores, results.facts.split
+    if (predictions.labels, len(predictions.rows)) != (scores.labels, scores.n_test):
+        raise ValueError(f"{PREDICTIONS} is of another run")
     by_fold: dict[int, dict[Clip, str]] = {}
     for row in predictions.rows:
         clip = Clip(row["utterance"], row["speaker"], row["emotion"])
-        by_fold.setdefault(int(row["fold"] if fold == ALL_FOLDS else fold), {})[clip] = row["predicted"]
+        by_fold.setdefault(int(row["fold"] if split.is_pooled else split.fold), {})[clip] = row["predicted"]
     trainings = []
-    for number, predicted in by_fold.items():
-        place = folder / f"fold-{number}" if fold == ALL_FOLDS else folder
-        own = place / METRICS
-        scores = json.loads(own.read_text(encoding="utf-8")) if own.exists() else results
-        validation = scores.get("validation") or {}
-        history = read_csv(place / HISTORY) if (place / HISTORY).exists() else []
+    for fold, predicted in by_fold.items():
+        place = fold_folder(folder, fold) if split.is_pooled else folder
+        own = read_results(place) if (place / METRICS).exists() else results
+        validation = own.facts.validation
         trainings.append(
             Training(
                 folder=place,
-                seed=results["seed"],
-                fold=number,
-                validation=validation.get("uar"),
-                kept=validation.get("epoch"),
-                history=history,
+                seed=results.facts.seed,
+                fold=fold,
+                validation=validation.uar if validation else None,
+                kept=validation.epoch if validation else None,
+                history=read_history(place),
                 predicted=predicted,
             )
         )

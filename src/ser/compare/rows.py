@@ -10,21 +10,10 @@ import numpy as np
 
 from ser.compare.reading import Clip, LeftOut, Run, Training
 from ser.metrics import Floats
+from ser.runs.results import Spread
 
 NONE = "–"  # where a setting, or a score, does not exist
 _TARGET = "._target_"
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation (of a sample; 0 of a single one) over the trainings of a row."""
-
-    mean: float
-    std: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        return cls(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ class Row:
 
     @property
     def validation(self) -> Spread | None:
-        """UAR on the validation part, where it is known."""
+        """UAR on the validation part over the trainings, where it is known."""
         values = [training.validation for training in self.trainings if training.validation is not None]
         return Spread.of(values) if values else None
 

@@ -1,6 +1,6 @@
 """Nested settings, as plain values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -15,3 +15,12 @@ def leaves(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         return
     for key, value in settings.items():
         yield from leaves(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def is_below(name: str, groups: Iterable[str]) -> bool:
+    """Whether a setting is one of `groups`, or belongs to one.
+
+    >>> is_below("model.depth", ["model"]), is_below("model", ["model.depth"]), is_below("models", ["model"])
+    (True, False, False)
+    """
+    return any(name == group or name.startswith(f"{group}.") for group in groups)

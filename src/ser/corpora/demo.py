@@ -13,7 +13,7 @@ import soundfile
 from ser.corpora import espeak
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import ACTORS, AUDIO_ONLY, INTENSITIES, RAVDESS_EMOTIONS, SPEECH, SYNTHETIC_MARKER, Ravdess
-from ser.corpora.synthesis import SAMPLE_RATE, TEXTS, Speaker, _clip
+from ser.corpora.synthesis import SAMPLE_RATE, TEXTS, Speaker, make_clip
 from ser.errors import StoreError
 from ser.files import hold
 
@@ -127,7 +127,7 @@ def make_actor(actor: str, folder: Path) -> None:
     engine = espeak.Espeak()
     speaker = Speaker.of(actor)
     for name in clip_names(actor):
-        soundfile.write(folder / name, _clip(engine, speaker, name), SAMPLE_RATE, subtype="PCM_16")
+        soundfile.write(folder / name, make_clip(engine, speaker, name), SAMPLE_RATE, subtype="PCM_16")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from ser.config.schema import Config, read_config
 from ser.errors import ConfigError, ResumeError
 from ser.files import try_lock
 from ser.launch.callbacks import holds_a_sweep, make, named_folder, not_swallowed, without_hydra
-from ser.runs.folder import RUN_LOCK, differences, holds_a_run, is_unfinished
+from ser.runs.folder import differences, holds_a_run, is_unfinished
+from ser.runs.names import RUN_LOCK
 from ser.training import processes
 
 RUN_DIR = "hydra.run.dir"

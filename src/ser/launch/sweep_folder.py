@@ -19,7 +19,8 @@ from ser.files import replacing, try_lock
 from ser.launch import workers
 from ser.launch.callbacks import MULTIRUN, as_typed, holds_a_sweep, make, named_folder, not_swallowed
 from ser.launch.sweep_table import is_complete, read_jobs, update
-from ser.runs.folder import MAY_DIFFER, RUN_LOCK, holds_a_run
+from ser.runs.folder import MAY_DIFFER, holds_a_run
+from ser.runs.names import RUN_LOCK
 
 SWEEP_DIR = "hydra.sweep.dir"
 

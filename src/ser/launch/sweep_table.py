@@ -11,12 +11,12 @@ from typing import Any
 from filelock import FileLock
 
 from ser.files import replacing, write_csv
-from ser.runs.folder import RUN_LOCK, is_finished
+from ser.runs.folder import is_finished
+from ser.runs.names import MAIN_SCORES, METRICS, RUN_LOCK
 from ser.runs.status import FINISHED, INTERRUPTED, read_status
 
 TABLE = "sweep.csv"
 NOT_BEGUN, UNFINISHED = "not begun", "unfinished"  # beside those of status.json
-SCORES = ("uar", "accuracy", "macro_f1")
 
 _JOBS = Path(".hydra", "jobs.json")
 _LOCK = Path(".hydra", "table.lock")
@@ -81,14 +81,14 @@ def _row(folder: Path, job: Job, keys: Sequence[str]) -> dict[str, Any]:
     results: dict[str, Any] = {}
     if now in (FINISHED, INTERRUPTED):
         with suppress(FileNotFoundError, ValueError):  # ValueError: damaged
-            results = json.loads((job.folder / "metrics.json").read_text(encoding="utf-8"))
+            results = json.loads((job.folder / METRICS).read_text(encoding="utf-8"))
     validation = results.get("validation") or {}
     return {
         "number": job.number,
         **{key: values[key] for key in keys},
         "state": now,
-        **{f"val_{name}": _rounded(validation.get(name)) for name in SCORES},
-        **{f"test_{name}": _rounded(results.get(name)) for name in SCORES},
+        **{f"val_{name}": _rounded(validation.get(name)) for name in MAIN_SCORES},
+        **{f"test_{name}": _rounded(results.get(name)) for name in MAIN_SCORES},
         "seconds": status.seconds if status else "",
         "message": status.message if status else "",
         "folder": str(job.folder.relative_to(folder)),

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from ser.runs.predictions import Predictions
-from ser.runs.report import SCORES
+from ser.runs.report import Evaluation
+from ser.runs.results import Results, plain
+from ser.store.recordings import Recordings
 
 ROOM = 1 << 20  # bytes on the disk of a logger
 TRAIN, FOLD, POOLED = "train", "fold", "pooled"
@@ -28,7 +26,7 @@ class Job:
         name: short and readable, from what was asked for on the command line.
         group: the sweep, or the command whose folds belong together; None for a run by itself.
         tags: words to find it by.
-        config: the resolved configuration, nested, and what it was applied to: corpus and protocol.
+        config: the configuration, nested, and what it was applied to: corpus and protocol.
     """
 
     folder: Path
@@ -39,23 +37,6 @@ class Job:
     config: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Results:
-    """A tested run.
-
-    Attributes:
-        scores: what its metrics.json says.
-        predictions: what its predictions.csv says.
-        clips: waveforms (samples,) by utterance.
-        sample_rate: of the clips, in Hz.
-    """
-
-    scores: Mapping[str, Any]
-    predictions: Predictions
-    clips: Mapping[str, npt.NDArray[np.floating[Any]]]
-    sample_rate: int
-
-
 class Logger:
     """Is told of one job after another: `start`, `log_epoch` for each, `log_results`, `close`. Any may raise."""
 
@@ -63,10 +44,13 @@ class Logger:
         """Begin with a job; or go on with it, where its folder says that it was begun before."""
 
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
-        """Take the scores of a finished epoch (from 1): train/loss, val/..., lr, grad_norm, clips_per_s."""
+        """Take the scores of a finished epoch (from 1): train/loss, val/..., lr, grad_norm, clips_per_s.
 
-    def log_results(self, results: Results) -> None:
-        """Take the result of the test."""
+        Where there is no such score, as of an epoch that was not validated, it is left out.
+        """
+
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+        """Take the result of the test; its files lie in the run folder. `recordings`: all clips of the corpus."""
 
     def close(self, exit_code: int) -> None:
         """End the job; 0: it came to its end."""
@@ -83,13 +67,10 @@ def check_room(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def scalars(scores: Mapping[str, Any]) -> dict[str, float]:
-    """The single numbers of metrics.json: test/..., and validation/... of the epoch kept.
-
-    >>> scalars({"uar": 0.5, "accuracy": 0.6, "macro_f1": 0.4, "weighted_f1": 0.6, "validation": {"epoch": 3}})
-    {'test/accuracy': 0.6, 'test/uar': 0.5, 'test/macro_f1': 0.4, 'test/weighted_f1': 0.6, 'validation/epoch': 3}
-    """
+def scalars(results: Results) -> dict[str, float]:
+    """The single numbers of a result: test/accuracy and so on, and of the epoch kept validation/epoch and so on."""
+    validation = results.facts.validation
     return {
-        **{f"test/{name}": scores[name] for name in SCORES},
-        **{f"validation/{name}": value for name, value in (scores["validation"] or {}).items()},
+        **{f"test/{name}": value for name, value in results.scores.by_name.items()},
+        **{f"validation/{name}": value for name, value in (plain(validation) if validation else {}).items()},
     }

@@ -1,5 +1,6 @@
 """What loggers are told after each epoch."""
 
+import math
 import time
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ser.loggers.guard import Loggers
-from ser.runs.history import VALIDATION
+from ser.runs.names import VALIDATION
 from ser.training.data import Batch
 from ser.training.progress import epoch_scores
 from ser.training.recognizer import EmotionRecognizer
@@ -43,15 +44,14 @@ class LogEpochs(pl.Callback):
         self._ended = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = epoch_scores(trainer)
-        norms = torch.stack(self._norms)
-        self.loggers.log_epoch(
-            trainer.current_epoch + 1,
-            {
-                "train/loss": scores["train/loss"],
-                **{f"val/{name}": scores[f"val/{name}"] for name in VALIDATION},
-                "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
-                "grad_norm": float(norms[norms.isfinite()].mean()),
-                "clips_per_s": self._n_clips / (self._ended - self._started),
-            },
-        )
+        known, norms = epoch_scores(trainer), torch.stack(self._norms)
+        scores = {
+            "train/loss": known["train/loss"],
+            **{f"val/{name}": known[f"val/{name}"] for name in VALIDATION},
+            "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "grad_norm": float(norms[norms.isfinite()].mean()),
+            "clips_per_s": self._n_clips / (self._ended - self._started),
+        }
+        validated = math.isfinite(scores["val/uar"])
+        told = {name: value for name, value in scores.items() if validated or not name.startswith("val/")}
+        self.loggers.log_epoch(trainer.current_epoch + 1, told)

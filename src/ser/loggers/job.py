@@ -8,29 +8,38 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from ser.config.dotted import is_below
 from ser.config.schema import Config
 from ser.loggers.base import FOLD, POOLED, Job
+from ser.runs.folder import MAY_DIFFER
+from ser.runs.results import CorpusFacts, SplitFacts
 
 # Not told in a name: they do not change what is learnt, or are said otherwise.
-UNTOLD = ("logger", "paths", "hydra", "resume", "trainer", "corpus.root", "corpus.path", "corpus.download")
+UNTOLD = (
+    *(*MAY_DIFFER, "search", "corpus.root", "corpus.path", "corpus.download"),
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+)
+
+# Of the facts, what goes with the configuration.
+PROTOCOL = ("name", "hash", "fold", "n_folds", "seed", "speaker_independent")
+CORPUS = ("name", "fingerprint", "n_utterances")
 
 
-def describe(config: Config, folder: Path, kind: str, protocol: Mapping[str, Any], corpus: Mapping[str, Any]) -> Job:
+def describe(config: Config, folder: Path, kind: str, split: SplitFacts, corpus: CorpusFacts) -> Job:
     """What loggers are told of a run.
 
     Args:
         config: of the run.
         folder: where this training, or the pooled result, has its files.
         kind: train, fold or pooled.
-        protocol: `split` of metrics.json.
-        corpus: `corpus` of metrics.json.
+        split, corpus: what it is applied to.
     """
     overrides, choices, sweep = _asked()
     outputs = Path(config.paths.outputs).expanduser()
     group = sweep_name = _below(outputs, sweep) if sweep else None
     name = run_name(overrides, choices)
     if kind == FOLD:
-        group, name = _below(outputs, folder.parent), f"{name} fold {protocol['fold']}"
+        group, name = _below(outputs, folder.parent), f"{name} fold {split.fold}"
     elif kind == POOLED:
         group, name = _below(outputs, folder), f"{name} pooled"
     told = {
@@ -38,8 +47,8 @@ def describe(config: Config, folder: Path, kind: str, protocol: Mapping[str, Any
         "choices": choices,
         "overrides": list(overrides),
         "sweep": sweep_name,
-        "protocol": {key: protocol[key] for key in ("name", "hash", "fold", "n_folds", "seed", "speaker_independent")},
-        "corpus": {**config.corpus, **{key: corpus[key] for key in ("name", "fingerprint", "n_utterances")}},
+        "protocol": {name: getattr(split, name) for name in PROTOCOL},
+        "corpus": {**config.corpus, **{name: getattr(corpus, name) for name in CORPUS}},
     }
     return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], told)
 
@@ -53,7 +62,7 @@ def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:
     """
     words = [str(choices[group]) for group in ("model", "feature") if group in choices]
     told = [override.lstrip("+~").partition("=") for override in overrides]
-    told = [parts for parts in told if not _is_untold(parts[0])]
+    told = [parts for parts in told if parts[0] != "trainer" and not is_below(parts[0], UNTOLD)]
     leaves = [name.rpartition(".")[2] for name, _, _ in told]
     for (name, _, value), leaf in zip(told, leaves, strict=True):
         if name == "experiment":
@@ -61,10 +70,6 @@ def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:
         elif name not in ("model", "feature"):
             words.append(f"{leaf if leaves.count(leaf) == 1 else name}={value}")
     return " ".join(words)
-
-
-def _is_untold(name: str) -> bool:
-    return any(name == untold or name.startswith(f"{untold}.") for untold in UNTOLD)
 
 
 def _asked() -> tuple[list[str], dict[str, Any], Path | None]:

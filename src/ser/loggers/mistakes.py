@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
+from ser.runs.names import probability_column
 from ser.runs.predictions import Predictions
 
 FRAME_S, HOP_S = 0.025, 0.005
@@ -20,7 +21,7 @@ def worst(predictions: Predictions, n: int) -> list[dict[str, str]]:
 
 def confidence(row: dict[str, str]) -> float:
     """The probability of what was predicted."""
-    return float(row[f"p_{row['predicted']}"])
+    return float(row[probability_column(row["predicted"])])
 
 
 def spectrogram(waveform: npt.NDArray[np.floating[Any]], sample_rate: int) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,10 @@ from typing import Any
 from filelock import FileLock
 
 from ser.config.extras import need
-from ser.loggers.base import Job, Logger, Results, scalars
+from ser.loggers.base import Job, Logger, scalars
+from ser.runs.names import CONFUSION, CURVES, REPORT
+from ser.runs.report import Evaluation
+from ser.store.recordings import Recordings
 
 # What a call may take where the server is gone: unsaid, MLflow tries for a quarter of an hour.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
@@ -23,7 +26,7 @@ class Mlflow(Logger):
         experiment: where the runs belong.
     """
 
-    def __init__(self, *, tracking_uri: str | None = None, experiment: str = "ser") -> None:
+    def __init__(self, *, tracking_uri: str | None, experiment: str) -> None:
         need("logger=mlflow", "mlflow", extra="mlflow")
         self.tracking_uri, self.experiment = tracking_uri, experiment
 
@@ -53,9 +56,9 @@ class Mlflow(Logger):
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
         self._flow.log_metrics(dict(scores), step=epoch)
 
-    def log_results(self, results: Results) -> None:
-        self._flow.log_metrics(scalars(results.scores))
-        for name in ("confusion.png", "curves.png", "report.txt"):
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+        self._flow.log_metrics(scalars(evaluation.results))
+        for name in (CONFUSION, CURVES, REPORT):
             if (self._job.folder / name).exists():
                 self._flow.experiment.log_artifact(self._flow.run_id, str(self._job.folder / name))
 

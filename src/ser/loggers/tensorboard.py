@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 
 from ser.config.extras import need
-from ser.loggers.base import Job, Logger, Results, check_room, scalars
+from ser.loggers.base import Job, Logger, check_room, scalars
+from ser.runs.names import CONFUSION, CURVES
+from ser.runs.report import Evaluation
+from ser.store.recordings import Recordings
 
 
 class Tensorboard(Logger):
@@ -30,15 +33,15 @@ class Tensorboard(Logger):
         self._board.log_metrics(dict(scores), step=epoch)
         self._board.experiment.flush()
 
-    def log_results(self, results: Results) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         from matplotlib.image import imread
 
         check_room(self._files)
-        self._board.log_hyperparams(self._job.config, scalars(results.scores))
-        for name in ("confusion", "curves"):
-            if (self._job.folder / f"{name}.png").exists():
-                picture = np.round(255 * imread(self._job.folder / f"{name}.png")[..., :3]).astype(np.uint8)
-                self._board.experiment.add_image(name, picture, dataformats="HWC")
+        self._board.log_hyperparams(self._job.config, scalars(evaluation.results))
+        for path in (self._job.folder / name for name in (CONFUSION, CURVES)):
+            if path.exists():
+                picture = np.round(255 * imread(path)[..., :3]).astype(np.uint8)
+                self._board.experiment.add_image(path.stem, picture, dataformats="HWC")
 
     def close(self, exit_code: int) -> None:
         self._board.experiment.close()

@@ -13,7 +13,10 @@ from typing import Any
 from ser.config.checks import check_range
 from ser.errors import ConfigError
 from ser.loggers import mistakes
-from ser.loggers.base import FOLD, Job, Logger, Results, check_room, scalars
+from ser.loggers.base import FOLD, Job, Logger, check_room, scalars
+from ser.runs import names
+from ser.runs.report import Evaluation
+from ser.store.recordings import Recordings
 
 log = logging.getLogger("ser")
 
@@ -28,23 +31,23 @@ class Wandb(Logger):
 
     Args:
         project, entity: where it belongs.
+        offline: send nothing.
         tags: beside the sweep's name.
         checkpoint: upload best.ckpt as an artifact.
         predictions: upload predictions.csv, split.csv and metrics.json as an artifact.
         n_mistakes: the worst mistakes that can be listened to, 0 to 200.
-        offline: send nothing.
     """
 
     def __init__(
         self,
         *,
-        project: str = "ser",
-        entity: str | None = None,
+        project: str,
+        entity: str | None,
+        offline: bool,
         tags: list[str],
-        checkpoint: bool = False,
-        predictions: bool = False,
-        n_mistakes: int = 16,
-        offline: bool = False,
+        checkpoint: bool,
+        predictions: bool,
+        n_mistakes: int,
     ) -> None:
         if not project or len(project) > 128 or re.search(r"[/\\#?%:]", project):
             raise ConfigError(f"logger.wandb.project: 1 to 128 characters, none of / \\ # ? % :; got {project!r}")
@@ -82,36 +85,36 @@ class Wandb(Logger):
         check_room(self._files)
         self._run.log({"epoch": epoch, **scores})
 
-    def log_results(self, results: Results) -> None:
+    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         import wandb
 
         check_room(self._files)
-        scores, predictions = results.scores, results.predictions
-        classes = [[label, *values.values()] for label, values in scores["per_class"].items()]
+        results, predictions = evaluation.results.content(), evaluation.predictions
+        classes = [[label, *values.values()] for label, values in results["per_class"].items()]
         content = {
-            **scalars(scores),
+            **scalars(evaluation.results),
             "test/confusion": wandb.plot.confusion_matrix(
                 y_true=predictions.truth, preds=predictions.predicted, class_names=predictions.labels, title="test"
             ),
             "test/per_class": wandb.Table(columns=["emotion", "precision", "recall", "f1", "support"], data=classes),
-            "figures/confusion": wandb.Image(str(self._folder / "confusion.png")),
+            "figures/confusion": wandb.Image(str(self._folder / names.CONFUSION)),
         }
-        if (self._folder / "curves.png").exists():
-            content["figures/curves"] = wandb.Image(str(self._folder / "curves.png"))
+        if (self._folder / names.CURVES).exists():
+            content["figures/curves"] = wandb.Image(str(self._folder / names.CURVES))
         with self._staging():
             if self.n_mistakes:
-                content["test/mistakes"] = self._mistakes(results)
+                content["test/mistakes"] = self._mistakes(evaluation, recordings)
             self._run.log(content)
             facts = {
-                key: scores[key]
+                key: results[key]
                 for key in ("n_test", "n_parameters", "device", "seconds", "folds", "interrupted")
-                if key in scores
+                if key in results
             }
             self._run.summary.update(facts)
             if self.checkpoint:
-                self._upload("model", ["checkpoints/best.ckpt"])
+                self._upload("model", [names.BEST])
             if self.predictions:
-                self._upload("predictions", ["predictions.csv", "split.csv", "metrics.json"])
+                self._upload("predictions", [names.PREDICTIONS, names.SPLIT, names.METRICS])
 
     def close(self, exit_code: int) -> None:
         run, self._run = self._run, None
@@ -164,27 +167,28 @@ class Wandb(Logger):
             )
             return wandb.init(mode="offline", **arguments)
 
-    def _mistakes(self, results: Results) -> Any:
+    def _mistakes(self, evaluation: Evaluation, recordings: Recordings) -> Any:
         import wandb
 
         table = wandb.Table(
             columns=["utterance", "speaker", "emotion", "predicted", "confidence", "p_emotion", "audio", "spectrogram"]
         )
-        for row in mistakes.worst(results.predictions, self.n_mistakes):
-            clip = results.clips[row["utterance"]]
+        sample_rate = recordings.parameters["sample_rate"]
+        for row in mistakes.worst(evaluation.predictions, self.n_mistakes):
+            clip = recordings.waveforms[row["utterance"]]
             table.add_data(
                 *(row["utterance"], row["speaker"], row["emotion"], row["predicted"], mistakes.confidence(row)),
-                float(row[f"p_{row['emotion']}"]),
-                wandb.Audio(clip, sample_rate=results.sample_rate),
-                wandb.Image(mistakes.spectrogram(clip, results.sample_rate)),
+                float(row[names.probability_column(row["emotion"])]),
+                wandb.Audio(clip, sample_rate=sample_rate),
+                wandb.Image(mistakes.spectrogram(clip, sample_rate)),
             )
         return table
 
-    def _upload(self, kind: str, names: list[str]) -> None:
+    def _upload(self, kind: str, files: list[str]) -> None:
         import wandb
 
         artifact = wandb.Artifact(f"{kind}-{self._run.id}", type=kind)
-        for name in names:
+        for name in files:
             if (self._folder / name).exists():  # pooled results have no checkpoint and no split of their own
                 artifact.add_file(str(self._folder / name))
         if artifact.manifest.entries:
@@ -206,7 +210,7 @@ class Wandb(Logger):
 def _offline(job: Job) -> str:
     """Where the offline runs of a command are, for a shell: of all its folds, where this is one."""
     run = shlex.quote(str(job.folder.parent if job.kind == FOLD else job.folder))
-    folders = [run, f"{run}/fold-*"] if job.kind == FOLD else [run]
+    folders = [run, f"{run}/{names.FOLDS}"] if job.kind == FOLD else [run]
     return " ".join(f"{folder}/wandb/offline-run-*" for folder in folders)
 
 

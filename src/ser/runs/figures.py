@@ -1,15 +1,18 @@
 """Figures of a report, drawn without a display."""
 
 import logging
+import math
 import unicodedata
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
@@ -17,6 +20,7 @@ from rich.cells import cell_len, set_cell_size
 
 from ser.files import replacing
 from ser.metrics import Counts
+from ser.runs.history import History
 
 log = logging.getLogger("ser")
 
@@ -44,36 +48,47 @@ def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) 
     save(figure, path)
 
 
-def curves(path: Path, histories: Mapping[int, Sequence[Mapping[str, str]]], kept: Mapping[int, int]) -> None:
-    """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept of each fold (from 1) is marked."""
+def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]) -> None:
+    """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept of each fold (from 1) is marked.
+
+    An epoch without a value, such as one that was not validated, is left out.
+    """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)
     many = len(histories) > MANY_FOLDS
     for number, (fold, rows) in enumerate(histories.items()):
-        epochs = [int(row["epoch"]) for row in rows]
-        uar = [float(row["val_uar"]) for row in rows]
         color = f"C{number % 10}"
-        marker = "." if len(rows) == 1 else None
         name = "" if len(histories) == 1 else f"fold {fold} "
-        losses.plot(epochs, [float(row["train_loss"]) for row in rows], color=color, marker=marker, label="training")
-        losses.plot(
-            epochs, [float(row["val_loss"]) for row in rows], "--", color=color, marker=marker, label="validation"
-        )
-        scores.plot(epochs, uar, color=color, label=None if many else f"{name}validation")
-        if fold in kept:
-            best = epochs.index(kept[fold])
-            scores.plot(epochs[best], uar[best], "o", color=color, label="epoch kept" if number == 0 else None)
+        _line(losses, _known(rows, "train_loss"), color=color, label="training")
+        _line(losses, _known(rows, "val_loss"), color=color, label="validation", linestyle="--")
+        uar = _known(rows, "val_uar")
+        _line(scores, uar, color=color, label=None if many else f"{name}validation")
+        if kept.get(fold) in uar:
+            scores.plot(kept[fold], uar[kept[fold]], "o", color=color, label="epoch kept" if number == 0 else None)
     losses.set(xlabel="epoch", ylabel="loss")
     scores.set(xlabel="epoch", ylabel="UAR", ylim=(0, 1))
     if len(histories) == 1:
         losses.legend()
     else:
         losses.set_title("solid: training, dashed: validation", fontsize=10)
-    scores.legend(fontsize=8)
+    if scores.get_legend_handles_labels()[0]:
+        scores.legend(fontsize=8)
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     save(figure, path)
+
+
+def _known(rows: History, column: str) -> dict[int, float]:
+    """The values of a column by epoch, those that are numbers."""
+    values = {int(row["epoch"]): float(row[column]) for row in rows}
+    return {epoch: value for epoch, value in values.items() if math.isfinite(value)}
+
+
+def _line(axes: Axes, values: Mapping[int, float], **style: Any) -> None:
+    """A line over the epochs; a single value is a point."""
+    if values:
+        axes.plot(list(values), list(values.values()), marker="." if len(values) == 1 else None, **style)
 
 
 def _shortened(label: str) -> str:

@@ -1,20 +1,28 @@
 """history.csv of a run folder: a row for each finished epoch."""
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ser.files import read_csv
+from ser.runs.names import HISTORY, VALIDATION
+from ser.runs.results import Validation
 
-HISTORY = "history.csv"
-VALIDATION = ("loss", "uar", "accuracy", "macro_f1")  # columns val_loss and so on
+History = Sequence[Mapping[str, Any]]
+"""Its rows, by column; values are numbers, or words that can be read as such."""
 
 
-def validation_scores(folder: Path, epoch: int) -> dict[str, float] | None:
-    """What history.csv says of an epoch: `epoch`, and validation `loss`, `uar`, `accuracy`, `macro_f1`.
-
-    None where training was stopped before that epoch was finished.
-    """
+def read_history(folder: Path) -> History:
+    """The rows of history.csv; none where no epoch was finished."""
     path = folder / HISTORY
-    for row in read_csv(path) if path.exists() else []:
-        if int(row["epoch"]) == epoch:
-            return {"epoch": epoch, **{name: float(row[f"val_{name}"]) for name in VALIDATION}}
+    return read_csv(path) if path.exists() else []
+
+
+def validation_of(history: History, epoch: int) -> Validation | None:
+    """Scores on the validation part after an epoch; None where it was not finished, or nothing was validated."""
+    for row in history:
+        scores = {name: float(row[f"val_{name}"]) for name in VALIDATION}
+        if int(row["epoch"]) == epoch and all(map(math.isfinite, scores.values())):
+            return Validation(epoch=epoch, **scores)
     return None

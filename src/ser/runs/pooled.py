@@ -1,58 +1,69 @@
 """The result of all folds of a run together."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ser.files import digest
-from ser.runs import predictions, report
-from ser.runs.history import VALIDATION
+from ser.runs import predictions
+from ser.runs.names import VALIDATION
+from ser.runs.report import Evaluation, write_report
+from ser.runs.results import Facts, Seconds, Validation
+from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
 
 
-def pool(folder: Path, folders: Mapping[int, Path], seconds: Mapping[str, float], *, n_folds: int) -> None:
-    """Write the pooled predictions and their report into `folder`.
+def pool(folder: Path, folds: Mapping[int, Evaluation], *, audio_s: float, n_folds: int) -> Evaluation:
+    """Pool the predictions of the folds that were tested, and write their report into the run folder.
 
     Args:
         folder: the run folder.
-        folders: the folders of the folds that were tested, by number.
-        seconds: wall times of what the folds share.
+        folds: by number.
+        audio_s: what reading the corpus took, which the folds share.
         n_folds: how many the protocol has.
     """
-    results = [report.read_results(path) for path in folders.values()]
-    predictions.pool_predictions(folder, folders)
-    times = Counter[str]()
-    for result in results:
-        times.update({name: result["seconds"][name] for name in ("training", "test")})
-    shared = sorted({speaker for result in results for speaker in result["audit"]["shared_speakers"] or []})
-    hashes = [result["split"]["hash"] for result in results]
-    pooled = {
-        **results[0],
-        "split": {
-            **results[0]["split"],
-            "fold": ALL_FOLDS,
-            "hash": digest("".join(hashes).encode())[:16],
-            "speaker_independent": all(result["split"]["speaker_independent"] for result in results),
-        },
-        "audit": {
-            "shared_speakers": None if results[0]["audit"]["shared_speakers"] is None else shared,
-            "identical": [pair for result in results for pair in result["audit"]["identical"]],
-        },
-        "validation": _mean_validation(results),
-        "seconds": {**seconds, **{name: round(value, 1) for name, value in times.items()}},
-    }
-    pooled.pop("interrupted", None)
-    if "interrupted" in results[-1]:
-        pooled["interrupted"] = {**results[-1]["interrupted"], "fold": len(results), "n_folds": n_folds}
-    report.write_report(folder, pooled, folders)
+    views = {fold: evaluation.views for fold, evaluation in folds.items() if evaluation.views is not None}
+    return write_report(
+        folder,
+        _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds),
+        predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()}),
+        views=predictions.pooled(views) if views else None,
+        folds=folds,
+    )
 
 
-def _mean_validation(results: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
-    """Mean validation scores over the folds; None where a fold was stopped before it had any."""
-    scores = [result["validation"] for result in results]
-    if None in scores:
+def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
+    first, interrupted = folds[0], folds[-1].interrupted
+    shared = sorted({speaker for fold in folds for speaker in fold.audit.shared_speakers or []})
+    return replace(
+        first,
+        split=replace(
+            first.split,
+            fold=ALL_FOLDS,
+            hash=digest("".join(fold.split.hash for fold in folds).encode())[:16],
+            speaker_independent=all(fold.split.speaker_independent for fold in folds),
+        ),
+        audit=Audit(
+            None if first.audit.shared_speakers is None else shared,
+            [pair for fold in folds for pair in fold.audit.identical],
+        ),
+        validation=_mean([fold.validation for fold in folds]),
+        seconds=Seconds(
+            audio_s,
+            round(sum(fold.seconds.training for fold in folds), 1),
+            round(sum(fold.seconds.test for fold in folds), 1),
+        ),
+        untested=sum(fold.untested or 0 for fold in folds) or None,
+        interrupted=interrupted and replace(interrupted, fold=len(folds), n_folds=n_folds),
+    )
+
+
+def _mean(folds: Sequence[Validation | None]) -> Validation | None:
+    """Mean validation scores over the folds; None where a fold has none."""
+    known = [scores for scores in folds if scores is not None]
+    if len(known) < len(folds):
         return None
-    return {name: round(float(np.mean([score[name] for score in scores])), 5) for name in VALIDATION}
+    means = {name: round(float(np.mean([getattr(scores, name) for scores in known])), 5) for name in VALIDATION}
+    return Validation(epoch=None, **means)

@@ -10,32 +10,47 @@ import numpy.typing as npt
 from ser import metrics
 from ser.corpora.base import Utterance
 from ser.files import read_csv, write_csv
-
-PREDICTIONS, TTA_PREDICTIONS = "predictions.csv", "predictions_tta.csv"
-RESERVED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted", "fold")
+from ser.runs.names import emotion_of, is_reserved, probability_column
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What predictions.csv says: rows as they stand, the class order, and class numbers (n_test,)."""
+    """What predictions.csv says: rows as they stand there, and the class order."""
 
     rows: list[dict[str, str]]
     labels: list[str]
-    truth: list[int]
-    predicted: list[int]
+
+    @property
+    def truth(self) -> list[int]:
+        """Class numbers (n_test,)."""
+        return self._numbers("emotion")
+
+    @property
+    def predicted(self) -> list[int]:
+        """Class numbers (n_test,)."""
+        return self._numbers("predicted")
 
     @property
     def confusion(self) -> metrics.Counts:
+        """Counts (n_classes, n_classes), truth along the rows."""
         return metrics.confusion_matrix(self.truth, self.predicted, len(self.labels))
 
+    def write(self, path: Path) -> None:
+        """Write predictions.csv, or predictions_tta.csv."""
+        write_csv(path, self.rows)
 
-def write_predictions(
-    path: Path, utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
-) -> None:
-    """Write predictions: one row a test utterance, with `probabilities` of shape (n_test, n_classes)."""
+    def _numbers(self, column: str) -> list[int]:
+        number = {label: index for index, label in enumerate(self.labels)}
+        return [number[row[column]] for row in self.rows]
+
+
+def predictions_of(
+    utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
+) -> Predictions:
+    """A row for each test utterance; `probabilities` are (n_test, n_classes)."""
     attributes = dict.fromkeys(name for utterance in utterances for name in utterance.attributes)
     # An attribute must not pass for one of our own columns.
-    columns = {name: f"attribute_{name}" if _is_reserved(name) else name for name in attributes}
+    columns = {name: f"attribute_{name}" if is_reserved(name) else name for name in attributes}
     rows = []
     for utterance, row in zip(utterances, probabilities, strict=True):
         rows.append(
@@ -45,33 +60,28 @@ def write_predictions(
                 "speaker": utterance.speaker or "",
                 "emotion": utterance.emotion,
                 "predicted": labels[int(row.argmax())],
-                **{f"p_{label}": f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
+                **{probability_column(label): f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
                 **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
             }
         )
-    write_csv(path, rows)
+    return Predictions(rows, list(labels))
 
 
-def pool_predictions(folder: Path, folds: Mapping[int, Path]) -> None:
-    """Write the predictions of all folds into `folder`, with a column `fold`."""
-    for name in (PREDICTIONS, TTA_PREDICTIONS):
-        rows: list[dict[str, str]] = []
-        for fold, fold_folder in folds.items():
-            if (fold_folder / name).exists():
-                rows += [{**row, "fold": str(fold)} for row in read_csv(fold_folder / name)]
-        if rows:
-            write_csv(folder / name, rows)
+def pooled(folds: Mapping[int, Predictions]) -> Predictions:
+    """The predictions of all folds, with a column `fold`."""
+    rows = [{**row, "fold": str(fold)} for fold, predictions in folds.items() for row in predictions.rows]
+    return Predictions(rows, next(iter(folds.values())).labels)
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read predictions; the classes are the `p_` columns, in their order."""
+    """Read predictions.csv, or predictions_tta.csv.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is damaged.
+    """
     rows = read_csv(path)
-    labels = [name.removeprefix("p_") for name in rows[0] if name.startswith("p_")]
-    number = {label: index for index, label in enumerate(labels)}
-    truth = [number[row["emotion"]] for row in rows]
-    predicted = [number[row["predicted"]] for row in rows]
-    return Predictions(rows, labels, truth, predicted)
-
-
-def _is_reserved(name: str) -> bool:
-    return name in RESERVED_COLUMNS or name.startswith("p_")
+    labels = [emotion for column in (rows[0] if rows else ()) if (emotion := emotion_of(column)) is not None]
+    if not rows or not {row.get(column) for row in rows for column in ("emotion", "predicted")} <= set(labels):
+        raise ValueError(f"{path} is damaged: it is empty, or names an emotion without a column of its own")
+    return Predictions(rows, labels)

@@ -1,159 +1,200 @@
-"""A run's report, from its saved predictions alone: metrics.json, report.txt and figures."""
+"""A run's report, from its predictions alone: metrics.json, report.txt and figures."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.cells import cell_len
 
 from ser import metrics
-from ser.files import read_csv, replacing
-from ser.runs.history import HISTORY
-from ser.runs.predictions import PREDICTIONS, TTA_PREDICTIONS, Predictions, read_predictions
-
-SCORES = ("accuracy", "uar", "macro_f1", "weighted_f1")
-
-
-def read_results(folder: Path) -> dict[str, Any]:
-    """What metrics.json of a run folder says."""
-    results: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return results
+from ser.files import replacing
+from ser.runs import names
+from ser.runs.history import History, read_history
+from ser.runs.names import MAIN_SCORES, SCORES
+from ser.runs.predictions import Predictions, read_predictions
+from ser.runs.results import ClassScores, Facts, Interruption, Results, Scores, Spread, read_results
+from ser.splits.audit import Audit
 
 
-def write_report(folder: Path, facts: Mapping[str, Any], folds: Mapping[int, Path] | None = None) -> str:
-    """Write metrics.json, report.txt, confusion.png and (where there is a history.csv) curves.png into a run folder.
+@dataclass(frozen=True)
+class Evaluation:
+    """The test of a training, or of several pooled.
+
+    Attributes:
+        results: what metrics.json says.
+        predictions: what predictions.csv says.
+        views: what predictions_tta.csv says; None without test-time augmentation.
+        history: what history.csv says; pooled folds have none of their own.
+    """
+
+    results: Results
+    predictions: Predictions
+    views: Predictions | None = None
+    history: History = ()
+
+
+def write_report(
+    folder: Path,
+    facts: Facts,
+    predictions: Predictions,
+    *,
+    views: Predictions | None = None,
+    history: History = (),
+    folds: Mapping[int, Evaluation] | None = None,
+) -> Evaluation:
+    """Write all that a test leaves in a run folder: predictions, report.txt, figures, and metrics.json last.
 
     Args:
-        folder: holds predictions.csv.
-        facts: what the predictions do not say: protocol, audit, corpus, versions, times. Kept in metrics.json as
-            they are, so `write_report(folder, json.load(metrics.json))` makes the report again.
-        folds: the folders of the folds that were pooled into this one, by number.
+        folder: the run folder, or that of a fold.
+        facts: what predictions do not say.
+        predictions, views, history: see `Evaluation`.
+        folds: those that were pooled into this one, by number.
 
     Returns:
-        the text of report.txt.
+        what was written.
     """
+    predictions.write(folder / names.PREDICTIONS)
+    if views is not None:
+        views.write(folder / names.TTA_PREDICTIONS)
+    of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
+    spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
+    results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads)
+    evaluation = Evaluation(results, predictions, views, history)
+    _write(folder, evaluation, folds or {1: evaluation})
+    return evaluation
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """What an earlier process has left of a test.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: metrics.json is damaged.
+    """
+    views = folder / names.TTA_PREDICTIONS
+    return Evaluation(
+        read_results(folder),
+        read_predictions(folder / names.PREDICTIONS),
+        read_predictions(views) if views.exists() else None,
+        read_history(folder),
+    )
+
+
+def rewrite_report(folder: Path) -> Evaluation:
+    """Make the report of a run folder again, from its predictions, its history and the facts in its metrics.json.
+
+    Raises:
+        OSError, ValueError: as `read_evaluation`.
+    """
+    before = read_evaluation(folder)
+    tta = summarize(before.views).by_name if before.views else None
+    results = replace(before.results, scores=summarize(before.predictions), tta=tta)
+    folders = names.fold_folders(folder) if results.facts.split.is_pooled else {}
+    folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
+    evaluation = replace(before, results=results)
+    _write(folder, evaluation, folds or {1: evaluation})
+    return evaluation
+
+
+def _write(folder: Path, evaluation: Evaluation, trainings: Mapping[int, Evaluation]) -> None:
+    """Write report.txt, figures and metrics.json; the curves are those of `trainings`, by fold."""
     from ser.runs import figures
 
-    predictions = read_predictions(folder / PREDICTIONS)
-    scores = summarize(predictions)
-    results = {**scores, **facts, **scores}  # scores first, and never old ones
-    if (folder / TTA_PREDICTIONS).exists():
-        views = summarize(read_predictions(folder / TTA_PREDICTIONS))
-        results["tta"] = {score: views[score] for score in SCORES}
-    if folds:
-        results["folds"] = _spread([read_results(path) for path in folds.values()])
-    text = render(results)
-    with replacing(folder / "report.txt") as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
-    figures.confusion(folder / "confusion.png", predictions.confusion, predictions.labels, title=headline(results))
-    curves = folds or {1: folder}
-    histories = {fold: read_csv(path / HISTORY) for fold, path in curves.items() if (path / HISTORY).exists()}
+    results = evaluation.results
+    with replacing(folder / names.REPORT) as beside:
+        beside.write_text(render(results) + "\n", encoding="utf-8")
+    confusion = evaluation.predictions.confusion
+    figures.confusion(folder / names.CONFUSION, confusion, results.scores.labels, title=headline(results))
+    histories = {fold: training.history for fold, training in trainings.items() if training.history}
     if histories:
-        validation = {fold: (read_results(path) if folds else results)["validation"] for fold, path in curves.items()}
-        kept = {fold: scores["epoch"] for fold, scores in validation.items() if scores}
-        figures.curves(folder / "curves.png", histories, kept)
-    # Last: where it is, the report is complete.
-    with replacing(folder / "metrics.json") as beside:
-        beside.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return text
+        validation = {fold: training.results.facts.validation for fold, training in trainings.items()}
+        kept = {fold: scores.epoch for fold, scores in validation.items() if scores and scores.epoch}
+        figures.curves(folder / names.CURVES, histories, kept)
+    results.write(folder)  # last: where it is, the report is complete
 
 
-def summarize(predictions: Predictions) -> dict[str, Any]:
-    """All scores of some predictions, as plain values."""
+def summarize(predictions: Predictions) -> Scores:
+    """All scores of some predictions."""
     confusion = predictions.confusion
     classes = metrics.per_class(confusion)
-    return {
-        "accuracy": metrics.accuracy(confusion),
-        "uar": metrics.uar(confusion),
-        "macro_f1": metrics.macro_f1(confusion),
-        "weighted_f1": metrics.weighted_f1(confusion),
-        "n_test": int(confusion.sum()),
-        "per_class": {
-            label: {
-                "precision": float(classes["precision"][i]),
-                "recall": float(classes["recall"][i]),
-                "f1": float(classes["f1"][i]),
-                "support": int(classes["support"][i]),
-            }
+    return Scores(
+        accuracy=metrics.accuracy(confusion),
+        uar=metrics.uar(confusion),
+        macro_f1=metrics.macro_f1(confusion),
+        weighted_f1=metrics.weighted_f1(confusion),
+        n_test=int(confusion.sum()),
+        per_class={
+            label: ClassScores(
+                precision=float(classes["precision"][i]),
+                recall=float(classes["recall"][i]),
+                f1=float(classes["f1"][i]),
+                support=int(classes["support"][i]),
+            )
             for i, label in enumerate(predictions.labels)
         },
-        "labels": predictions.labels,
-        "confusion": confusion.tolist(),
-    }
+        labels=predictions.labels,
+        confusion=confusion.tolist(),
+    )
 
 
-def _spread(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Each score's mean, standard deviation (of a sample) and values over the folds."""
-    spread = {}
-    for score in SCORES:
-        values = [float(result[score]) for result in results]
-        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        spread[score] = {"mean": float(np.mean(values)), "std": deviation, "values": values}
-    return spread
+def headline(results: Results) -> str:
+    """What was evaluation, in one line."""
+    split = results.facts.split
+    which = f"fold {split.fold} of {split.n_folds}"
+    if split.is_pooled:
+        n_tested = len(results.folds["uar"].values) if results.folds else 0
+        all_are = n_tested == split.n_folds
+        which = f"all {split.n_folds} folds pooled" if all_are else f"{n_tested} of {split.n_folds} folds pooled"
+    return f"{results.facts.corpus.name}, split={split.name}, {which}"
 
 
-def headline(results: Mapping[str, Any]) -> str:
-    """What was tested, in one line."""
-    fold, n_folds = results["split"]["fold"], results["split"]["n_folds"]
-    which = f"fold {fold} of {n_folds}"
-    if fold == "all":
-        n_tested = len(results["folds"]["uar"]["values"])
-        which = f"all {n_folds} folds pooled" if n_tested == n_folds else f"{n_tested} of {n_folds} folds pooled"
-    return f"{results['corpus']['name']}, split={results['split']['name']}, {which}"
-
-
-def render(results: Mapping[str, Any]) -> str:
-    """The report for a person."""
+def render(results: Results) -> str:
+    """The report for a person, as report.txt has it."""
+    scores, facts = results.scores, results.facts
     lines = [headline(results), ""]
-    if results["corpus"].get("notice"):
-        lines += [results["corpus"]["notice"], ""]
-    if "interrupted" in results:
-        lines += [_stopped(results["interrupted"]), ""]
-    if "untested" in results:
-        n_all = results["n_test"] + results["untested"]
+    if facts.corpus.notice:
+        lines += [facts.corpus.notice, ""]
+    if facts.interrupted:
+        lines += [_stopped(facts.interrupted), ""]
+    if facts.untested:
+        n_all = scores.n_test + facts.untested
         lines += [
-            f"ONLY {results['n_test']} of {n_all} test clips were heard, as the Trainer was told: this is no result",
+            f"ONLY {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
             "",
         ]
-    lines += [*_class_table(results), ""]
-    lines += [f"accuracy {results['accuracy']:.3f}   UAR {results['uar']:.3f}   macro-F1 {results['macro_f1']:.3f}"]
-    if "folds" in results:
+    lines += [*_class_table(scores), "", _line(scores.by_name)]
+    if results.folds:
         parts = [
-            f"{score} {s['mean']:.3f} ± {s['std']:.3f}" for score, s in results["folds"].items() if score in SCORES[:3]
+            f"{SCORES[name]} {s.mean:.3f} ± {s.std:.3f}" for name, s in results.folds.items() if name in MAIN_SCORES
         ]
+        lines += [f"mean ± deviation over the folds: {'   '.join(parts)}"]
+    if results.tta:
         lines += [
-            f"mean ± deviation over the folds: {'   '.join(parts)}".replace("uar", "UAR").replace(
-                "macro_f1", "macro-F1"
-            )
+            f"test-time augmentation, mean of {facts.tta_views} views, apart from the above: {_line(results.tta)}"
         ]
-    if "tta" in results:
-        views = results["tta"]
-        lines += [
-            f"test-time augmentation, mean of {results['tta_views']} views, apart from the above: accuracy"
-            f" {views['accuracy']:.3f}   UAR {views['uar']:.3f}   macro-F1 {views['macro_f1']:.3f}"
-        ]
-    lines += ["", *_verdict(results["audit"])]
-    broken = results["corpus"]["n_broken"]
+    lines += ["", *_verdict(facts.audit)]
+    broken = facts.corpus.n_broken
     if broken:
-        lines += [f"left out: {broken} clips that could not be used; broken.csv in the run folder lists them"]
-    lines += [
-        f"split hash {results['split']['hash']}, seed {results['seed']}, corpus {results['corpus']['fingerprint']}"
-    ]
+        lines += [f"left out: {broken} clips that could not be used; {names.BROKEN} in the run folder lists them"]
+    lines += [f"split hash {facts.split.hash}, seed {facts.seed}, corpus {facts.corpus.fingerprint}"]
     return "\n".join(lines)
 
 
-def _stopped(interrupted: Mapping[str, Any]) -> str:
-    where = f"epoch {interrupted['epoch']} of {interrupted['n_epochs']}"
-    if "fold" in interrupted:
-        where += f" in fold {interrupted['fold']} of {interrupted['n_folds']}"
-    return f"INTERRUPTED in {where}: this is no finished result; go on with ckpt_path=last"
+def _line(scores: Mapping[str, float]) -> str:
+    return "   ".join(f"{SCORES[name]} {value:.3f}" for name, value in scores.items() if name in MAIN_SCORES)
 
 
-def _verdict(audit: Mapping[str, Any]) -> list[str]:
+def _stopped(interrupted: Interruption) -> str:
+    where = f"epoch {interrupted.epoch} of {interrupted.n_epochs}"
+    if interrupted.fold:
+        where += f" in fold {interrupted.fold} of {interrupted.n_folds}"
+    return f"INTERRUPTED in {where}: this is no finished result; go on with resume=true"
+
+
+def _verdict(audit: Audit) -> list[str]:
     """The audit in plain words, beside the score."""
-    shared, identical = audit["shared_speakers"], audit["identical"]
+    shared = audit.shared_speakers
     if shared is None:
         speakers = "no (the corpus does not name its speakers)"
     elif shared:
@@ -161,31 +202,28 @@ def _verdict(audit: Mapping[str, Any]) -> list[str]:
     else:
         speakers = "yes"
     lines = [f"speaker_independent: {speakers}"]
-    lines += [f"identical recordings in training and test: {len(identical)}"]
-    lines += [f"  {train} = {test}" for train, test in identical[:5]]
+    lines += [f"identical recordings in training and test: {len(audit.identical)}"]
+    lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]
     return lines
 
 
-def _class_table(results: Mapping[str, Any]) -> list[str]:
+def _class_table(scores: Scores) -> list[str]:
     """Per-class table in the form of scikit-learn's classification report; a wide character takes two columns."""
-    classes = results["per_class"]
+    classes, n_test = scores.per_class, scores.n_test
     width = max(map(cell_len, ["weighted avg", *classes]))
-    lines = [f"{'':>{width}}  precision    recall  f1-score   support", ""]
 
-    def row(name: str, values: Sequence[float], support: int) -> str:
-        return (
-            " " * (width - cell_len(name))
-            + f"{name}  "
-            + " ".join(f"{value:>9.2f}" for value in values)
-            + f" {support:>9}"
-        )
+    def row(name: str, values: list[float], support: int) -> str:
+        padded = " " * (width - cell_len(name)) + name
+        return f"{padded}  " + " ".join(f"{value:>9.2f}" for value in values) + f" {support:>9}"
 
-    for label, scores in classes.items():
-        lines.append(row(label, [scores["precision"], scores["recall"], scores["f1"]], scores["support"]))
-    n_test = results["n_test"]
-    lines += ["", f"{'accuracy':>{width}}  {'':>9} {'':>9} {results['accuracy']:>9.2f} {n_test:>9}"]
-    table = np.array([[s["precision"], s["recall"], s["f1"], s["support"]] for s in classes.values()])
-    seen = metrics.seen(np.array(results["confusion"]))
-    lines.append(row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test))
-    lines.append(row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test))
-    return lines
+    table = np.array([[one.precision, one.recall, one.f1, one.support] for one in classes.values()])
+    seen = metrics.seen(np.array(scores.confusion))
+    return [
+        f"{'':>{width}}  precision    recall  f1-score   support",
+        "",
+        *(row(label, [one.precision, one.recall, one.f1], one.support) for label, one in classes.items()),
+        "",
+        f"{'accuracy':>{width}}  {'':>9} {'':>9} {scores.accuracy:>9.2f} {n_test:>9}",
+        row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test),
+        row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test),
+    ]

@@ -1,47 +1,15 @@
-"""split.csv of a run folder: which utterance is in which part."""
+"""split.csv of a run folder: which utterance is in which part; and whether the corpus is still the same."""
 
 from pathlib import Path
 
 from ser.errors import ResumeError
 from ser.files import read_csv, write_csv
-from ser.runs.report import read_results
+from ser.runs import names
 from ser.splits.base import Split
 
 
-def check_split(folder: Path, split: Split) -> None:
-    """Refuse to go on with a run whose split.csv says otherwise.
-
-    Raises:
-        ResumeError: clips were added to the corpus, removed, or moved since.
-    """
-    path = folder / "split.csv"
-    if not path.exists():
-        return
-    before = {row["utterance"]: row["part"] for row in read_csv(path)}
-    now = {utterance.id: part for utterance, part in split.rows()}
-    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-    if changed:
-        raise ResumeError(
-            f"ckpt_path=last: the corpus has changed since the run in {folder} began ({len(changed)} clips, such as"
-            f" {changed[0]}); restore it, or begin a new run"
-        )
-
-
-def check_corpus(folder: Path, fingerprint: str) -> None:
-    """Refuse to pool a fold whose recordings were others than now.
-
-    Raises:
-        ResumeError: recordings were replaced since the fold was finished.
-    """
-    if read_results(folder)["corpus"]["fingerprint"] != fingerprint:
-        raise ResumeError(
-            f"ckpt_path=last: the corpus has changed since {folder} was finished (another recording under an old name);"
-            " restore it, or begin a new run"
-        )
-
-
 def write_split(folder: Path, split: Split) -> None:
-    """Write split.csv: which utterance is in which part."""
+    """Write split.csv."""
     rows = [
         {
             "utterance": utterance.id,
@@ -52,4 +20,31 @@ def write_split(folder: Path, split: Split) -> None:
         }
         for utterance, part in split.rows()
     ]
-    write_csv(folder / "split.csv", rows)
+    write_csv(folder / names.SPLIT, rows)
+
+
+def check_unchanged(folder: Path, split: Split, fingerprint: str, before: str | None) -> None:
+    """Refuse to go on with a run, or with a fold of one, whose corpus has changed since it began.
+
+    Args:
+        folder: of the run or the fold.
+        split: of the corpus as it is.
+        fingerprint: of the corpus as it is.
+        before: of the corpus as the run saw it; None where it did not get so far as to note it.
+
+    Raises:
+        ResumeError: clips were added, removed, or moved to another part; or recordings were replaced.
+    """
+    path = folder / names.SPLIT
+    assigned = {row["utterance"]: row["part"] for row in read_csv(path)} if path.exists() else {}
+    now = {utterance.id: part for utterance, part in split.rows()}
+    changed = sorted(name for name in assigned.keys() | now.keys() if assigned.get(name) != now.get(name))
+    if assigned and changed:
+        what = f"{len(changed)} clips, such as {changed[0]}"
+    elif before not in (None, fingerprint):
+        what = "another recording under an old name"
+    else:
+        return
+    raise ResumeError(
+        f"resume: the corpus has changed since the run in {folder} began ({what}); restore it, or begin a new run"
+    )

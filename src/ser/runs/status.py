@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ser.files import replacing
+from ser.runs.names import STATUS
 
-STATUS = "status.json"
 FINISHED, INTERRUPTED, PRUNED, FAILED = "finished", "interrupted", "pruned", "failed"
 
 

@@ -20,6 +20,7 @@ from ser.launch import workers
 from ser.launch.callbacks import without_hydra
 from ser.runs import status
 from ser.runs.folder import differences
+from ser.runs.names import CONFIG, LOG, METRICS
 from ser.search import report, space
 from ser.search.database import open_database, sqlite_url
 from ser.search.settings import Settings
@@ -98,7 +99,7 @@ class Search:
         if name not in known:
             study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
             study.set_user_attr("space", _to_json(self.space))
-            OmegaConf.save(without_hydra(self.config), self.folder / ".hydra" / "config.yaml")
+            OmegaConf.save(without_hydra(self.config), self.folder / CONFIG)
             return study
         if not self.config.resume:
             raise ConfigError(
@@ -203,7 +204,7 @@ class Search:
             before = status.read_status(self.folder / "0")
             raise ConfigError(
                 f"the search is ended, since its first {len(trials)} trials failed; the first: "
-                f"{before.message if before else 'it has left no word'}; see {self.folder / '0' / 'train.log'}"
+                f"{before.message if before else 'it has left no word'}; see {self.folder / '0' / LOG}"
             )
 
     def _best_overrides(self) -> list[str]:
@@ -216,7 +217,7 @@ class Search:
 
 def _validation_uar(folder: Path) -> float | None:
     """What a finished run has returned; of metrics.json nothing else is looked at."""
-    results = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    results = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     return float(results["validation"]["uar"]) if results["validation"] else None
 
 

@@ -4,8 +4,6 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedShuffleSplit
-
 from ser.corpora.base import Utterance
 from ser.errors import SplitError
 
@@ -48,6 +46,8 @@ def with_copies(part: Sequence[Utterance], utterances: Sequence[Utterance], dige
 
 def stratified_part(utterances: Sequence[Utterance], digests: Mapping[str, str], size: int, seed: int) -> set[str]:
     """The ids of a random part of `size` distinct recordings in the corpus's mixture of emotions, with copies."""
+    from sklearn.model_selection import StratifiedShuffleSplit  # slow, and a report needs none of it
+
     distinct = distinct_recordings(utterances, digests)
     emotions = [utterance.emotion for utterance in distinct]
     try:
@@ -62,6 +62,8 @@ def stratified_part(utterances: Sequence[Utterance], digests: Mapping[str, str],
 
 def speaker_folds(utterances: Sequence[Utterance], k: int, seed: int) -> list[set[str]]:
     """The ids of k parts that share no speaker."""
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
     strata = [f"{utterance.emotion}/{utterance.attributes.get('gender', '')}" for utterance in utterances]
     if max(Counter(strata).values()) < k:
         strata = [""] * len(utterances)  # too few clips of anything to be balanced

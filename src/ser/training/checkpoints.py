@@ -9,15 +9,11 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from ser.files import replacing
+from ser.runs.names import BEST, LAST
 from ser.training import processes
+from ser.training.data import SpeechData
 
 MONITORS = {"uar": "max", "loss": "min"}  # on validation, by which an epoch is the best
-BEST, LAST = "best", "last"
-
-
-def checkpoint_path(folder: Path, name: str) -> Path:
-    """Where the checkpoint `BEST` or `LAST` of a run folder lies."""
-    return folder / "checkpoints" / f"{name}.ckpt"
 
 
 def best_path(trainer: pl.Trainer) -> Path | None:
@@ -29,15 +25,25 @@ def best_path(trainer: pl.Trainer) -> Path | None:
 
 def epoch_of(path: Path) -> int:
     """The epoch, from 1, in which a checkpoint was written."""
-    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["epoch"]) + 1
+    return int(_read(path)["epoch"]) + 1
+
+
+def corpus_of(path: Path) -> str:
+    """The fingerprint of the corpus that a checkpoint was trained on."""
+    return str(_read(path)[SpeechData.__qualname__]["corpus"])  # as Lightning names the state of a DataModule
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return content
 
 
 def checkpoint_callbacks(folder: Path, monitor: str) -> list[Callback]:
     """Keep best.ckpt, best on validation by `monitor` (uar or loss), and last.ckpt, the state after the last epoch."""
 
     def keep(name: str, **what: Any) -> ModelCheckpoint:
-        where = folder / "checkpoints"
-        return _Checkpoint(where, name, enable_version_counter=False, save_on_train_epoch_end=True, **what)
+        path = folder / name
+        return _Checkpoint(path.parent, path.stem, enable_version_counter=False, save_on_train_epoch_end=True, **what)
 
     # The last one after the best: it remembers which epoch was best.
     return [RandomState(), keep(BEST, monitor=f"val/{monitor}", mode=MONITORS[monitor]), keep(LAST)]

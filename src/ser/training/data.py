@@ -9,9 +9,7 @@ import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
-
-from ser.errors import ResumeError
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -220,13 +218,6 @@ class SpeechData(pl.LightningDataModule):
     def state_dict(self) -> dict[str, str]:
         return {"corpus": self.corpus}
 
-    def load_state_dict(self, state_dict: dict[str, str]) -> None:
-        if state_dict["corpus"] != self.corpus:
-            raise ResumeError(
-                "ckpt_path=last: the corpus has changed since this run began (another recording under an old name);"
-                " restore it, or begin a new run"
-            )
-
     @property
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -236,4 +227,4 @@ class SpeechData(pl.LightningDataModule):
         order = np.argsort(dataset.lengths, kind="stable").tolist()[process::n_processes]
         at_once = int(TEST_BATCH_S * self.rate) // max(dataset.lengths)
         size = max(min(self.batch_size // n_processes, at_once), 1)
-        return DataLoader(dataset, batch_size=size, sampler=order, collate_fn=collate)
+        return DataLoader(Subset(dataset, order), batch_size=size, collate_fn=collate)

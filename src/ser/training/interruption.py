@@ -12,8 +12,9 @@ from typing import Any
 import pytorch_lightning as pl
 
 from ser.errors import Aborted
+from ser.runs.names import BEST
 from ser.training import processes
-from ser.training.checkpoints import BEST, best_path, checkpoint_path
+from ser.training.checkpoints import best_path
 
 
 @contextmanager
@@ -68,7 +69,7 @@ class StopOnInterrupt(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if trainer.strategy.reduce_boolean_decision(self.asked, all=False):
             if best_path(trainer) is None:
-                trainer.save_checkpoint(checkpoint_path(self.folder, BEST))
+                trainer.save_checkpoint(self.folder / BEST)
             raise Interrupted(trainer.current_epoch + 1)
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ser.files import write_csv
-from ser.runs.history import HISTORY, VALIDATION
+from ser.runs.names import HISTORY, VALIDATION
 
 log = logging.getLogger("ser")
 

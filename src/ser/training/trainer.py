@@ -249,6 +249,8 @@ def _quieten() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # Clips come from a memory map: loading needs no worker processes on a CPU.
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # Scores are logged once an epoch, and not every so many steps.
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging interval")
     # Of model=finetune: what is frozen is meant to be in evaluation mode.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")

@@ -1,0 +1,233 @@
+"""What metrics.json of a run folder says: scores of the test, and facts that predictions do not tell."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from ser.files import replacing
+from ser.runs.names import METRICS, SCORES
+from ser.splits.audit import Audit
+from ser.splits.base import ALL_FOLDS
+
+# Below, what is None by default is left out of metrics.json where it is None; other things are null there.
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one emotion; `support`: test clips."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of some predictions.
+
+    Attributes:
+        accuracy, uar, macro_f1, weighted_f1: 0 to 1.
+        n_test: clips.
+        per_class: by emotion.
+        labels: the emotions, in class order.
+        confusion: counts, a row for each true emotion, a column for each predicted one.
+    """
+
+    accuracy: float
+    uar: float
+    macro_f1: float
+    weighted_f1: float
+    n_test: int
+    per_class: dict[str, ClassScores]
+    labels: list[str]
+    confusion: list[list[int]]
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """The four scores."""
+        return {name: getattr(self, name) for name in SCORES}
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """The corpus; `notice`: what a reader must know; `fingerprint`: equal ones mean the same clips, equally named."""
+
+    name: str
+    notice: str | None
+    n_utterances: int
+    n_broken: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """The protocol; `fold`: from 1, or all; `hash`: equal ones mean the same clips in the same parts."""
+
+    name: str
+    fold: int | str
+    n_folds: int
+    seed: int
+    hash: str
+    speaker_independent: bool
+    n_train: int
+    n_val: int
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether these are all folds together."""
+        return self.fold == ALL_FOLDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """Scores on the validation part, of the epoch kept (from 1); of pooled folds their means, without an epoch."""
+
+    epoch: int | None = None
+    loss: float
+    uar: float
+    accuracy: float
+    macro_f1: float
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Wall times; `audio`: of reading the corpus and computing a frozen feature."""
+
+    audio: float
+    training: float
+    test: float
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """Where Ctrl-C stopped the training: in which epoch, and of pooled folds in which fold."""
+
+    epoch: int
+    n_epochs: int
+    fold: int | None = None
+    n_folds: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What predictions do not say.
+
+    Attributes:
+        git_commit, versions: see `ser.runs.provenance`.
+        validation: None where training was stopped before an epoch was finished, or nothing was validated.
+        n_parameters: that are trained.
+        device: cpu, the GPU's name, or such as `2 x cpu`.
+        precision: as Lightning names it.
+        tta_views: of test-time augmentation.
+        untested: test clips that the Trainer was told to leave out.
+    """
+
+    seed: int
+    corpus: CorpusFacts
+    git_commit: str | None
+    versions: dict[str, str]
+    seconds: Seconds
+    split: SplitFacts
+    audit: Audit
+    validation: Validation | None
+    n_parameters: int
+    device: str
+    precision: str
+    tta_views: int | None = None
+    untested: int | None = None
+    interrupted: Interruption | None = None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation (of a sample; 0 of a single one) of some values."""
+
+    mean: float
+    std: float
+    values: list[float]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        import numpy as np
+
+        return cls(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0, list(values))
+
+
+@dataclass(frozen=True)
+class Results:
+    """What metrics.json says.
+
+    Attributes:
+        scores: of the test clips as they are.
+        facts: all else.
+        tta: the four scores of the mean of their views, with test-time augmentation.
+        folds: each score's spread over the folds, where they are pooled.
+    """
+
+    scores: Scores
+    facts: Facts
+    tta: dict[str, float] | None = None
+    folds: dict[str, Spread] | None = None
+
+    def content(self) -> dict[str, Any]:
+        """As metrics.json has it, in one mapping."""
+        whole: dict[str, Any] = plain(self)
+        return {**whole.pop("scores"), **whole.pop("facts"), **whole}
+
+    def write(self, folder: Path) -> None:
+        """Write metrics.json."""
+        with replacing(folder / METRICS) as beside:
+            beside.write_text(json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def plain(part: Any) -> Any:
+    """A part of the results as metrics.json has it."""
+    if is_dataclass(part):
+        named = [(field, getattr(part, field.name)) for field in fields(part)]
+        return {field.name: plain(value) for field, value in named if value is not None or field.default is not None}
+    if isinstance(part, Mapping):
+        return {name: plain(value) for name, value in part.items()}
+    return part
+
+
+def read_results(folder: Path) -> Results:
+    """What metrics.json of a run folder says.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged, or not of this program.
+    """
+    path = folder / METRICS
+    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _of(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def _of(content: Mapping[str, Any]) -> Results:
+    audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
+    facts = {
+        **_those_of(Facts, content),
+        "corpus": CorpusFacts(**content["corpus"]),
+        "seconds": Seconds(**content["seconds"]),
+        "split": SplitFacts(**content["split"]),
+        "audit": Audit(audit["shared_speakers"], [tuple(pair) for pair in audit["identical"]]),
+        "validation": validation and Validation(**validation),
+        "interrupted": interrupted and Interruption(**interrupted),
+    }
+    per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
+    folds = content.get("folds")
+    return Results(
+        Scores(**{**_those_of(Scores, content), "per_class": per_class}),
+        Facts(**facts),
+        content.get("tta"),
+        folds and {name: Spread(**spread) for name, spread in folds.items()},
+    )
+
+
+def _those_of(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: content[field.name] for field in fields(kind) if field.name in content}
