@@ -93,7 +93,7 @@ def test_the_newest_sweep_of_the_same_command_that_is_not_complete(command: Comm
         outcome = command(*grid, *words)
         gc.collect()
         assert outcome.code == 1 and piece in outcome.output, outcome.output
-    outcome = command(*grid, "resume=true", "paths.outputs=./outputs")
+    outcome = command(*grid, "resume=true", "paths.outputs=./outputs", "trainer.log_every_n_steps=7")
     assert outcome.code == 0 and states(folder) == ["finished", "finished"], outcome.output
 
 

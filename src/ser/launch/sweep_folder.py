@@ -14,6 +14,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from ser.config.dotted import is_below
 from ser.errors import ConfigError, ResumeError
 from ser.files import replacing, try_lock
 from ser.launch import workers
@@ -163,7 +164,7 @@ def _command(folder: Path) -> list[str] | None:
 
 def _what(overrides: Sequence[str]) -> list[str]:
     """The overrides that say what is run, not where and how."""
-    return [word for word in overrides if word.lstrip("+~").split("=")[0].split(".")[0] not in MAY_DIFFER]
+    return [word for word in overrides if not is_below(word.lstrip("+~").split("=")[0], MAY_DIFFER)]
 
 
 def what_differs(folder: Path, wanted: list[list[str]]) -> str:

@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
 from hydra.errors import HydraException
 
+from ser.config.dotted import is_below
 from ser.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def read_space(params: Mapping[str, Any], overrides: Iterable[Override]) -> Spac
             " 'optim.lr=tag(log, interval(1e-4, 1e-2))' model.depth=10,18"
         )
     for key in space:
-        if any(f"{key.lstrip('+')}.".startswith(f"{fixed}.") for fixed in _FIXED):
+        if is_below(key.lstrip("+"), _FIXED):
             raise ConfigError(
                 f"search space: {key} cannot be searched, since trials must be heard on the same clips for as many"
                 " epochs"
