@@ -1,6 +1,8 @@
-"""Train and test a speech emotion recogniser: see README.md, or `python train.py --help`."""
+"""Train and test a speech emotion recogniser: the same as `ser train`; see README.md, or `python train.py --help`."""
 
-from ser.commands.train import main
+import sys
+
+from ser.commands import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(["train", *sys.argv[1:]]))

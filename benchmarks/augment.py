@@ -23,7 +23,9 @@ import soundfile
 import soxr
 import torch
 
-from ser.augment import WaveformAugment, effects
+from ser.augment import effects
+from ser.config.build import build
+from ser.config.choices import choice
 
 RATE, N_CLIPS, SECONDS = 16_000, 32, 3.5
 
@@ -43,7 +45,7 @@ def ours(clips: torch.Tensor) -> Iterator[Case]:
     yield "room", "ser", lambda: effects.room(clips, lengths, between(0.1, 0.8), between(0, 15), RATE)
     yield "speed", "ser", lambda: effects.speed(clips, lengths, between(0.9, 1.1))
     yield "pitch", "ser", lambda: effects.pitch(clips, lengths, between(-2, 2), RATE)
-    augment = WaveformAugment()
+    augment = build("augment", choice("augment", "waveform"), n_channels=1, sample_rate=RATE)
     yield "all at the defaults", "ser augment=waveform", lambda: augment.waveforms(clips, lengths)
 
 

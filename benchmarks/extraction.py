@@ -55,17 +55,16 @@ def plain(folder: Path, clips: list[np.ndarray]) -> float:
 
 def ours(folder: Path, clips: list[np.ndarray]) -> float:
     """Seconds that the computation for the store takes, writing included."""
-    from ser.config.schema import Trainer
     from ser.features.encoder import Encoder
     from ser.store.frozen import load_frames
     from ser.store.recordings import Recordings
     from ser.training.trainer import frozen_device
 
-    feature = Encoder(str(folder))
-    device, precision = frozen_device(Trainer(accelerator="auto", precision="auto"))
+    feature = Encoder(checkpoint=str(folder), revision=None, layer="mean", trim_db=None, allow_pickle=False)
+    device, precision = frozen_device({"accelerator": "auto", "precision": "auto"})
     feature(torch.zeros(1, RATE, device=device), torch.tensor([RATE], device=device))  # loads the weights
     names = [f"{number:05}" for number in range(len(clips))]
-    recordings = Recordings(waveforms=dict(zip(names, clips, strict=True)), files={name: name for name in names})
+    recordings = Recordings(waveforms=dict(zip(names, clips, strict=True)), keys={name: name for name in names})
     with tempfile.TemporaryDirectory() as store:
         started = time.perf_counter()
         load_frames(feature, recordings, Path(store), device=device, precision=precision)

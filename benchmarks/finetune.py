@@ -12,34 +12,27 @@ import multiprocessing
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
+from ser.config.build import build
+from ser.config.choices import choice
+
 N_CLASSES = 8
+ENCODER = {"config": {"model_type": "wav2vec2"}, "extractor": {"sampling_rate": 16000}}  # as in our own checkpoints
 CASES = [(frozen, checkpointing) for frozen in (0, 6, 12) for checkpointing in (False, True)]
 
 
-def describe(folder: Path) -> None:
-    """Write what a checkpoint has beside its weights; transformers' defaults are those of wav2vec2-base."""
-    (folder / "config.json").write_text('{"model_type": "wav2vec2"}', encoding="utf-8")
-    (folder / "preprocessor_config.json").write_text('{"sampling_rate": 16000}', encoding="utf-8")
-
-
-def measure(
-    folder: Path, n_clips: int, seconds: float, n_steps: int, frozen: int, checkpointing: bool
-) -> tuple[float, float]:
+def measure(n_clips: int, seconds: float, n_steps: int, frozen: int, checkpointing: bool) -> tuple[float, float]:
     """Seconds a step (median), and peak memory in GB."""
-    from ser.models.finetune import Finetune
-
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     clock = time.perf_counter if device.type == "cuda" else time.process_time
-    settings = {"freeze_layers": frozen, "gradient_checkpointing": checkpointing, "layerdrop": 0.0}
-    model = Finetune(n_bands=1, n_classes=N_CLASSES, checkpoint=str(folder), **settings)
+    changed = {"freeze_layers": frozen, "gradient_checkpointing": checkpointing, "layerdrop": 0.0}
+    settings = {**choice("model", "finetune"), **changed, "checkpoint": ENCODER}
+    model = build("model", settings, n_bands=1, n_channels=1, n_classes=N_CLASSES)
     for parameter in model.encoder.parameters():
         with torch.no_grad():
             parameter.normal_(std=0.02) if parameter.ndim > 1 else parameter.fill_(0.5)
@@ -78,16 +71,13 @@ def main() -> None:
     print("| `model.freeze_layers` | `model.gradient_checkpointing` | s a step | GB | time | memory |")
     print("|---|---|---|---|---|---|")
     first: tuple[float, float] | None = None
-    with tempfile.TemporaryDirectory() as folder:
-        describe(Path(folder))
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
-            for case in CASES:
-                given_all = (Path(folder), given.clips, given.seconds, given.steps, *case)
-                took, peak = pool.submit(measure, *given_all).result()
-                first = first or (took, peak)
-                of_all = f"{took / first[0]:.2f} | {peak / first[1]:.2f}"
-                print(f"| {case[0]} | {str(case[1]).lower()} | {took:.3g} | {peak:.1f} | {of_all} |", flush=True)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
+        for case in CASES:
+            took, peak = pool.submit(measure, given.clips, given.seconds, given.steps, *case).result()
+            first = first or (took, peak)
+            of_all = f"{took / first[0]:.2f} | {peak / first[1]:.2f}"
+            print(f"| {case[0]} | {str(case[1]).lower()} | {took:.3g} | {peak:.1f} | {of_all} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def train(folder: Path, n_clips: int, n_epochs: int) -> None:
     targets = np.random.default_rng(1).integers(0, N_CLASSES, n_clips).tolist()
     part = Part([store[key] for key in keys], targets)
     loader = SpeechData({"train": part}, rate=FRAME_RATE, batch_size=32, seed=0).train_dataloader()
-    network = Probe(n_bands=N_BANDS, n_classes=N_CLASSES)
+    network = Probe(n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES, hidden=None)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for epoch in range(n_epochs):
         loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]

@@ -8,24 +8,20 @@ table: how many times as fast the recurrence of `gru` and `lstm` trains as torch
 """
 
 import multiprocessing
+import pkgutil
 import resource
 import time
 from collections.abc import Callable
-from typing import Any
 
-import hydra.utils
 import torch
 import torch.nn.functional as F
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from ser.config.build import build
-from ser.config.places import conf_dir
-from ser.config.schema import register
+from ser.config.choices import choice, groups
 from ser.layers.recurrence import Recurrence
-from ser.models.base import Model
+from ser.models.base import Model, WaveformModel
 
 N_BANDS, N_CLASSES = 80, 8
 BATCH, FRAMES, LONG = 32, 200, 60_000
@@ -35,10 +31,8 @@ REPEATS = 5
 
 def make(name: str) -> Model | None:
     """The model called `name`; None for one that listens to waveforms."""
-    register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        settings: Any = OmegaConf.to_container(compose("train", overrides=[f"model={name}"]).model)
-    if hydra.utils.get_object(settings["_target_"]).takes_waveforms:
+    settings = choice("model", name)
+    if issubclass(pkgutil.resolve_name(settings["_target_"]), WaveformModel):
         return None
     model: Model = build("model", settings, n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES)
     return model
@@ -101,8 +95,8 @@ def measure(name: str) -> None:
 def main() -> None:
     print("| model | million weights | ms a training step | s for ten minutes | MB for ten minutes |")
     print("|---|---|---|---|---|", flush=True)
-    for path in sorted((conf_dir() / "model").glob("*.yaml")):
-        process = multiprocessing.get_context("spawn").Process(target=measure, args=(path.stem,))
+    for name in groups()["model"]:
+        process = multiprocessing.get_context("spawn").Process(target=measure, args=(name,))
         process.start()
         process.join()
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
-"""Runs laid side by side: see docs/comparing.md, or `python scripts/compare.py --help`."""
+"""The same as `ser compare`, for those who work in a clone."""
 
 import sys
 
-from ser.commands.compare import main
+from ser.commands import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["compare", *sys.argv[1:]]))

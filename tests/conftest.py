@@ -1,7 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
-import importlib.util
+import os
 import shutil
 import sys
 import tempfile
@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads of OpenMP cannot be forked
+
+import forked
 import numpy as np
 import pytest
 import torch
@@ -26,6 +28,7 @@ from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
+from ser.training import processes
 
 TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
     "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},
@@ -70,15 +73,6 @@ def assert_padding_changes_nothing(feature: Feature, clips: list[Tensor], *, ato
         torch.testing.assert_close(row[:, :count], alone[0], atol=atol, rtol=0)
 
 
-def load_script(name: str) -> ModuleType:
-    """scripts/<name>.py as a module."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def make_encoder(name: str, folder: Path) -> Path:
     """Save an encoder of `TINY` with random weights, as save_pretrained does."""
     from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
@@ -120,7 +114,7 @@ def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
     """A component's settings, with a tiny encoder of the same kind where they name one on the hub."""
     if "checkpoint" not in settings:
         return settings
-    kind = next(name for name in TINY if name in settings["checkpoint"])
+    kind = next((name for name in TINY if name in settings["checkpoint"]), "wav2vec2")
     return {**settings, "checkpoint": str(tiny_encoders() / kind)}
 
 
@@ -191,6 +185,7 @@ def command(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
 
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]

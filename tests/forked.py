@@ -1,26 +1,28 @@
-"""Programs in processes of their own, forked from one that has imported all that is slow: a start takes no time.
+"""Programs in processes of their own, forked from that of the tests, which has imported all that is slow.
 
-Not a test itself. `start(main, "seed=1", ...)` is as `python train.py seed=1 ...` in another terminal.
+Not a test itself. `start("seed=1", folder=...)` is as `python train.py seed=1` in another terminal.
 """
 
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-PRELOADED = ["ser.experiment", "ser.commands.train", "ser.search.study", "ser.launch.grid", "librosa"]
+from ser.commands import train, training_process
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(PRELOADED)
+_context = multiprocessing.get_context("fork")
 
 
 class Running:
-    """A program at work; what it says goes to a file."""
+    """A program at work; what it and its children say goes to a file."""
 
     def __init__(self, process: BaseProcess, said: Path) -> None:
         self.process, self.said = process, said
@@ -32,55 +34,59 @@ class Running:
 
     @property
     def output(self) -> str:
-        """All that it has said so far, to both streams."""
+        """All that was said so far, to both streams."""
         return self.said.read_text(encoding="utf-8", errors="replace")
 
     def poll(self) -> int | None:
         """Its exit code (negative: the signal that ended it); None while it is at work."""
         return self.process.exitcode
 
-    def wait(self, timeout: float = 120) -> int:
+    def wait(self, timeout: float = 240) -> int:
         self.process.join(timeout)
         code = self.process.exitcode
         assert code is not None, f"still at work after {timeout} s: {self.output}"
         return code
 
-    def signal(self, number: int) -> None:
-        os.kill(self.pid, number)
+    def wait_for(self, pattern: str, n: int = 1, timeout: float = 240) -> None:
+        """Wait until there are n files of a pattern in the folder where it was started."""
+        deadline = time.monotonic() + timeout
+        while len(list(self.said.parent.glob(pattern))) < n:
+            assert self.poll() is None and time.monotonic() < deadline, self.output
+            time.sleep(0.02)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.join()
 
 
-def start(
-    main: Callable[[], Any], *words: str, folder: Path, said: Path, environment: Mapping[str, str] | None = None
-) -> Running:
-    """Begin a program in a session of its own, as if it were started in `folder`.
-
-    Args:
-        main: is called with `words` as sys.argv[1:]; must be importable.
-        said: file for what it prints.
-        environment: variables beside those of the tests.
-    """
-    told = {**os.environ, **(environment or {})}
-    process = _context.Process(target=_run, args=(main, words, str(folder), str(said), told))
+def start(*words: str, folder: Path) -> Running:
+    """Begin `python train.py` with these words in a folder, in a session of its own, as a user in a terminal would."""
+    said = folder / f"said-{time.monotonic_ns()}.txt"
+    process = _context.Process(target=_run, args=(train.main, words, str(folder), str(said), dict(os.environ)))
     process.start()
     return Running(process, said)
 
 
-def _run(main: Callable[[], Any], words: tuple[str, ...], folder: str, said: str, environment: dict[str, str]) -> None:
+def _run(main: Callable[[], Any], words: Sequence[str], folder: str, said: str, environment: Mapping[str, str]) -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environment)
+    _become(["train.py", *words], environment)
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(file, stream)
     sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
-    sys.argv = ["train.py", *words]
+    _end(main)
+
+
+def _become(words: Sequence[str], environment: Mapping[str, str]) -> None:
+    sys.argv = list(words)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _end(main: Callable[[], Any]) -> None:
+    """Call `main`, and end as Python itself would."""
     code: Any = 0
     try:
         main()
@@ -95,3 +101,42 @@ def _run(main: Callable[[], Any], words: tuple[str, ...], folder: str, said: str
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+class _TrainingProcess:
+    """What `ser.training.processes` takes for a `subprocess.Popen` of one that trains along."""
+
+    def __init__(self, words: Sequence[str], *, env: Mapping[str, str], **_: Any) -> None:
+        reading, writing = os.pipe()
+        self.process = _context.Process(target=_train_along, args=(words[-1], dict(env), reading, writing))
+        self.process.start()
+        os.close(reading)
+        self.stdin = os.fdopen(writing, "w")
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            raise subprocess.TimeoutExpired("training process", timeout or 0)
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+def _train_along(run_folder: str, environment: Mapping[str, str], reading: int, writing: int) -> None:
+    os.close(writing)  # or the pipe would never be seen to close
+    _become(["training_process", run_folder], environment)
+    os.dup2(reading, 0)
+    sys.stdin = os.fdopen(0, closefd=False)
+    _end(training_process.main)
+
+
+# In the place of the module `subprocess` in ser.training.processes.
+SUBPROCESS = SimpleNamespace(Popen=_TrainingProcess, PIPE=subprocess.PIPE, TimeoutExpired=subprocess.TimeoutExpired)

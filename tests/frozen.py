@@ -20,7 +20,7 @@ class FrozenNoise(FrozenFeature):
     Args:
         diary: a file that gets a line for each call: the lengths of its clips.
         pause_s: how long each call takes at least.
-        gain: of the frames; part of the identity.
+        gain: of the frames; one of their parameters.
         name: its title.
     """
 
@@ -38,7 +38,7 @@ class FrozenNoise(FrozenFeature):
         self.dropout = torch.nn.Dropout(0.5)  # a feature that is not in evaluation mode gives itself away
 
     @property
-    def identity(self) -> Mapping[str, Any]:
+    def frame_parameters(self) -> Mapping[str, Any]:
         return {"weights": "abcdef" * 10, "gain": self.gain}
 
     @property

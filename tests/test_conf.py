@@ -1,15 +1,13 @@
 """Every shipped configuration: found by looking, so that a new one is covered without being named."""
 
 import inspect
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from pathlib import Path
 
-import hydra.utils
+import components
 import pytest
+from components import names
 from conftest import without_hub
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
@@ -18,14 +16,19 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ser.config.build import build
 from ser.config.places import conf_dir
-from ser.config.schema import Config, Trainer, register
+from ser.config.schema import Config, read_config, register
 from ser.errors import ConfigError
 
 FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().rglob("*.yaml"))
-CHOICES = [(file.parent.as_posix(), file.name) for file in FILES if len(file.parts) > 1]
+CHOICES = [  # what is shared begins with _
+    (file.parent.as_posix(), file.name) for file in FILES if len(file.parts) > 1 and not file.parts[0].startswith("_")
+]
 IDS = ["=".join(choice) for choice in CHOICES]
 COMPONENTS = {"corpus", "split", "feature", "augment", "model", "optim"}
-GIVEN_BY_CODE = {"n_bands": 24, "n_channels": 3, "n_classes": 4, "sample_rate": 16000}
+GIVEN_BY_CODE = {
+    "model": {"n_bands": 24, "n_channels": 3, "n_classes": 4},
+    "augment": {"n_channels": 3, "sample_rate": 16000},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,22 +43,8 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def chosen(group: str, name: str) -> DictConfig:
-    top, _, inner = group.partition("/")
-    if inner and top != "hydra":  # such as sweep=optuna/<name>
-        group, name = top, f"{inner}/{name}"
     known = {field.name for field in fields(Config)} | {"hydra/sweeper"}
     return composed(f"{group}={name}" if group in known else f"+{group}={name}")
-
-
-def settings_of(group: str, name: str) -> dict[str, Any]:
-    settings: Any = OmegaConf.to_container(chosen(group, name)[group], resolve=True)
-    return settings
-
-
-def given_to(target: Any, settings: dict[str, Any]) -> dict[str, int]:
-    """What code gives to a component, of all it may give: a feature's `n_bands` may be a setting of its own."""
-    parameters = inspect.signature(target).parameters
-    return {key: value for key, value in GIVEN_BY_CODE.items() if key in parameters and key not in settings}
 
 
 def test_the_default_composes() -> None:
@@ -74,53 +63,62 @@ def test_every_group_is_known() -> None:
     assert {group for group, _ in CHOICES} >= COMPONENTS
 
 
-@pytest.mark.parametrize(("group", "name"), CHOICES, ids=IDS)
-def test_every_component_is_built_and_every_setting_of_it_is_in_its_file(group: str, name: str) -> None:
-    if group not in COMPONENTS:
-        pytest.skip("no component")
-    settings = settings_of(group, name)
-    target = hydra.utils.get_object(settings["_target_"])
-    parameters = inspect.signature(target).parameters
-    given = given_to(target, settings)
-    if group == "model":
-        assert given.keys() == {"n_bands", "n_channels", "n_classes"}
-    assert set(parameters) - given.keys() == {key for key in settings if not key.startswith("_")}
-    made = build(group, without_hub(settings), **given)
-    assert isinstance(made, target)
+def test_what_repeats_stands_once() -> None:
+    """What every protocol has is taken in, and is no choice itself."""
+    shared = OmegaConf.load(conf_dir() / "_shared" / "split.yaml")
+    own = {name: OmegaConf.load(conf_dir() / "split" / f"{name}.yaml") for name in names("split")}
+    assert {(name, key) for name, settings in own.items() for key in settings if key in shared} == set()
+    for name in own:
+        assert shared.items() <= components.settings(f"split/{name}").items()
 
 
-@pytest.mark.parametrize(("group", "name"), CHOICES, ids=IDS)
-def test_every_component_refuses_an_unknown_key(group: str, name: str) -> None:
-    if group not in COMPONENTS:
-        pytest.skip("no component")
-    settings = settings_of(group, name)
-    target = hydra.utils.get_object(settings["_target_"])
-    with pytest.raises(ConfigError, match=rf"{group}\.nonsense"):
-        build(group, {**settings, "nonsense": 1}, **given_to(target, settings))
+each_component = pytest.mark.parametrize(
+    "choice", [f"{group}/{name}" for group, name in CHOICES if group in COMPONENTS]
+)
 
 
-@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "trainer"])
-def test_every_trainer_is_allowed(name: str) -> None:
+@each_component
+def test_every_component_is_built_and_each_value_stands_once(choice: str) -> None:
+    """In its YAML file: no parameter has a default beside that, and code gives what no file can know."""
+    settings, target = without_hub(components.settings(choice)), components.target(choice)
+    group = choice.partition("/")[0]
+    given = GIVEN_BY_CODE.get(group, {})
+    parameters = inspect.signature(target).parameters.values()
+    assert all(one.kind is one.KEYWORD_ONLY and one.default is one.empty for one in parameters)
+    assert {one.name for one in parameters} - given.keys() == {key for key in settings if not key.startswith("_")}
+    assert given.keys() <= {one.name for one in parameters}
+    assert isinstance(build(group, settings, **given), target)
+
+
+@each_component
+def test_every_component_refuses_an_unknown_key(choice: str) -> None:
+    group = choice.partition("/")[0]
+    with pytest.raises(ConfigError, match=rf"^{group}\.nonsense: no such setting"):
+        build(group, components.settings(choice, nonsense=1), **GIVEN_BY_CODE.get(group, {}))
+
+
+@pytest.mark.parametrize("name", names("trainer"))
+def test_every_trainer_is_allowed_where_it_can_run(name: str, tmp_path: Path) -> None:
+    import torch
+
     from ser.training.trainer import check_trainer
 
-    settings = settings_of("trainer", name)
-    if settings["accelerator"] == "gpu":
-        import torch
-
-        if not torch.cuda.is_available():
-            with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu"):
-                check_trainer(Trainer(**settings), batch_size=32)
-            return
-    check_trainer(Trainer(**settings), batch_size=32)
+    config = read_config(composed(f"trainer={name}"))
+    has = {"gpu": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if has.get(config.trainer["accelerator"], True):
+        check_trainer(config, tmp_path)
+    else:
+        with pytest.raises(ConfigError, match=rf"trainer\.accelerator={name}"):
+            check_trainer(config, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "split"])
+@pytest.mark.parametrize("name", names("split"))
 def test_a_split_is_called_what_its_file_is_called(name: str) -> None:
     """The name on the command line is the name in the report."""
-    assert settings_of("split", name)["name"] == name
+    assert components.settings(f"split/{name}")["name"] == name
 
 
-@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "experiment"])
+@pytest.mark.parametrize("name", names("experiment"))
 def test_an_experiment_is_a_small_change_that_the_command_line_can_override(name: str) -> None:
     text = (conf_dir() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.startswith("# @package _global_")
@@ -132,7 +130,7 @@ def test_an_experiment_is_a_small_change_that_the_command_line_can_override(name
 
 @pytest.mark.parametrize(
     "override",
-    ["nonsense=1", "trainer.nonsense=1", "loss.nonsense=1", "paths.nonsense=1", "model.nonsense=1", "split.folds=2"],
+    ["nonsense=1", "training.nonsense=1", "loss.nonsense=1", "paths.nonsense=1", "model.nonsense=1", "split.folds=2"],
 )
 def test_an_unknown_key_is_refused_by_name(override: str) -> None:
     with pytest.raises(HydraException, match=override.split("=")[0].split(".")[-1]):
@@ -149,8 +147,7 @@ def test_an_unknown_key_is_refused_by_name(override: str) -> None:
         "seed=x",
         "loss.label_smoothing=much",
         "loss.class_weights=perhaps",
-        "trainer.patience=long",
-        "trainer.gradient_clip=null",
+        "training.patience=long",
     ],
 )
 def test_a_wrong_type_is_refused_by_name(override: str) -> None:
@@ -162,55 +159,11 @@ def test_a_wrong_type_is_refused_by_name(override: str) -> None:
 @pytest.mark.parametrize("override", ["model=absent", "feature=absent", "experiment=absent", "corpus=absent"])
 def test_an_unknown_choice_is_answered_with_the_known_ones(override: str) -> None:
     group = override.split("=")[0]
-    names = [name for kind, name in CHOICES if kind == group]
     with pytest.raises(HydraException) as caught:
         composed(override)
-    assert all(name in str(caught.value) for name in names)
+    assert all(name in str(caught.value) for name in names(group))
 
 
 def test_seed_0_is_a_seed() -> None:
     assert composed("seed=0").seed == 0
     assert composed().seed == 0
-
-
-@pytest.fixture(scope="module")
-def help_text() -> str:
-    """What `python train.py --help` prints in a terminal of 80 columns."""
-    return subprocess.run(
-        [sys.executable, conf_dir().parent / "train.py", "--help"],
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-
-
-def test_help_names_every_group_and_choice(help_text: str) -> None:
-    lines = dict(line.split(": ", 1) for line in help_text.splitlines() if ": " in line)
-    for group, name in CHOICES:
-        assert group.startswith("hydra/") or name in lines[group].split(", ")
-
-
-def test_help_is_short_and_fits(help_text: str) -> None:
-    groups = {group for group, _ in CHOICES}
-    lines = [line for line in help_text.strip().splitlines() if line.partition(":")[0] not in groups]
-    assert len(lines) < 40 and max(map(len, lines)) <= 80
-    assert "--cfg job" in help_text and "hydra/" not in help_text
-
-
-def test_the_examples_in_help_compose(help_text: str) -> None:
-    commands = [line.split("#")[0].split() for line in help_text.splitlines() if "  python train.py" in line]
-    assert len(commands) == 6
-    for words in commands:
-        cfg = composed(*(word.partition(",")[0] for word in words[2:] if word != "-m"))
-        OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-
-
-def test_the_settings_in_help_exist(help_text: str) -> None:
-    _, _, settings = help_text.partition("name=value ==\n")
-    names = [line.split()[0] for line in settings.partition("\n\n")[0].splitlines()]
-    cfg = composed("corpus=ravdess")
-    assert len(names) > 8
-    for name in names:
-        group, _, key = name.rpartition(".")
-        assert key in (cfg[group] if group else cfg), name

@@ -1,65 +1,40 @@
-"""What every shipped feature and model promises: found by looking, so that a new one is covered without being named."""
+"""What every shipped feature and model promises: found by looking, so that a new one is covered without being named.
+
+Features are held to it on clips of noise, models on random frames of several shapes, of which any feature's is one.
+"""
 
 import inspect
 from functools import cache
-from itertools import product
-from typing import Any
 
-import hydra.utils
+import components
 import pytest
 import torch
 import torch.nn.functional as F
 from conftest import without_hub
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.config.build import build
-from ser.config.places import conf_dir
-from ser.config.schema import register
-from ser.features.base import Feature, Normalization
+from ser.features.base import Feature
 from ser.layers.mask import frame_mask
-from ser.models.base import Model
+from ser.models.base import Model, WaveformModel
 
 N_CLASSES = 4
 SECONDS = (0.9, 0.5, 0.31, 0.1)
-
-
-def names(group: str) -> list[str]:
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
-
-
-def settings(group: str, name: str) -> dict[str, Any]:
-    register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        composed: Any = OmegaConf.to_container(compose("train", overrides=[f"{group}={name}"])[group], resolve=True)
-    return without_hub(composed)
-
-
-@cache
-def target_of(group: str, name: str) -> Any:
-    """The class of a component."""
-    return hydra.utils.get_object(settings(group, name)["_target_"])
+SHAPES = {"one channel": (24, 1), "three channels": (3 * 20, 3), "high": (200, 1)}  # bands in all, channels
 
 
 @cache
 def make_feature(name: str) -> Feature:
     torch.manual_seed(0)
-    feature: Feature = build("feature", settings("feature", name))
+    feature: Feature = build("feature", without_hub(components.settings(f"feature/{name}")))
     return feature.eval()
 
 
-def make_model(name: str, feature: Feature) -> Model:
+def make_model(name: str, n_bands: int, n_channels: int) -> Model:
     torch.manual_seed(0)
-    model: Model = build(
-        "model",
-        settings("model", name),
-        n_bands=feature.n_bands,
-        n_channels=feature.n_channels,
-        n_classes=N_CLASSES,
-    )
-    model.begin()
+    given = {"n_bands": n_bands, "n_channels": n_channels, "n_classes": N_CLASSES}
+    model: Model = build("model", without_hub(components.settings(f"model/{name}")), **given)
     return model
 
 
@@ -71,34 +46,32 @@ def noise(sample_rate: int) -> tuple[Tensor, Tensor]:
     return pad_sequence(clips, batch_first=True), torch.tensor(lengths)
 
 
-@cache
-def normalized(name: str) -> tuple[Tensor, Tensor]:
-    """Features of the noise as a model sees them."""
-    feature = make_feature(name)
-    with torch.no_grad():
-        frames, n_frames = feature(*noise(feature.sample_rate))
-        if feature.is_waveform:
-            return frames, n_frames
-        normalization = Normalization(feature.n_bands)
-        normalization.fit([(frames, n_frames)])
-        features: Tensor = normalization(frames, n_frames)
-    return features, n_frames
+def model_input(model: Model, n_bands: int) -> tuple[Tensor, Tensor]:
+    """What a model is given: random frames with mean 0 and deviation 1, or the noise itself."""
+    if isinstance(model, WaveformModel):
+        waveforms, lengths = noise(model.sample_rate)
+        return waveforms[:, None], lengths
+    lengths = torch.tensor([round(seconds * 100) for seconds in SECONDS])
+    made = torch.randn(len(lengths), n_bands, int(lengths.max()), generator=torch.Generator().manual_seed(0))
+    return made * frame_mask(lengths, made.shape[-1])[:, None], lengths
 
 
-features = pytest.mark.parametrize("feature_name", names("feature"))
-models = pytest.mark.parametrize("model_name", names("model"))
+features = pytest.mark.parametrize("feature_name", components.names("feature"))
+models = pytest.mark.parametrize("model_name", components.names("model"))
 
 
-def go_together(feature_name: str, model_name: str) -> bool:
-    """A model takes either waveforms or frames."""
-    is_waveform: bool = target_of("feature", feature_name).is_waveform
-    takes_waveforms: bool = target_of("model", model_name).takes_waveforms
-    return is_waveform == takes_waveforms
+def shapes_of(model_name: str) -> dict[str, tuple[int, int]]:
+    listens = issubclass(components.target(f"model/{model_name}"), WaveformModel)
+    return {"waveform": (1, 1)} if listens else SHAPES
 
 
-pairs = pytest.mark.parametrize(
-    ("feature_name", "model_name"),
-    [pair for pair in product(names("feature"), names("model")) if go_together(*pair)],
+of_each_shape = pytest.mark.parametrize(
+    ("model_name", "n_bands", "n_channels"),
+    [
+        pytest.param(name, *shape, id=f"{name}, {word}")
+        for name in components.names("model")
+        for word, shape in shapes_of(name).items()
+    ],
 )
 
 
@@ -109,7 +82,7 @@ def test_feature_shapes(feature_name: str) -> None:
     assert isinstance(feature, Feature)
     assert type(feature.sample_rate) is int
     assert feature.trim_db is None or feature.trim_db > 0
-    assert feature.n_bands % feature.n_channels == 0
+    assert feature.n_bands % (feature.n_layers * feature.n_channels) == 0
     waveforms, lengths = noise(feature.sample_rate)
     frames, n_frames = feature(waveforms, lengths)
     assert frames.dtype == torch.float32
@@ -162,31 +135,31 @@ def test_feature_of_constant_samples_is_finite(feature_name: str) -> None:
 
 @models
 def test_a_model_takes_what_the_code_gives(model_name: str) -> None:
-    target = target_of("model", model_name)
+    target = components.target(f"model/{model_name}")
     assert issubclass(target, Model)
     assert {"n_bands", "n_channels", "n_classes"} <= inspect.signature(target).parameters.keys()
 
 
-@pairs
+@of_each_shape
 @torch.no_grad()
-def test_model_padding_changes_nothing(feature_name: str, model_name: str) -> None:
-    model = make_model(model_name, make_feature(feature_name)).eval()
-    frames, n_frames = normalized(feature_name)
-    together = model(frames, n_frames)
-    assert together.shape == (len(frames), N_CLASSES)
-    torch.testing.assert_close(together.exp().sum(dim=1), torch.ones(len(frames)))
-    more = model(F.pad(frames, (0, 37)), n_frames)
+def test_model_padding_changes_nothing(model_name: str, n_bands: int, n_channels: int) -> None:
+    model = make_model(model_name, n_bands, n_channels).eval()
+    features, n_frames = model_input(model, n_bands)
+    together = model(features, n_frames)
+    assert together.shape == (len(features), N_CLASSES)
+    torch.testing.assert_close(together.exp().sum(dim=1), torch.ones(len(features)))
+    more = model(F.pad(features, (0, 37)), n_frames)
     torch.testing.assert_close(more, together, atol=1e-4, rtol=1e-4)
-    for row, count, result in zip(frames, n_frames, together, strict=True):
+    for row, count, result in zip(features, n_frames, together, strict=True):
         alone = model(row[None, :, :count], count[None])
         torch.testing.assert_close(alone[0], result, atol=1e-4, rtol=1e-4)
 
 
-@pairs
-def test_model_gradients_flow(feature_name: str, model_name: str) -> None:
-    model = make_model(model_name, make_feature(feature_name)).train()
-    frames, n_frames = normalized(feature_name)
-    F.nll_loss(model(frames, n_frames), torch.arange(len(frames)) % N_CLASSES).backward()
+@of_each_shape
+def test_model_gradients_flow(model_name: str, n_bands: int, n_channels: int) -> None:
+    model = make_model(model_name, n_bands, n_channels).train()
+    features, n_frames = model_input(model, n_bands)
+    F.nll_loss(model(features, n_frames), torch.arange(len(features)) % N_CLASSES).backward()
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert trained
     for name, parameter in trained.items():
@@ -195,10 +168,9 @@ def test_model_gradients_flow(feature_name: str, model_name: str) -> None:
     assert sum(float(parameter.grad.abs().sum()) > 0 for parameter in trained.values()) > 0.95 * len(trained)  # type: ignore[union-attr]
 
 
-@pairs
+@of_each_shape
 @torch.no_grad()
-def test_model_takes_the_shortest_clip(feature_name: str, model_name: str) -> None:
-    feature = make_feature(feature_name)
-    model = make_model(model_name, feature).eval()
-    answer = model(torch.randn(1, feature.n_bands, 1), torch.tensor([1]))
+def test_model_takes_the_shortest_clip(model_name: str, n_bands: int, n_channels: int) -> None:
+    model = make_model(model_name, n_bands, n_channels).eval()
+    answer = model(torch.randn(1, n_bands, 1), torch.tensor([1]))
     torch.testing.assert_close(answer.exp().sum(), torch.tensor(1.0))

@@ -1,4 +1,4 @@
-"""What a user can mend. ``ser.train`` prints these as one message, without a traceback."""
+"""What a user can mend: the commands print these as one message, without a traceback. And Ctrl-C within Lightning."""
 
 
 class SerError(Exception):
@@ -7,6 +7,10 @@ class SerError(Exception):
 
 class ConfigError(SerError):
     """A setting has a value that cannot be used."""
+
+
+class SettingError(ConfigError):
+    """A component refuses a setting; the message begins with the setting's name, to which `build` adds its group's."""
 
 
 class CorpusNotFound(SerError):
@@ -30,11 +34,15 @@ class StoreError(SerError):
 
 
 class ProcessError(SerError):
-    """A process that trained along has died."""
+    """A process that trained along, or that ran a run of a sweep, has died."""
 
 
 class ResumeError(SerError):
-    """A run cannot go on where it was."""
+    """A run or a sweep cannot go on where it was."""
+
+
+class SweepError(SerError):
+    """A sweep has come to its end, but not all of its runs are finished."""
 
 
 class DownloadError(SerError):
@@ -47,3 +55,10 @@ class EncoderError(SerError):
 
 class CompareError(SerError):
     """There are no runs to compare, or the comparison cannot be written."""
+
+
+class Aborted(BaseException):
+    """Ctrl-C that ends the program at once, where Lightning is at work.
+
+    No KeyboardInterrupt: of that Lightning makes exit code 1, without a word. No Exception: nothing has failed.
+    """

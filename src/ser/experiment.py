@@ -257,8 +257,7 @@ def _test(
     """Places of the clips heard, of the test part all unless the Trainer was told to hear fewer; their probabilities
     (n_test, n_classes) as they are, and the mean of their views if there are any.
     """
-    recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True)
-    recognizer.n_views = n_views
+    recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True, n_views=n_views)
     outputs = processes.gather(trainer.predict(recognizer, datamodule=data) or [])
     places, plain, views = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     order = places.argsort()

@@ -198,7 +198,7 @@ def _leave_out_broken(
 
 
 def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> CorpusFacts:
-    content = "\n".join(sorted(f"{utterance.id}\t{recordings.files[utterance.id]}" for utterance in usable))
+    content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
     return CorpusFacts(
         name=corpus.name,
         notice=corpus.notice,

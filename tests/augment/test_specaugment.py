@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 import torch
+from components import make
 from torch import Tensor
 
-from ser.augment import Augment, SpecAugment
+from ser.augment.base import Augment
 from ser.augment.specaugment import MIN_FRAMES
 from ser.layers.mask import frame_mask
 
@@ -28,21 +29,21 @@ def runs(hidden: Tensor) -> int:
 
 def test_augment_changes_nothing() -> None:
     features, lengths = batch()
-    changed, changed_lengths = Augment()(features, lengths)
+    changed, changed_lengths = make("augment/none")(features, lengths)
     assert torch.equal(changed, features)
     assert torch.equal(changed_lengths, lengths)
 
 
 def test_specaugment_with_nothing_to_do_changes_nothing() -> None:
     features, lengths = batch()
-    assert torch.equal(SpecAugment(time_warp=0.0, **NO_MASKS)(features, lengths)[0], features)
+    assert torch.equal(make("augment/specaugment", time_warp=0.0, **NO_MASKS)(features, lengths)[0], features)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.2, 0.33, 1.0])
 def test_frequency_masks(part: float) -> None:
     torch.manual_seed(0)
     features, lengths = batch(n_bands=24)
-    augment = SpecAugment(**FREQUENCY, frequency_mask=part)  # type: ignore[arg-type]
+    augment = make("augment/specaugment", **FREQUENCY, frequency_mask=part)
     widths = set()
     for _ in range(200):
         masked, masked_lengths = augment(features, lengths)
@@ -60,7 +61,7 @@ def test_frequency_masks(part: float) -> None:
 def test_time_masks(part: float) -> None:
     torch.manual_seed(0)
     features, lengths = batch()
-    augment = SpecAugment(**TIME, time_mask=part)  # type: ignore[arg-type]
+    augment = make("augment/specaugment", **TIME, time_mask=part)
     starts, widest = set(), torch.zeros(len(lengths))
     for _ in range(300):
         masked, masked_lengths = augment(features, lengths)
@@ -85,7 +86,8 @@ def test_time_masks(part: float) -> None:
 def test_as_many_masks_as_asked_for() -> None:
     torch.manual_seed(0)
     features, lengths = batch(n_bands=200, lengths=(400, 400))
-    augment = SpecAugment(0.0, n_frequency_masks=3, frequency_mask=0.05, n_time_masks=2, time_mask=0.05)
+    masks = {"n_frequency_masks": 3, "frequency_mask": 0.05, "n_time_masks": 2, "time_mask": 0.05}
+    augment = make("augment/specaugment", time_warp=0.0, **masks)
     most = [0, 0]
     for _ in range(30):
         row = augment(features, lengths)[0][0]
@@ -99,14 +101,14 @@ def test_as_many_masks_as_asked_for() -> None:
 def test_clips_of_a_batch_are_masked_apart() -> None:
     torch.manual_seed(0)
     features, lengths = batch(lengths=(50,) * 8)
-    masked, _ = SpecAugment(**FREQUENCY, frequency_mask=0.5)(features, lengths)  # type: ignore[arg-type]
+    masked, _ = make("augment/specaugment", **FREQUENCY, frequency_mask=0.5)(features, lengths)
     assert len({tuple((row == 0).all(dim=1).tolist()) for row in masked}) > 3
 
 
 def test_channels_are_masked_alike() -> None:
     torch.manual_seed(0)
     features, lengths = batch(n_bands=3 * 10)
-    augment = SpecAugment(frequency_mask=0.5, n_channels=3)
+    augment = make("augment/specaugment", frequency_mask=0.5, n_channels=3)
     for _ in range(20):
         hidden = (augment(features, lengths)[0] == 0).reshape(len(features), 3, 10, -1)
         assert (hidden == hidden[:, :1]).all()
@@ -116,7 +118,7 @@ def test_channels_are_masked_alike() -> None:
 def test_time_warp_changes_lengths_within_its_bounds(time_warp: float) -> None:
     torch.manual_seed(0)
     features, lengths = batch(lengths=(200, 150, 9, 1))
-    augment = SpecAugment(time_warp, **NO_MASKS)
+    augment = make("augment/specaugment", time_warp=time_warp, **NO_MASKS)
     factors = []
     for _ in range(100):
         warped, counts = augment(features, lengths)
@@ -137,7 +139,7 @@ def test_time_warp_keeps_the_course_of_a_clip() -> None:
     ramp = torch.linspace(0, 1, 100).expand(1, 4, 100)
     for seed in range(5):
         torch.manual_seed(seed)
-        warped, counts = SpecAugment(0.5, **NO_MASKS)(ramp, torch.tensor([100]))
+        warped, counts = make("augment/specaugment", time_warp=0.5, **NO_MASKS)(ramp, torch.tensor([100]))
         torch.testing.assert_close(warped[0, 0], torch.linspace(0, 1, int(counts[0])), atol=0.02, rtol=0)
 
 
@@ -145,7 +147,9 @@ def test_time_warp_keeps_the_course_of_a_clip() -> None:
 def test_the_shortest_clips(lengths: tuple[int, ...]) -> None:
     for seed in range(20):
         torch.manual_seed(seed)
-        changed, counts = SpecAugment(0.9, time_mask=1.0, frequency_mask=1.0)(*batch(lengths=lengths))
+        changed, counts = make("augment/specaugment", time_warp=0.9, time_mask=1.0, frequency_mask=1.0)(
+            *batch(lengths=lengths)
+        )
         assert changed.isfinite().all()
         assert changed.shape[-1] == int(counts.max()) <= max(MIN_FRAMES, 2 * max(lengths))
         assert (counts >= 1).all()
@@ -153,7 +157,7 @@ def test_the_shortest_clips(lengths: tuple[int, ...]) -> None:
 
 def test_padding_stays_zero() -> None:
     torch.manual_seed(0)
-    augment = SpecAugment(mixup=0.4)
+    augment = make("augment/specaugment", mixup=0.4)
     for _ in range(20):
         changed, counts = augment(*batch())
         assert (changed.masked_select(~frame_mask(counts, changed.shape[-1])[:, None]) == 0).all()
@@ -161,7 +165,7 @@ def test_padding_stays_zero() -> None:
         assert (mixed.masked_select(~frame_mask(mixed_counts, mixed.shape[-1])[:, None]) == 0).all()
 
 
-@pytest.mark.parametrize("augment", [SpecAugment(mixup=0.5), Augment(mixup=0.3)])
+@pytest.mark.parametrize("augment", [make("augment/specaugment", mixup=0.5), make("augment/none", mixup=0.3)])
 def test_the_same_seed_gives_the_same_result(augment: Augment) -> None:
     features, lengths = batch()
 
@@ -177,7 +181,7 @@ def test_the_same_seed_gives_the_same_result(augment: Augment) -> None:
 def test_the_features_given_are_left_as_they_were() -> None:
     features, lengths = batch()
     before = features.clone(), lengths.clone()
-    augment = SpecAugment(mixup=0.5)
+    augment = make("augment/specaugment", mixup=0.5)
     augment.mix(*augment(features, lengths))
     assert torch.equal(features, before[0])
     assert torch.equal(lengths, before[1])
@@ -186,7 +190,7 @@ def test_the_features_given_are_left_as_they_were() -> None:
 def test_mixup() -> None:
     torch.manual_seed(0)
     features, lengths = batch()
-    augment = Augment(mixup=0.5)
+    augment = make("augment/none", mixup=0.5)
     weights = []
     for _ in range(300):
         mixed, counts, other, weight = augment.mix(features, lengths)

@@ -3,10 +3,12 @@ from typing import Any
 
 import pytest
 import torch
+from components import make, settings
 from conftest import FAST, Command
 from torch import Tensor
 
-from ser.augment import Augment, Combined, SpecAugment, WaveformAugment
+from ser.augment.base import Augment
+from ser.augment.waveform import WaveformAugment
 from ser.errors import ConfigError
 from ser.layers.mask import frame_mask
 
@@ -19,7 +21,8 @@ ALWAYS = {f"{name}_probability": 1.0 for name in NAMES}
 
 
 def made(**settings: Any) -> WaveformAugment:
-    return WaveformAugment(**settings)
+    augment: WaveformAugment = make("augment/waveform", **settings)
+    return augment
 
 
 def batch(*lengths: int) -> tuple[Tensor, Tensor]:
@@ -33,7 +36,9 @@ def level_db(waveforms: Tensor, lengths: Tensor) -> Tensor:
     return 10 * (waveforms.square().sum(dim=1) / lengths).log10()
 
 
-@pytest.mark.parametrize("augment", [Augment(), SpecAugment(), made(**NEVER)], ids=["none", "specaugment", "off"])
+@pytest.mark.parametrize(
+    "augment", [make("augment/none"), make("augment/specaugment"), made(**NEVER)], ids=["none", "specaugment", "off"]
+)
 def test_waveforms_are_left_alone_and_nothing_is_drawn_for_them(augment: Augment) -> None:
     waveforms, lengths = batch(5000, 3000)
     state = torch.random.get_rng_state()
@@ -142,15 +147,17 @@ def test_a_bad_setting_is_refused_by_name(settings: dict[str, Any]) -> None:
 
 
 def test_combined_does_what_its_parts_do() -> None:
-    waveform = {"_target_": "ser.augment.WaveformAugment", **ALWAYS}
-    specaugment = {"_target_": "ser.augment.SpecAugment", "mixup": 0.3}
-    combined = Combined(waveform, specaugment, n_channels=3, sample_rate=8000)
+    parts = {
+        "waveform": settings("augment/waveform", **ALWAYS),
+        "specaugment": settings("augment/specaugment", mixup=0.3),
+    }
+    combined = make("augment/all", **parts, n_channels=3, sample_rate=8000)
     assert combined.mixup == 0.3
     assert all((part.n_channels, part.sample_rate) == (3, 8000) for part in (combined.waveform, combined.specaugment))
     waveforms, features = batch(5000, 3000), (torch.rand(2, 12, 40), torch.tensor([40, 30]))
     pairs = (
         (combined.waveforms, made(**ALWAYS, sample_rate=8000).waveforms, waveforms),
-        (combined, SpecAugment(n_channels=3), features),
+        (combined, make("augment/specaugment", n_channels=3), features),
     )
     for whole, part, given in pairs:
         results = []

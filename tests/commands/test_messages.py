@@ -3,10 +3,16 @@ import itertools
 import logging
 
 import pytest
+import yaml
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import MissingConfigException
 
-from ser.commands.messages import messages, quoted
-from ser.errors import ConfigError
+from ser.commands.messages import explain, messages, readable, run_command
+from ser.config.places import conf_dir
+from ser.config.schema import read_config, register
+from ser.errors import Aborted, ConfigError
+from ser.launch.callbacks import CallbackFailed
 
 PATHS = [
     *("録音/感情", "my clips (1)", "C:\\Users\\me\\clips", "C:\\my clips", "C:\\録音\\", "\\\\server\\録音", "~/録音"),
@@ -23,34 +29,43 @@ def read(word: str) -> tuple[str, object]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_arrives_as_it_was_given(path: str) -> None:
-    assert read(quoted(f"corpus.root={path}")) == ("corpus.root", path)
+    assert read(readable(f"corpus.root={path}")) == ("corpus.root", path)
 
 
 def test_any_mixture_of_odd_signs_arrives() -> None:
     # A backslash alone before a space, a bracket or another backslash is Hydra's own way to quote.
     for signs in itertools.product(["a", " ", "録", *"'\"()=~;", "\\a", "\\録", "\\'"], repeat=2):
         path = "x" + "".join(signs) + "y"
-        assert read(quoted(f"corpus.root={path}"))[1] == path
+        assert read(readable(f"corpus.root={path}"))[1] == path
         ending = "録" + "".join(signs).rstrip()
-        assert read(quoted(f"corpus.root={ending}"))[1] == ending
+        assert read(readable(f"corpus.root={ending}"))[1] == ending
 
 
 @pytest.mark.parametrize(
     "word",
     [
-        *("model.depth=10,18", "augment.noise_snr_db=[0,10]", "x={a:1}", "seed=range(0,3)", "model=null", "~model"),
+        *("model.depth=10,18", "augment.noise_snr_db=[0,10]", "x={a:1}", "seed=range(0,3)", "tta=null", "~model"),
         *("epochs=3", "epochs=", "+sed=1", "-m", "--cfg=job", "hydra.run.dir=${paths.outputs}/x", "resnet"),
-        *("corpus.root='my folder'", 'corpus.root="my folder (1)"', "corpus.root='a", "corpus.root=[a"),
+        *("corpus.root='my folder'", 'corpus.root="my folder (1)"', "corpus.root='a", "resume=true"),
     ],
 )  # fmt: skip
 def test_what_hydra_can_read_and_what_is_quoted_by_hand_stays(word: str) -> None:
-    assert quoted(word) == word
+    assert readable(word) == word
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_quoting_twice_is_quoting_once(path: str) -> None:
-    once = quoted(f"corpus.root={path}")
-    assert quoted(once) == once
+    once = readable(f"corpus.root={path}")
+    assert readable(once) == once
+
+
+@pytest.mark.parametrize("group", ["callbacks", "debug", "experiment", "launcher", "logger", "search"])
+def test_a_group_may_be_null(group: str) -> None:
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        config = read_config(compose("train", overrides=[readable(f"{group}=null")]))
+    assert not getattr(config, group)
+    assert readable(f"{group}=null,other") == f"{group}=[],other"
 
 
 DISK = [errno.ENOSPC, errno.EROFS, errno.EACCES]
@@ -76,3 +91,45 @@ def test_what_a_user_can_mend_ends_in_one_line(error: Exception, said: str, capl
 def test_faults_of_our_own_are_not_hidden(error: Exception) -> None:
     with pytest.raises(type(error)), messages():
         raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("seed is odd"), "seed is odd"),
+        (
+            OSError(errno.ENOSPC, "no", "run/report.txt"),
+            "cannot write run/report.txt (no); free space or set paths.out",
+        ),
+        (KeyboardInterrupt(), 130),
+        (Aborted(), 130),
+    ],
+)
+@pytest.mark.parametrize("in_callback", [False, True])
+def test_how_a_command_ends(
+    error: BaseException, code: str | int, in_callback: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command() -> None:
+        if in_callback and isinstance(error, Exception):
+            raise CallbackFailed from error
+        raise error
+
+    monkeypatch.setattr("sys.argv", ["ser"])
+    with pytest.raises(SystemExit) as stop:
+        run_command(command)
+    assert stop.value.code == code if isinstance(code, int) else str(stop.value.code).startswith(code)
+
+
+@pytest.mark.parametrize("name", [file.stem for file in (conf_dir() / "launcher").glob("*.yaml")])
+def test_a_launcher_without_its_package_says_how_to_install_it(name: str) -> None:
+    [override] = yaml.safe_load((conf_dir() / "launcher" / f"{name}.yaml").read_text())["defaults"]
+    file = f"hydra/launcher/{override['override /hydra/launcher']}"
+    said = explain(MissingConfigException(f"Could not find '{file}'", file, ["basic"]))
+    extra = name.partition("_")[0]
+    assert said.startswith(f"launcher={name} needs the package hydra-{extra}-launcher, which is missing")
+    assert said.endswith(f'pip install "ser-lab[{extra}]"')
+
+
+def test_a_launcher_that_nobody_ships_is_unknown() -> None:
+    said = explain(MissingConfigException("Could not find", "hydra/launcher/moon", ["basic"]))
+    assert said == "hydra/launcher=moon: no such hydra/launcher; choose from basic"

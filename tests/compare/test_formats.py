@@ -13,7 +13,7 @@ import pytest
 from made import LSTM, RESNET, clips, make_run
 from rich.cells import cell_len
 
-from ser.commands.compare import main
+from ser.commands import main
 from ser.config.places import conf_dir
 from ser.runs.results import read_results
 from ser.runs.status import Status
@@ -34,7 +34,7 @@ def sweep(tmp_path: Path) -> Path:
 
 
 def test_text(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(sweep)]) == 0
+    assert main(["compare", str(sweep)]) == 0
     text = capsys.readouterr().out
     lines = text.splitlines()
     assert lines[0] == "made, split=kfold, split.seed=0: 96 test clips of 8 speakers"
@@ -58,7 +58,7 @@ def test_text(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_csv_has_every_number(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(sweep / "5", corpus={"fingerprint": "other"})
-    assert main([str(sweep), "--format", "csv"]) == 0
+    assert main(["compare", str(sweep), "--format", "csv"]) == 0
     said = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(said.out)))
     assert [(row["table"], row["row"], row["model"], row["runs"]) for row in rows] == [
@@ -82,7 +82,7 @@ def test_csv_has_every_number(sweep: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_markdown(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(sweep), "--format", "markdown"]) == 0
+    assert main(["compare", str(sweep), "--format", "markdown"]) == 0
     text = capsys.readouterr().out
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert table[1] == "|---|---|---|---|---|---|---|---|"
@@ -92,7 +92,7 @@ def test_markdown(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_latex_is_typeset_as_it_was_meant(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(sweep), "--format", "latex"]) == 0
+    assert main(["compare", str(sweep), "--format", "latex"]) == 0
     text = capsys.readouterr().out
     body = re.search(r"\\begin\{tabular\}\{l{8}\}\n\\toprule\n(.*)\\bottomrule\n\\end\{tabular\}", text, re.DOTALL)
     assert body
@@ -108,11 +108,13 @@ def test_latex_is_typeset_as_it_was_meant(sweep: Path, capsys: pytest.CaptureFix
 
 
 def test_files_are_written_instead(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(sweep), "--output", str(tmp_path / "表.txt"), "--html", str(tmp_path / "page.html")]) == 0
+    assert (
+        main(["compare", str(sweep), "--output", str(tmp_path / "表.txt"), "--html", str(tmp_path / "page.html")]) == 0
+    )
     assert capsys.readouterr().out == ""
     assert "怒り" in (tmp_path / "表.txt").read_text(encoding="utf-8")
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert main([str(sweep), "--output", str(tmp_path / "nowhere" / "a.txt")]) == 1
+    assert main(["compare", str(sweep), "--output", str(tmp_path / "nowhere" / "a.txt")]) == 1
     assert capsys.readouterr().err.startswith(f"cannot write {tmp_path}/nowhere/a.txt (No such file")
 
 
@@ -123,7 +125,7 @@ def test_mistakes_end_in_one_line(sweep: Path, tmp_path: Path, capsys: pytest.Ca
         (sweep / "4", "no finished run to compare; left out: 1 of 1 runs; failed (1)"),
     ):
         (tmp_path / "empty").mkdir(exist_ok=True)
-        assert main([str(place)]) == 1
+        assert main(["compare", str(place)]) == 1
         err = capsys.readouterr().err
         assert said in err
         assert len(err.splitlines()) == 1
@@ -133,9 +135,9 @@ def test_what_a_terminal_would_obey_is_not_printed(tmp_path: Path, capsys: pytes
     make_run(tmp_path / "a\x1b[31m", epochs=1, sampling="x\x1b]0;y\x07")
     make_run(tmp_path / "b", epochs=2, corpus={"notice": "line\x1b[2J"})
     make_run(tmp_path / "c", corpus={"name": "own\x1b[2J"})
-    assert main([str(tmp_path)]) == 0
+    assert main(["compare", str(tmp_path)]) == 0
     assert "\x1b" not in capsys.readouterr().out
-    assert main([str(tmp_path), "--format", "csv"]) == 0
+    assert main(["compare", str(tmp_path), "--format", "csv"]) == 0
     assert "\x1b" not in capsys.readouterr().err
 
 
@@ -143,8 +145,8 @@ def test_it_starts_fast_and_runs_where_the_locale_is_plain_ascii(tmp_path: Path)
     make_run(tmp_path / "声", tested=clips(labels=("怒り", "喜び")), labels=("怒り", "喜び"))
     code = """
 import sys
-from ser.commands.compare import main
-code = main(sys.argv[1:])
+from ser.commands import main
+code = main(["compare", *sys.argv[1:]])
 print(sorted({"torch", "pytorch_lightning", "transformers", "sklearn", "matplotlib", "hydra"} & set(sys.modules)))
 sys.exit(code)
 """
@@ -154,13 +156,6 @@ sys.exit(code)
     assert run.returncode == 0, run.stderr.decode()
     assert run.stdout.decode().splitlines()[-1] == "[]"
     assert "怒り" in (tmp_path / "page.html").read_text(encoding="utf-8")
-
-
-def test_the_script_is_the_same_command(tmp_path: Path) -> None:
-    script = conf_dir().parent / "scripts" / "compare.py"
-    run = subprocess.run([sys.executable, str(script), str(tmp_path)], capture_output=True, text=True)
-    assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr.startswith("no run lies in")
 
 
 @pytest.mark.skipif(shutil.which("head") is None, reason="needs head")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from made import LSTM, RESNET, clips, make_run
 
-from ser.commands.compare import main
+from ser.commands import main
 from ser.compare.page import curves
 
 HOSTILE = "<script>document.title='taken'</script>"
@@ -55,7 +55,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_run(folder / "d", skill=0.7, validation=0.5, model={**RESNET, "pool": HOSTILE}, **made)
     make_run(folder / "e", corpus={"fingerprint": "xyz", "name": ATTRIBUTE}, **made)
     (make_run(folder / HOSTILE.replace("/", "")) / "metrics.json").unlink()
-    assert main([str(folder), "--html", str(folder / "page.html"), "--output", str(folder / "table.txt")]) == 0
+    assert (
+        main(["compare", str(folder), "--html", str(folder / "page.html"), "--output", str(folder / "table.txt")]) == 0
+    )
     return folder / "page.html"
 
 

@@ -15,8 +15,7 @@ import soundfile
 
 from ser.corpora import demo
 from ser.corpora.demo import Demo, clip_names, make_actors
-from ser.corpora.labels import RAVDESS_EMOTIONS
-from ser.corpora.ravdess import ACTORS, CLIPS_PER_ACTOR, CLIPS_PER_EMOTION
+from ser.corpora.ravdess import ACTORS, CLIPS_PER_ACTOR, CLIPS_PER_EMOTION, RAVDESS_EMOTIONS
 from ser.errors import CorpusNotFound, StoreError
 
 pytest.importorskip("espeakng_loader")
@@ -63,7 +62,7 @@ def test_names_are_those_of_ravdess() -> None:
 
 def test_reads_like_ravdess(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "ACTORS", (MAN, WOMAN))
-    utterances = Demo(root.parent).utterances()
+    utterances = Demo(root=root.parent).utterances()
     assert Counter(u.speaker for u in utterances) == {MAN: CLIPS_PER_ACTOR, WOMAN: CLIPS_PER_ACTOR}
     first = utterances[0]
     assert (first.id, first.corpus, first.emotion) == ("Actor_01/03-01-01-01-01-01-01", "demo", "neutral")
@@ -113,15 +112,15 @@ def test_a_killed_run_leaves_nothing_half_made_and_the_next_completes_it(root: P
 
 def test_says_how_to_install_espeak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(CorpusNotFound, match=r'pip install .*"\.\[demo\]".*corpus=ravdess'):
-        Demo(tmp_path).utterances()
+    with pytest.raises(CorpusNotFound, match=r'pip install "ser-lab\[demo\]", or use corpus=ravdess'):
+        Demo(root=tmp_path).utterances()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_says_that_the_folder_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"corpus\.root.*cannot be written"):
-        Demo(tmp_path / "file").utterances()
+        Demo(root=tmp_path / "file").utterances()
 
 
 def test_clips_hold_speech_between_silence(root: Path) -> None:

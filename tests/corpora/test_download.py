@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import pkgutil
 import random
-import runpy
 import shutil
 import signal
 import threading
@@ -24,7 +23,6 @@ from unittest.mock import Mock
 
 import pytest
 
-from ser.config.places import conf_dir
 from ser.corpora import download
 from ser.corpora.base import Release
 from ser.corpora.demo import Demo, clip_names
@@ -248,26 +246,15 @@ def ravdess(server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 def test_ravdess_is_fetched_once_and_used_as_it_is(ravdess: None, server: Any) -> None:
     Path("disk").mkdir()
     Path("data").symlink_to("disk")  # an empty folder is filled, also behind a link
-    assert len(Ravdess("data", download=True).utterances()) == 1440 and Path("data").is_symlink()
-    assert not Ravdess("data").fetch_release()
+    assert len(Ravdess(root="data", download=True).utterances()) == 1440 and Path("data").is_symlink()
+    assert not Ravdess(root="data", download=False).fetch_release()
     shutil.rmtree("data/Actor_07")
-    assert len(Ravdess("data", download=True).utterances()) == 1380
+    assert len(Ravdess(root="data", download=True).utterances()) == 1380
     with pytest.raises(DownloadError, match=r"1380 clips where the release has 1440; .* incomplete actors 07\); name"):
-        Ravdess("data").fetch_release()
+        Ravdess(root="data", download=False).fetch_release()
     Path("mine/songs").mkdir(parents=True)
     with pytest.raises(DownloadError, match="no speech clip of RAVDESS in it"):
-        Ravdess("mine", download=True).utterances()
+        Ravdess(root="mine", download=True).utterances()
     with pytest.raises(DownloadError, match="corpus=demo has no release"):
-        Demo("demo").fetch_release()
+        Demo(root="demo").fetch_release()
     assert server.begins == [0]
-
-
-def test_the_script(ravdess: None, capfd: pytest.CaptureFixture[str]) -> None:
-    main: Callable[[list[str]], int] = runpy.run_path(str(conf_dir().parent / "scripts" / "fetch_corpus.py"))["main"]
-    for _ in range(2):
-        assert main(["ravdess", "big disk/ravdess"]) == 0
-        said = capfd.readouterr().out
-        assert "python train.py corpus=ravdess 'corpus.root=big disk/ravdess'" in said
-    Path("mine/songs").mkdir(parents=True)
-    assert "already: nothing to do" in said and main(["ravdess", "mine"]) == 1
-    assert "name another folder" in capfd.readouterr().err

@@ -25,7 +25,7 @@ def put(root: Path, *names: str) -> None:
 
 def test_a_folder_names_the_emotion_of_all_below_it(tmp_path: Path) -> None:
     put(tmp_path, "happy/1.wav", "happy/2020/anna/take 1.flac", "喜び/録音　一.ogg", "Angry/b.OPUS", "Angry/c.Mp3")
-    found = {utterance.id: utterance for utterance in Folder(tmp_path).utterances()}
+    found = {utterance.id: utterance for utterance in Folder(root=tmp_path).utterances()}
     assert {name: utterance.emotion for name, utterance in found.items()} == {
         "happy/1": "happy",
         "happy/2020/anna/take 1": "happy",
@@ -35,38 +35,38 @@ def test_a_folder_names_the_emotion_of_all_below_it(tmp_path: Path) -> None:
     }
     assert list(found) == sorted(found)
     assert all(utterance.path.is_file() and utterance.speaker is None for utterance in found.values())
-    assert Folder(tmp_path).remarks(list(found.values())) == []
+    assert Folder(root=tmp_path).remarks(list(found.values())) == []
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "aiff", "aif", "ogg", "oga", "opus", "mp3", "WAV", "Flac"])
 def test_endings_of_audio(tmp_path: Path, ending: str) -> None:
     put(tmp_path, f"sad/one.two.{ending}", "sad/notes.txt", "sad/wav")
-    assert [utterance.id for utterance in Folder(tmp_path).utterances()] == ["sad/one.two"]
+    assert [utterance.id for utterance in Folder(root=tmp_path).utterances()] == ["sad/one.two"]
 
 
 def test_spellings_of_an_emotion_are_one_class(tmp_path: Path) -> None:
     put(tmp_path, "Happy/1.wav", "happy/1.wav", " HAPPY /2.wav", f"{NFD}/1.wav")
-    utterances = Folder(tmp_path).utterances()
+    utterances = Folder(root=tmp_path).utterances()
     assert [utterance.emotion for utterance in utterances] == ["happy", "happy", "happy", "が"]
     assert len({utterance.id for utterance in utterances}) == 4
 
 
 def test_ids_are_nfc_whatever_the_disk_has(tmp_path: Path) -> None:
     put(tmp_path, f"sad/{NFD}.wav")
-    (utterance,) = Folder(tmp_path).utterances()
+    (utterance,) = Folder(root=tmp_path).utterances()
     assert utterance.id == "sad/が" and utterance.path.is_file()
 
 
 def test_what_systems_leave_is_passed_over(tmp_path: Path) -> None:
     put(tmp_path, "sad/a.wav", "sad/._a.wav", "sad/.hidden/b.wav", "__MACOSX/sad/a.wav", ".git/x.wav", "sad/Thumbs.db")
-    corpus = Folder(tmp_path)
+    corpus = Folder(root=tmp_path)
     assert [utterance.id for utterance in corpus.utterances()] == ["sad/a"]
     assert corpus.remarks([]) == []
 
 
 def test_what_does_not_count_is_said(tmp_path: Path) -> None:
     put(tmp_path, "sad/a.wav", "loose.wav", "loose.mp3", "sad/b.m4a", "happy/c.WebM", "calm/notes.txt")
-    corpus = Folder(tmp_path)
+    corpus = Folder(root=tmp_path)
     loose, unreadable, empty = corpus.remarks(corpus.utterances())
     assert "2 audio files lie directly" in loose and "loose.mp3" in loose
     assert "2 files" in unreadable and ".m4a, .webm" in unreadable and "ffmpeg" in unreadable
@@ -75,7 +75,7 @@ def test_what_does_not_count_is_said(tmp_path: Path) -> None:
 
 def test_a_recording_in_several_formats_counts_once(tmp_path: Path) -> None:
     put(tmp_path, "sad/a.mp3", "sad/a.flac", "sad/a.opus", "sad/b.ogg", "sad/b.WAV")
-    corpus = Folder(tmp_path)
+    corpus = Folder(root=tmp_path)
     utterances = corpus.utterances()
     assert [utterance.path.name for utterance in utterances] == ["a.flac", "b.WAV"]
     (remark,) = corpus.remarks(utterances)
@@ -87,33 +87,33 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "sad").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "root")
-    assert [utterance.id for utterance in Folder(tmp_path / "root").utterances()] == ["sad/1"]
+    assert [utterance.id for utterance in Folder(root=tmp_path / "root").utterances()] == ["sad/1"]
 
 
 @pytest.mark.parametrize("root", ["calls", "calls/", "./calls", "calls/../calls"])
 def test_the_folder_gives_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str) -> None:
     put(tmp_path, "calls/sad/1.wav")
     monkeypatch.chdir(tmp_path)
-    corpus = Folder(root)
+    corpus = Folder(root=root)
     assert corpus.name == corpus.utterances()[0].corpus == "calls"
     monkeypatch.chdir(tmp_path / "calls")
-    assert Folder(".").name == "calls"
+    assert Folder(root=".").name == "calls"
 
 
 @pytest.mark.parametrize("root", [None, ""])
 def test_a_root_that_is_not_set(root: str | None) -> None:
     with pytest.raises(ConfigError, match=r"corpus\.root is not set; set corpus\.root=<folder>"):
-        Folder(root).utterances()
+        Folder(root=root).utterances()
 
 
 def test_a_folder_without_clips_is_named_with_what_was_found(tmp_path: Path) -> None:
     with pytest.raises(CorpusNotFound, match=r"no folder .*nowhere"):
-        Folder(tmp_path / "nowhere").utterances()
+        Folder(root=tmp_path / "nowhere").utterances()
     with pytest.raises(CorpusNotFound, match=r"no clip in .*one sub-folder an emotion"):
-        Folder(tmp_path).utterances()
+        Folder(root=tmp_path).utterances()
     put(tmp_path, "1.wav", "sad/2.m4a")
     with pytest.raises(CorpusNotFound, match=r"1 audio files lie directly.*1 files in formats.*in the folders sad"):
-        Folder(tmp_path).utterances()
+        Folder(root=tmp_path).utterances()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode elsewhere")
@@ -121,7 +121,7 @@ def test_a_name_that_is_not_unicode_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "sad/1.wav")
     (tmp_path / "sad" / os.fsdecode("怒り.wav".encode("cp932"))).touch()
     with pytest.raises(CorpusError, match=r"\\x93.*not Unicode.*unzip -O cp932") as caught:
-        Folder(tmp_path).utterances()
+        Folder(root=tmp_path).utterances()
     str(caught.value).encode()
 
 
@@ -129,11 +129,11 @@ def test_a_name_that_is_not_unicode_is_refused(tmp_path: Path) -> None:
 def test_a_closed_folder_is_refused_and_a_read_only_one_read(tmp_path: Path) -> None:
     put(tmp_path, "sad/1.wav", "happy/1.wav")
     (tmp_path / "sad").chmod(0o500)
-    assert len(Folder(tmp_path).utterances()) == 2
+    assert len(Folder(root=tmp_path).utterances()) == 2
     (tmp_path / "sad").chmod(0)
     try:
         with pytest.raises(CorpusError, match=r"cannot look into .*sad"):
-            Folder(tmp_path).utterances()
+            Folder(root=tmp_path).utterances()
     finally:
         (tmp_path / "sad").chmod(0o700)
 

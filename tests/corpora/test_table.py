@@ -16,7 +16,7 @@ from ser.errors import ConfigError, CorpusError, CorpusNotFound
 
 def read(folder: Path, content: str | bytes, name: str = "table.csv") -> list[Utterance]:
     (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return Table(folder / name).utterances()
+    return Table(path=folder / name).utterances()
 
 
 def test_columns_become_an_utterance(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_what_spreadsheets_write(tmp_path: Path, encoding: str, delimiter: str, 
 
 def test_shift_jis_is_told(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(ROWS.encode("cp932"))
-    corpus = Table(tmp_path / "table.csv")
+    corpus = Table(path=tmp_path / "table.csv")
     (remark,) = corpus.remarks(corpus.utterances())
     assert "Shift_JIS" in remark
     (tmp_path / "table.csv").write_bytes(ROWS.encode())
@@ -76,7 +76,7 @@ def test_missing_clips_are_left_to_the_run(tmp_path: Path) -> None:
 
 def test_formats_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,emotion\na.m4a,sad\nb.wav,sad\n")
-    corpus = Table(tmp_path / "t.csv")
+    corpus = Table(path=tmp_path / "t.csv")
     assert len(corpus.utterances()) == 2
     (remark,) = corpus.remarks([])
     assert "1 files in formats that cannot be read (.m4a)" in remark and "ffmpeg" in remark
@@ -113,11 +113,11 @@ def test_a_mistake_is_answered_in_one_line(tmp_path: Path, content: str | bytes,
 def test_a_path_that_is_no_table(tmp_path: Path) -> None:
     for path in (None, ""):
         with pytest.raises(ConfigError, match=r"corpus\.path is not set; set corpus\.path=<table\.csv>"):
-            Table(path).utterances()
+            Table(path=path).utterances()
     with pytest.raises(CorpusNotFound, match=r"nowhere\.csv: there is no such file"):
-        Table(tmp_path / "nowhere.csv").utterances()
+        Table(path=tmp_path / "nowhere.csv").utterances()
     with pytest.raises(CorpusNotFound, match=r"is a folder, not a table.*corpus=folder"):
-        Table(tmp_path).utterances()
+        Table(path=tmp_path).utterances()
 
 
 def test_a_run_on_a_table_and_its_own_split(command: Command, speech: Path, tmp_path: Path) -> None:

@@ -1,20 +1,11 @@
-from typing import Any
-
 import librosa
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from components import make
 from torch import Tensor
 
-from ser.config.places import conf_dir
-from ser.config.schema import register
 from ser.errors import ConfigError
 from ser.features.deltas import stack_deltas
-from ser.features.logspec import LogSpectrogram
-from ser.features.melspec import MelSpectrogram
-from ser.features.mfcc import MFCC
-from ser.training.recognizer import EmotionRecognizer
 
 
 def random_frames(*shape: int) -> Tensor:
@@ -54,25 +45,21 @@ def test_the_course_of_a_clip_is_differentiated() -> None:
     torch.testing.assert_close(middle[2, 2], torch.full((42,), 2.0), atol=1e-2, rtol=0)
 
 
-@pytest.mark.parametrize("feature", [MelSpectrogram, LogSpectrogram, MFCC])
+@pytest.mark.parametrize("choice", ["feature/melspec", "feature/logspec", "feature/mfcc"])
 @pytest.mark.parametrize("deltas", [-1, 3])
-def test_other_numbers_of_deltas_are_refused(feature: Any, deltas: int) -> None:
+def test_other_numbers_of_deltas_are_refused(choice: str, deltas: int) -> None:
     with pytest.raises(ConfigError, match=rf"feature\.deltas must be one of 0, 1, 2; got {deltas}"):
-        feature(deltas=deltas)
+        make(choice, deltas=deltas)
 
 
 @pytest.mark.parametrize("name", ["mfcc", "melspec_deltas", "spectrogram_deltas"])
 def test_specaugment_masks_the_same_rows_in_each_channel(name: str) -> None:
-    register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("train", overrides=[f"feature={name}", "augment=specaugment", "augment.time_warp=0"])
-    settings: Any = OmegaConf.to_container(cfg)
-    groups = {group: settings[group] for group in ("feature", "model", "augment", "optim", "loss")}
-    recognizer = EmotionRecognizer(**groups, labels=["sad", "happy"])
-    assert recognizer.feature.n_channels == 3
+    feature = make(f"feature/{name}")
+    assert feature.n_channels == 3
+    augment = make("augment/specaugment", time_warp=0, n_channels=feature.n_channels)
     torch.manual_seed(0)
-    features = torch.ones(8, recognizer.feature.n_bands, 100)
-    masked, _ = recognizer.augment(features, torch.full((8,), 100))
+    features = torch.ones(8, feature.n_bands, 100)
+    masked, _ = augment(features, torch.full((8,), 100))
     channels = masked.unflatten(1, (3, -1)) == 0
     assert channels.any() and not channels.all()
     assert (channels == channels[:, :1]).all()

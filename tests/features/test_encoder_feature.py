@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 import torch
+from components import make
 from conftest import FAST, TINY, Command, make_encoder, noise
 from torch import Tensor
 
-from ser.config.build import build
 from ser.encoders import SpeechEncoder
 from ser.errors import ConfigError, EncoderError
 from ser.features import encoder as encoder_feature
 from ser.features.encoder import Encoder
 from ser.training.recognizer import EmotionRecognizer
+
+
+def made(folder: str, **settings: Any) -> Encoder:
+    encoder: Encoder = make("feature/wav2vec", checkpoint=folder, **settings)
+    return encoder
 
 
 def heard(feature: Encoder) -> Tensor:
@@ -34,11 +39,11 @@ def test_layers(encoders: Path) -> None:
         states, _ = SpeechEncoder.load(Path(folder))(clip[None], torch.tensor([8000]))
     expected = [state[0].T for state in states]
     for layer in range(len(expected)):
-        torch.testing.assert_close(heard(Encoder(folder, layer=layer)), expected[layer], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(heard(Encoder(folder, layer="last")), expected[-1], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(heard(made(folder, layer=layer)), expected[layer], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(heard(made(folder, layer="last")), expected[-1], atol=1e-5, rtol=1e-4)
     mean = torch.stack(expected).mean(dim=0)
-    torch.testing.assert_close(heard(Encoder(folder, layer="mean")), mean, atol=1e-5, rtol=1e-4)
-    weighted = Encoder(folder, layer="weighted")
+    torch.testing.assert_close(heard(made(folder, layer="mean")), mean, atol=1e-5, rtol=1e-4)
+    weighted = made(folder, layer="weighted")
     assert (weighted.n_layers, weighted.n_bands) == (4, 4 * 24)
     torch.testing.assert_close(heard(weighted), torch.cat(expected), atol=1e-5, rtol=1e-4)
 
@@ -46,25 +51,25 @@ def test_layers(encoders: Path) -> None:
 @pytest.mark.parametrize("layer", [-1, 4])
 def test_a_layer_out_of_range_is_refused_with_the_range(encoders: Path, layer: int) -> None:
     with pytest.raises(ConfigError, match=r"feature\.layer must lie between 0 and 3"):
-        Encoder(str(encoders / "wavlm"), layer=layer)
+        made(str(encoders / "wavlm"), layer=layer)
 
 
 def test_unknown_words_and_levels_are_refused(encoders: Path) -> None:
     with pytest.raises(ConfigError, match=r"feature\.layer must be one of last, mean, weighted; got 'first'"):
-        Encoder(str(encoders / "wavlm"), layer="first")
+        made(str(encoders / "wavlm"), layer="first")
     with pytest.raises(ConfigError, match=r"feature\.trim_db"):
-        Encoder(str(encoders / "wavlm"), trim_db=-3.0)
+        made(str(encoders / "wavlm"), trim_db=-3.0)
     with pytest.raises(ConfigError, match=r"feature\.layer must be a whole number or text; got 1\.5"):
-        build("feature", {"_target_": "ser.features.encoder.Encoder", "layer": 1.5})
+        make("feature/wav2vec", layer=1.5)
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_weights_are_loaded_late_and_kept_out_of_state_and_copies(encoders: Path, name: str) -> None:
-    feature = Encoder(str(encoders / name))
+    feature = made(str(encoders / name))
     assert feature not in encoder_feature._loaded
     heard(feature)
     assert feature in encoder_feature._loaded
-    assert list(feature.state_dict()) == ["fingerprint"]
+    assert list(feature.state_dict()) == ["digest"]
     assert not list(feature.parameters())
     assert copy.deepcopy(feature) not in encoder_feature._loaded
 
@@ -73,7 +78,7 @@ def test_several_threads_load_once_and_agree(encoders: Path, monkeypatch: pytest
     loads = []
     load = SpeechEncoder.load
     monkeypatch.setattr(SpeechEncoder, "load", lambda *args, **kwargs: loads.append(args) or load(*args, **kwargs))
-    feature = Encoder(str(encoders / "hubert"))
+    feature = made(str(encoders / "hubert"))
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: heard(feature), range(8)))
     assert len(loads) == 1
@@ -81,39 +86,39 @@ def test_several_threads_load_once_and_agree(encoders: Path, monkeypatch: pytest
         torch.testing.assert_close(answer, answers[0], rtol=0, atol=1e-6)
 
 
-def test_identity_follows_content_not_place(encoders: Path, tmp_path: Path) -> None:
+def test_frames_are_known_by_content_not_place(encoders: Path, tmp_path: Path) -> None:
     moved = make_encoder("wavlm", tmp_path / "moved")
-    one, other = Encoder(str(encoders / "wavlm")), Encoder(str(moved))
-    assert one.identity == other.identity
-    assert Encoder(str(moved), layer="last").identity == Encoder(str(moved), layer=3).identity
-    assert Encoder(str(moved), layer="last").identity != one.identity
+    one, other = made(str(encoders / "wavlm")), made(str(moved))
+    assert one.frame_parameters == other.frame_parameters
+    assert made(str(moved), layer="last").frame_parameters == made(str(moved), layer=3).frame_parameters
+    assert made(str(moved), layer="last").frame_parameters != one.frame_parameters
     weights = moved / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    assert Encoder(str(moved)).identity != one.identity
+    assert made(str(moved)).frame_parameters != one.frame_parameters
 
 
 def test_a_checkpoint_refuses_another_encoder_when_it_is_used(encoders: Path) -> None:
-    trained, other = Encoder(str(encoders / "wavlm")), Encoder(str(encoders / "hubert"))
+    trained, other = made(str(encoders / "wavlm")), made(str(encoders / "hubert"))
     other.load_state_dict(trained.state_dict())
     with pytest.raises(EncoderError, match="is not what this recogniser was trained with"):
         heard(other)
-    same = Encoder(str(encoders / "wavlm"))
+    same = made(str(encoders / "wavlm"))
     same.load_state_dict(trained.state_dict())
     heard(same)
 
 
 @pytest.mark.parametrize("settings", [{"layer": "mean"}, {"layer": 1}, {"layer": "last", "trim_db": 20.0}])
 def test_a_checkpoint_refuses_other_settings(encoders: Path, settings: dict[str, Any]) -> None:
-    trained, other = Encoder(str(encoders / "wavlm"), layer="last"), Encoder(str(encoders / "wavlm"), **settings)
+    trained, other = made(str(encoders / "wavlm"), layer="last"), made(str(encoders / "wavlm"), **settings)
     other.load_state_dict(trained.state_dict())
     with pytest.raises(EncoderError, match="is not what this recogniser was trained with: other weights, layer"):
         heard(other)
 
 
 def test_weights_that_changed_before_they_were_loaded_are_refused(tmp_path: Path) -> None:
-    feature = Encoder(str(make_encoder("wavlm", tmp_path / "wavlm")))
+    feature = made(str(make_encoder("wavlm", tmp_path / "wavlm")))
     weights = tmp_path / "wavlm/model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

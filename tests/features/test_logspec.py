@@ -2,10 +2,10 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from components import make
 from conftest import assert_padding_changes_nothing, noise
 
 from ser.errors import ConfigError
-from ser.features.logspec import LogSpectrogram
 
 CASES = [
     ({}, {"n_fft": 512}, 129),
@@ -18,7 +18,7 @@ CASES = [
 
 @pytest.mark.parametrize(("settings", "of_librosa", "n_rows"), CASES)
 def test_agrees_with_librosa(settings: dict[str, float], of_librosa: dict[str, int], n_rows: int) -> None:
-    feature = LogSpectrogram(**settings)  # type: ignore[arg-type]
+    feature = make("feature/logspec", **settings)
     [clip] = noise(9000)
     clip = clip * torch.linspace(1, 1e-4, 9000)
     frames, lengths = feature(clip[None], torch.tensor([9000]))
@@ -31,13 +31,13 @@ def test_agrees_with_librosa(settings: dict[str, float], of_librosa: dict[str, i
 
 def test_a_tone_lies_in_its_row() -> None:
     tone = torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 16_000)
-    frames, _ = LogSpectrogram()(tone[None], torch.tensor([8000]))
+    frames, _ = make("feature/logspec")(tone[None], torch.tensor([8000]))
     assert int(frames[0].mean(dim=1).argmax()) == 1000 * 512 / 16_000
 
 
 @pytest.mark.parametrize("deltas", [0, 2])
 def test_batch_equals_single_and_padding_changes_nothing(deltas: int) -> None:
-    feature = LogSpectrogram(deltas=deltas)
+    feature = make("feature/logspec", deltas=deltas)
     clips = [clip * level for clip, level in zip(noise(4000, 2500, 1599), (1, 0.01, 0.3), strict=True)]
     clips[1][-8:] = 0.9
     assert_padding_changes_nothing(feature, clips, atol=1e-3)
@@ -46,4 +46,4 @@ def test_batch_equals_single_and_padding_changes_nothing(deltas: int) -> None:
 @pytest.mark.parametrize("f_max_hz", [50.0, 8001.0])
 def test_a_highest_frequency_that_cannot_be_is_refused(f_max_hz: float) -> None:
     with pytest.raises(ConfigError, match=r"feature\.f_max_hz must lie between 100 and 8000"):
-        LogSpectrogram(f_max_hz=f_max_hz)
+        make("feature/logspec", f_max_hz=f_max_hz)

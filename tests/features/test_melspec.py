@@ -4,6 +4,7 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from components import make
 from conftest import assert_padding_changes_nothing, noise
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -40,7 +41,7 @@ CASES = [
 @pytest.mark.parametrize(("settings", "of_librosa"), CASES)
 @pytest.mark.parametrize("n_samples", [400, 8000, 12_345])
 def test_agrees_with_librosa(settings: dict[str, float], of_librosa: dict[str, float], n_samples: int) -> None:
-    feature = MelSpectrogram(**settings)  # type: ignore[arg-type]
+    feature = make("feature/melspec", **settings)
     [clip] = noise(n_samples)
     clip = clip * torch.linspace(1, 1e-4, n_samples)
     frames, lengths = feature(clip[None], torch.tensor([n_samples]))
@@ -54,7 +55,7 @@ def test_agrees_with_librosa(settings: dict[str, float], of_librosa: dict[str, f
 @pytest.mark.parametrize("window_s", [0.002, 0.005, 0.016, 0.025, 0.064, 0.1, 1.0])
 @pytest.mark.parametrize(("sample_rate", "n_bands"), [(8000, 64), (16_000, 40), (16_000, 64), (48_000, 64)])
 def test_no_band_is_empty_whatever_the_window(window_s: float, sample_rate: int, n_bands: int) -> None:
-    feature = MelSpectrogram(sample_rate, window_s=window_s, hop_s=0.002, n_bands=n_bands)
+    feature = make("feature/melspec", sample_rate=sample_rate, window_s=window_s, hop_s=0.002, n_bands=n_bands)
     assert (feature.mel.mel_scale.fb.sum(dim=0) > 0).all()
 
 
@@ -62,15 +63,15 @@ def test_no_band_is_empty_whatever_the_window(window_s: float, sample_rate: int,
 @pytest.mark.parametrize("settings", [{"n_bands": 512}, {"f_max_hz": 400.0}])
 def test_bands_too_narrow_for_the_spectrum_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"feature\.n_bands=.* empty, .* 15\.6 Hz; set fewer bands or a longer"):
-        MelSpectrogram(**settings)
-    MelSpectrogram(**settings, window_s=0.3)
+        make("feature/melspec", **settings)
+    make("feature/melspec", **settings, window_s=0.3)
 
 
 @pytest.mark.parametrize("deltas", [1, 2])
 def test_deltas_stand_behind_the_mel_spectrogram(deltas: int) -> None:
     [clip] = noise(6000)
-    plain, lengths = MelSpectrogram(n_bands=16)(clip[None], torch.tensor([6000]))
-    feature = MelSpectrogram(n_bands=16, deltas=deltas)
+    plain, lengths = make("feature/melspec", n_bands=16)(clip[None], torch.tensor([6000]))
+    feature = make("feature/melspec", n_bands=16, deltas=deltas)
     assert (feature.n_channels, feature.n_bands) == (1 + deltas, 16 * (1 + deltas))
     frames, n_frames = feature(clip[None], torch.tensor([6000]))
     assert torch.equal(n_frames, lengths)
@@ -81,7 +82,7 @@ def test_deltas_stand_behind_the_mel_spectrogram(deltas: int) -> None:
 
 
 def test_a_tone_lies_in_its_band() -> None:
-    feature = MelSpectrogram()
+    feature = make("feature/melspec")
     edges = librosa.mel_frequencies(feature.n_bands + 2, fmin=0, fmax=8000)
     tone = torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 16_000)
     frames, _ = feature(tone[None], torch.tensor([8000]))
@@ -90,7 +91,7 @@ def test_a_tone_lies_in_its_band() -> None:
 
 
 def test_batch_equals_single_and_padding_changes_nothing() -> None:
-    feature = MelSpectrogram(n_bands=16)
+    feature = make("feature/melspec", n_bands=16)
     clips = [clip * level for clip, level in zip(noise(4000, 2500, 1600, 5001), (1, 0.01, 0.3, 1e-4), strict=True)]
     assert_padding_changes_nothing(feature, clips, atol=1e-4)
 
@@ -100,7 +101,7 @@ def test_the_range_is_each_clip_s_own() -> None:
     [quiet, other] = noise(4159, 6000)  # one sample more would be another frame, which the transient reaches
     ending = quiet * 1e-4
     ending[-8:] = 0.9
-    feature = MelSpectrogram(n_bands=16, hop_s=0.01, dynamic_range_db=40.0)
+    feature = make("feature/melspec", n_bands=16, hop_s=0.01, dynamic_range_db=40.0)
     batch = pad_sequence([ending, quiet * 1e-4, other], batch_first=True)
     frames, n_frames = feature(batch, torch.tensor([4159, 4159, 6000]))
     real = [row[:, :count] for row, count in zip(frames, n_frames, strict=True)]
@@ -114,13 +115,13 @@ def test_the_range_is_each_clip_s_own() -> None:
 def test_gradients_flow_to_the_waveform() -> None:
     [clip] = noise(4000)
     clip.requires_grad_()
-    MelSpectrogram(n_bands=16)(clip[None], torch.tensor([4000]))[0].sum().backward()
+    make("feature/melspec", n_bands=16)(clip[None], torch.tensor([4000]))[0].sum().backward()
     assert clip.grad is not None
     assert clip.grad.isfinite().all()
     assert clip.grad.abs().sum() > 0
 
 
 def test_digital_silence_gives_finite_frames() -> None:
-    frames, _ = MelSpectrogram(n_bands=16)(torch.zeros(2, 2000), torch.tensor([2000, 500]))
+    frames, _ = make("feature/melspec", n_bands=16)(torch.zeros(2, 2000), torch.tensor([2000, 500]))
     assert frames.isfinite().all()
     assert np.ptp(frames.numpy()) == 0

@@ -4,10 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from components import make
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-
-from ser.features.spectrogram import SpectrogramPicture
 
 
 def noise(*lengths: int) -> list[Tensor]:
@@ -34,7 +33,7 @@ def oracle(clip: Tensor, *, height: int, hop: int, range_db: float, colormap: st
     ("height", "range_db", "colormap"), [(128, 80, "viridis"), (513, 80, "viridis"), (64, 20, "magma")]
 )
 def test_agrees_with_librosa_and_matplotlib(height: int, range_db: float, colormap: str) -> None:
-    feature = SpectrogramPicture(height=height, dynamic_range_db=range_db, colormap=colormap)
+    feature = make("feature/spectrogram", height=height, dynamic_range_db=range_db, colormap=colormap)
     [clip] = noise(9000)
     clip = clip * torch.linspace(1, 1e-5, 9000)
     frames, lengths = feature(clip[None], torch.tensor([9000]))
@@ -50,20 +49,20 @@ def test_agrees_with_librosa_and_matplotlib(height: int, range_db: float, colorm
 
 def test_values_are_colours() -> None:
     clips = pad_sequence(noise(3000, 5000), batch_first=True)
-    frames, _ = SpectrogramPicture()(clips, torch.tensor([3000, 5000]))
+    frames, _ = make("feature/spectrogram")(clips, torch.tensor([3000, 5000]))
     assert frames.min() >= 0
     assert frames.max() <= 1
 
 
 def test_low_frequencies_come_first() -> None:
     tone = torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 16_000)
-    frames, _ = SpectrogramPicture(height=128)(tone[None], torch.tensor([8000]))
+    frames, _ = make("feature/spectrogram", height=128)(tone[None], torch.tensor([8000]))
     green = picture(frames[0], 128)[..., 1]  # rises along viridis
     assert int(green.mean(dim=1).argmax()) in (15, 16)  # 1000 Hz is the border between these rows
 
 
 def test_batch_equals_single_and_padding_changes_nothing() -> None:
-    feature = SpectrogramPicture(height=32, hop_s=0.016)
+    feature = make("feature/spectrogram", height=32, hop_s=0.016)
     clips = [clip * level for clip, level in zip(noise(4000, 2500, 1791), (1, 0.01, 0.3), strict=True)]
     clips[2][-8:] = 0.9  # a loud transient at the very end; one sample more would be another frame
     lengths = torch.tensor([len(clip) for clip in clips])
@@ -79,11 +78,11 @@ def test_batch_equals_single_and_padding_changes_nothing() -> None:
 
 def test_loudness_does_not_change_the_picture() -> None:
     [clip] = noise(4000)
-    feature = SpectrogramPicture(height=32)
+    feature = make("feature/spectrogram", height=32)
     loud, quiet = (feature(level * clip[None], torch.tensor([4000]))[0] for level in (1.0, 0.01))
     torch.testing.assert_close(loud, quiet, atol=0.02, rtol=0)
 
 
 def test_digital_silence_gives_finite_frames() -> None:
-    frames, _ = SpectrogramPicture(height=32)(torch.zeros(1, 2000), torch.tensor([2000]))
+    frames, _ = make("feature/spectrogram", height=32)(torch.zeros(1, 2000), torch.tensor([2000]))
     assert frames.isfinite().all()

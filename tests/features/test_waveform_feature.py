@@ -1,5 +1,6 @@
 import pytest
 import torch
+from components import make
 from conftest import noise
 from torch.nn.utils.rnn import pad_sequence
 
@@ -10,7 +11,7 @@ from ser.features.waveform import Waveform
 def test_gives_the_samples_as_they_are() -> None:
     clips = noise(900, 300)
     waveforms, lengths = pad_sequence(clips, batch_first=True), torch.tensor([900, 300])
-    frames, n_frames = Waveform()(waveforms, lengths)
+    frames, n_frames = make("feature/waveform")(waveforms, lengths)
     assert frames.shape == (2, Waveform.n_bands, 900)
     assert torch.equal(frames[:, 0], waveforms) and torch.equal(n_frames, lengths)
 
@@ -21,8 +22,8 @@ def test_gives_the_samples_as_they_are() -> None:
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float], name: str) -> None:
     with pytest.raises(ConfigError, match=rf"feature\.{name} must lie between"):
-        Waveform(**settings)  # type: ignore[arg-type]
+        make("feature/waveform", **settings)
 
 
 def test_a_clip_may_stay_untrimmed() -> None:
-    assert Waveform(trim_db=None).trim_db is None
+    assert make("feature/waveform", trim_db=None).trim_db is None

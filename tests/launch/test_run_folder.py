@@ -14,7 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from ser.config.places import conf_dir
 from ser.config.schema import register
-from ser.launch.run_folder import RunFolder, make
+from ser.errors import ConfigError, SerError
+from ser.launch.callbacks import CallbackFailed, make
+from ser.launch.run_folder import RunFolder
 from ser.launch.sweep_folder import SweepFolder
 from ser.runs.folder import differences, holds_a_run, is_unfinished
 
@@ -50,20 +52,27 @@ def run(folder: str, *overrides: str, age: int = 0, **results: Any) -> Path:
 
 
 def chosen(*overrides: str) -> Path:
-    """The folder that a command gets."""
-    cfg = composed(*overrides)
-    callback = RunFolder()
-    callback.on_run_start(cfg)
-    callback.on_run_end(cfg)
+    """The folder that a command gets; with -m that of the sweep."""
+    cfg = composed(*(word for word in overrides if word != "-m"))
+    if "-m" in overrides:
+        sweep = SweepFolder()
+        sweep.on_multirun_start(cfg)
+        sweep.on_multirun_end(cfg)
+    else:
+        callback = RunFolder()
+        callback.on_run_start(cfg)
+        callback.on_run_end(cfg)
     HydraConfig.instance().cfg = None
-    return Path(cfg.hydra.run.dir)
+    return Path(cfg.hydra.sweep.dir if "-m" in overrides else cfg.hydra.run.dir)
 
 
 def refusal(*overrides: str) -> str:
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(CallbackFailed) as stop:
         chosen(*overrides)
-    assert isinstance(stop.value.code, str) and "\n" not in stop.value.code
-    return stop.value.code
+    assert isinstance(stop.value.__cause__, SerError)
+    said = str(stop.value.__cause__)
+    assert "\n" not in said
+    return said
 
 
 def test_what_holds_a_run() -> None:
@@ -92,13 +101,14 @@ def test_differences_are_named() -> None:
     assert differences(path, composed("seed=2", "model.dropout=0.5")) == ["seed was 1, now 2"]
     changed = differences(path, composed("augment=none"))
     assert "model.dropout was 0.5, now 0.2" in changed and "seed was 1, now 0" in changed
-    assert any(change.startswith("augment._target_ was 'ser.augment.SpecAugment', now") for change in changed)
+    was = "augment._target_ was 'ser.augment.specaugment.SpecAugment', now"
+    assert any(change.startswith(was) for change in changed)
     assert changed == sorted(changed)
 
 
 def test_where_things_lie_is_no_difference() -> None:
     path = run("run")
-    assert differences(path, composed("paths.outputs=elsewhere", "paths.store=there", "ckpt_path=last")) == []
+    assert differences(path, composed("paths.outputs=elsewhere", "paths.store=there", "resume=true")) == []
 
 
 @pytest.mark.parametrize("text", ["a: [", "", "- 1\n"])
@@ -116,52 +126,110 @@ def test_the_newest_run_that_matches_goes_on() -> None:
     run("outputs/2026-01-02/c", "seed=1", age=30)  # other settings
     run("outputs/2026-01-02/d", age=20, uar=0.4)  # finished
     Path("outputs/2026-01-02/e").mkdir()  # no run
-    assert chosen("ckpt_path=last") == right
-    assert chosen("ckpt_path=last", "seed=1") == Path("outputs/2026-01-02/c")
-    assert "no unfinished run with these settings below outputs" in refusal("ckpt_path=last", "seed=2")
+    assert chosen("resume=true") == right
+    assert chosen("resume=true", "seed=1") == Path("outputs/2026-01-02/c")
+    assert "no unfinished run with these settings below outputs" in refusal("resume=true", "seed=2")
     newest = run("outputs/2026-01-01/f", age=10, uar=0.1, interrupted={})
-    assert chosen("ckpt_path=last") == newest
+    assert chosen("resume=true") == newest
     named = run("outputs/first", age=9)
-    assert chosen("ckpt_path=last") == named, "it may lie at any depth"
+    assert chosen("resume=true") == named, "it may lie at any depth"
     fold = run("outputs/folds/fold-1", age=8)
     (fold / ".hydra" / "hydra.yaml").unlink()
     run("outputs/seeds/0", age=7)
     Path("outputs/seeds/multirun.yaml").touch()
-    assert chosen("ckpt_path=last") == named, "a fold is no run, and a run of a sweep must be named"
+    assert chosen("resume=true") == named, "a fold is no run, and a run of a sweep must be named"
+    assert chosen("resume=outputs/seeds/0") == Path("outputs/seeds/0")
 
 
-def test_a_run_that_is_named_goes_on() -> None:
+@pytest.mark.parametrize("name", ["resume={}", "resume=true hydra.run.dir={}"])
+def test_a_run_that_is_named_goes_on(name: str) -> None:
+    def named(folder: str) -> list[str]:
+        return name.format(folder).split()
+
     run("mine", "seed=1")
-    assert chosen("ckpt_path=last", "seed=1", "hydra.run.dir=mine") == Path("mine")
-    said = refusal("ckpt_path=last", "hydra.run.dir=mine")
-    assert "seed was 1, now 0" in said and "give the same command again" in said
+    assert chosen(*named("mine"), "seed=1") == Path("mine")
+    said = refusal(*named("mine"))
+    assert "the run in mine had other settings: seed was 1, now 0; give its command again" in said
     run("done", uar=0.5)
-    assert "is finished" in refusal("ckpt_path=last", "hydra.run.dir=done")
-    assert chosen("ckpt_path=last", "hydra.run.dir=new") == Path("new")
+    assert refusal(*named("done")) == "resume: the run in done is finished; see its report.txt"
+    Path("sweep").mkdir()
+    Path("sweep/multirun.yaml").touch()
+    assert refusal(*named("sweep")).startswith("resume: sweep holds a sweep; to go on with it, put -m before")
+
+
+def test_a_command_that_serves_for_every_try_begins_a_run_where_there_is_none() -> None:
+    assert chosen("resume=true", "hydra.run.dir=new") == Path("new")
+    assert chosen("resume=new") == Path("new"), "it was killed before it wrote anything"
+    assert refusal("resume=newer").startswith("resume: no run in newer; name the folder of one, or give resume=true")
+    assert not Path("newer").exists()
+
+
+def test_a_sweep_that_is_named_goes_on() -> None:
+    Path("sweep").mkdir()
+    Path("sweep/multirun.yaml").touch()
+    assert chosen("-m", "resume=sweep") == chosen("-m", "resume=true", "hydra.sweep.dir=sweep") == Path("sweep")
+    assert chosen("-m", "resume=true", "hydra.sweep.dir=new") == Path("new")
+    run("mine")
+    assert refusal("-m", "resume=mine") == "resume: mine holds a run, but no sweep; to go on with it, leave -m away"
+    assert refusal("-m", "resume=newer").startswith("resume: no sweep in newer; name the folder of one")
+    assert refusal("-m", "resume=true").startswith("resume=true: no sweep of this command below outputs;")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("resume=a hydra.run.dir=b", "resume=a and hydra.run.dir both name the folder; leave one of them out"),
+        ("-m resume=a hydra.sweep.dir=b", "resume=a and hydra.sweep.dir both name the folder; leave one of them out"),
+        ("resume=", "resume is empty; name a folder, or leave it out"),
+        ("hydra.run.dir=", "hydra.run.dir is empty; name a folder, or leave it out"),
+        ("-m hydra.sweep.dir=", "hydra.sweep.dir is empty; name a folder, or leave it out"),
+        ("launcher=joblib", "launcher=joblib starts the runs of a sweep; put -m before the other words"),
+        ("search=crnn_melspec", "search=crnn_melspec is a search, of many runs; put -m before the other words"),
+        ("model=[]", "model: nothing is chosen; set model=<name>, --help lists the names"),
+    ],
+)
+def test_words_that_cannot_be_followed(words: str, said: str) -> None:
+    assert refusal(*words.split()) == said
 
 
 def test_home_may_be_written_short() -> None:
     home = Path.home()
     assert chosen("hydra.run.dir='~/new'") == home / "new"
     run("home/mine")
-    assert chosen("ckpt_path=last", "hydra.run.dir='~/mine'") == home / "mine"
+    assert chosen("resume='~/mine'") == chosen("resume=true", "hydra.run.dir='~/mine'") == home / "mine"
     run("home/out/2026-01-01/a")
-    assert chosen("ckpt_path=last", "paths.outputs='~/out'") == home / "out/2026-01-01/a"
-    cfg = composed("hydra.sweep.dir='~/sweep'")
-    SweepFolder().on_multirun_start(cfg)
-    assert cfg.hydra.sweep.dir == str(home / "sweep") and (home / "sweep").is_dir()
+    assert chosen("resume=true", "paths.outputs='~/out'") == home / "out/2026-01-01/a"
+    assert chosen("-m", "hydra.sweep.dir='~/sweep'") == home / "sweep" and (home / "sweep").is_dir()
 
 
 def test_an_earlier_run_is_not_lost() -> None:
     run("mine")
-    assert "holds an earlier run" in refusal("hydra.run.dir=mine") and "ckpt_path=last" in refusal("hydra.run.dir=mine")
-    with pytest.raises(SystemExit, match=r"hydra\.sweep\.dir: mine holds an earlier run"):
-        SweepFolder().on_multirun_start(composed("hydra.sweep.dir=mine"))
+    said = refusal("hydra.run.dir=mine")
+    assert "mine holds an earlier run, which would be lost;" in said and said.endswith("by resume=true")
+    said = refusal("-m", "hydra.sweep.dir=mine")
+    assert said.startswith("hydra.sweep.dir: mine holds earlier runs, which would be lost;")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_processes_started_together_only_the_main_one_looks_after_the_folder(
+    rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TORCHELASTIC_RUN_ID": "1", "RANK": str(rank), "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    together = ("trainer=ddp", "trainer.accelerator=cpu")
+    assert refusal(*together).startswith("hydra.run.dir is needed here")
+    run("mine", *together)
+    if rank == 0:
+        assert "holds an earlier run" in refusal(*together, "hydra.run.dir=mine")
+        assert chosen(*together, "resume=mine") == Path("mine") and Path("mine/.hydra/run.lock").exists()
+    else:
+        assert chosen(*together, "hydra.run.dir=mine") == chosen(*together, "resume=mine") == Path("mine")
+        assert not Path("mine/.hydra/run.lock").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named() -> None:
     Path("file").touch()
-    with pytest.raises(SystemExit, match=r"paths\.outputs: cannot write to file/run .*hydra\.run\.dir=<folder>"):
+    with pytest.raises(ConfigError, match=r"paths\.outputs: cannot write to file/run .*hydra\.run\.dir=<folder>"):
         make(Path("file/run"), "hydra.run.dir")
 
 
@@ -171,8 +239,8 @@ import sys, time
 from pathlib import Path
 import hydra
 from ser.config.schema import register
-from ser.command_line import run_command
-from ser.paths import conf_dir
+from ser.commands.messages import run_command
+from ser.config.places import conf_dir
 
 register()
 

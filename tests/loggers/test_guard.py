@@ -14,6 +14,8 @@ import pytest
 from conftest import FAST, Command, configured
 from facts import FACTS, facts
 
+from ser.config import extras
+from ser.errors import Aborted
 from ser.loggers import job
 from ser.loggers.base import Job, Logger
 from ser.loggers.guard import Loggers, build_loggers
@@ -84,7 +86,7 @@ def test_one_that_raises_is_told_once_and_left_alone(failing: str, caplog: pytes
 
 
 @pytest.mark.parametrize(
-    ("error", "exit_code"), [(ValueError(), 1), (SystemExit(130), 130), (KeyboardInterrupt(), 1), (None, 0)]
+    ("error", "exit_code"), [(ValueError(), 1), (Aborted(), 130), (KeyboardInterrupt(), 130), (None, 0)]
 )
 def test_a_job_is_closed_however_it_ends(error: BaseException | None, exit_code: int) -> None:
     recording = Recording()
@@ -159,12 +161,10 @@ def test_nothing_is_imported_that_was_not_asked_for() -> None:
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_a_missing_package_is_told(name: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ser.loggers import base
-
-    monkeypatch.setattr(base, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     outcome = command(*FAST, f"logger={name}", "hydra.run.dir=run")
     assert outcome.code == 1 and "Traceback" not in outcome.output
-    assert f"logger={name} needs the package {name}" in outcome.output and f'".[{name}]"' in outcome.output
+    assert f"logger={name} needs the package {name}" in outcome.output and f'"ser-lab[{name}]"' in outcome.output
 
 
 def test_a_run_without_hydra_is_described_too(tmp_path: Path) -> None:

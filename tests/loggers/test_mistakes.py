@@ -24,7 +24,7 @@ MISTAKES = {
     ),
     "too few heads' worth": (
         ["model=transformer", "model.size=30"],
-        ["model.size must be a multiple of model.heads=4"],
+        ["model.size must be a multiple of heads=4"],
     ),
     "wrong choice": (["model.depth=19"], ["model.depth", "10, 18, 34, 50", "19"]),
     "out of range": (["augment.mixup=-1"], ["augment.mixup", "between"]),

@@ -1,5 +1,6 @@
 from typing import Any
 
+import components
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,8 @@ BANDS, CLASSES = 12, 5
 def make(**settings: Any) -> CRNN:
     """A narrow CRNN whose batch normalisations have seen something."""
     torch.manual_seed(0)
-    model = CRNN(**{"n_bands": BANDS, "n_classes": CLASSES, "channels": 10, "hidden": 7, **settings})
+    small = {"n_bands": BANDS, "n_classes": CLASSES, "channels": 10, "hidden": 7}
+    model: CRNN = components.make("model/crnn", **{**small, **settings})
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):
             nn.init.uniform_(module.weight, 0.5, 1.5)

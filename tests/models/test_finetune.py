@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import components
 import pytest
 import torch
 import torch.nn.functional as F
@@ -30,8 +31,9 @@ CALM = {"layerdrop": 0.0, "dropout": 0.0}
 
 def make(folder: Path, **settings: Any) -> Finetune:
     torch.manual_seed(0)
-    model = Finetune(n_bands=1, n_classes=N_CLASSES, checkpoint=str(folder), **settings)
-    model.begin()
+    model: Finetune = components.make(
+        "model/finetune", n_bands=1, n_classes=N_CLASSES, checkpoint=str(folder), **settings
+    )
     return model
 
 
@@ -192,8 +194,7 @@ def test_what_the_checkpoint_says_counts_where_nothing_is_said(encoders: Path, t
     assert (said.layerdrop, said.apply_spec_augment) == (0.0, True)
 
 
-@kinds
-@pytest.mark.parametrize("pool", ["average", "attention"])
+@pytest.mark.parametrize(("kind", "pool"), [*((kind, "average") for kind in KINDS), ("wav2vec2", "attention")])
 def test_learns(encoders: Path, kind: str, pool: str) -> None:
     model = make(encoders / kind, pool=pool).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
@@ -209,7 +210,7 @@ def test_learns(encoders: Path, kind: str, pool: str) -> None:
 
 def test_the_encoder_has_a_rate_of_its_own(encoders: Path) -> None:
     recognizer = recognizer_of(encoders / "wav2vec2", encoder_lr=3e-5)
-    optimizer, _ = recognizer.make_optimizer(recognizer.trained, 10, recognizer.model.own_rates())
+    optimizer, _ = recognizer.make_optimizer(recognizer.trained, 10, recognizer.own_rates)
     rates = {p: group["max_lr"] for group in optimizer.param_groups for p in group["params"]}
     assert isinstance(recognizer.model, Finetune)
     for name, parameter in recognizer.model.named_parameters():
@@ -220,10 +221,10 @@ def test_the_encoder_has_a_rate_of_its_own(encoders: Path) -> None:
 
 def recognizer_of(folder: Path, **settings: Any) -> EmotionRecognizer:
     return EmotionRecognizer(
-        feature={"_target_": "ser.features.waveform.Waveform"},
-        model={"_target_": "ser.models.finetune.Finetune", "checkpoint": str(folder), **settings},
-        augment={"_target_": "ser.augment.SpecAugment", "mixup": 0.5},
-        optim={"_target_": "ser.training.optim.OneCycle", "lr": 0.01},
+        feature=components.settings("feature/waveform"),
+        model=components.settings("model/finetune", checkpoint=str(folder), **settings),
+        augment=components.settings("augment/specaugment", mixup=0.5),
+        optim=components.settings("optim/onecycle", lr=0.01),
         loss={"name": "cross_entropy", "label_smoothing": 0.0, "focal_gamma": 2.0},
         labels=["neutral", "sad", "angry"],
     )
@@ -231,7 +232,6 @@ def recognizer_of(folder: Path, **settings: Any) -> EmotionRecognizer:
 
 def test_features_are_not_augmented_for_there_are_none(encoders: Path) -> None:
     recognizer = recognizer_of(encoders / "wav2vec2").eval()
-    recognizer.model.begin()
     waveforms, lengths = clips()
     batch = Batch(waveforms[:, 0], lengths, torch.tensor([0, 1, 2, 0]), torch.arange(4))
     with pytest.warns(UserWarning, match="trainer"):  # nobody to log to
@@ -259,9 +259,10 @@ def test_what_the_checkpoint_lacks_is_the_same_every_time(encoders: Path, tmp_pa
     save_file({k: v for k, v in load_file(file).items() if k != "masked_spec_embed"}, file, metadata={"format": "pt"})
     model = make(tmp_path / "lacking")
     once = model.encoder.model.masked_spec_embed.clone()
-    torch.randn(3)
-    model.begin()
-    assert torch.equal(model.encoder.model.masked_spec_embed, once) and once.abs().sum() > 0
+    torch.manual_seed(5)
+    other = components.make("model/finetune", n_bands=1, n_classes=N_CLASSES, checkpoint=str(tmp_path / "lacking"))
+    assert torch.equal(other.encoder.model.masked_spec_embed, once) and once.abs().sum() > 0
+    assert not torch.equal(other.output.weight, model.output.weight)
 
 
 def test_can_be_copied(encoders: Path) -> None:
@@ -317,14 +318,14 @@ class TestRefusals:
     @pytest.mark.parametrize("checkpoint", [{}, {"config": {}}, {"a": 1}])
     def test_a_checkpoint_that_is_no_name(self, checkpoint: dict[str, Any]) -> None:
         with pytest.raises(ConfigError, match=r"model\.checkpoint must be a hub id or a folder"):
-            Finetune(n_bands=1, n_classes=N_CLASSES, checkpoint=checkpoint)
+            components.make("model/finetune", n_bands=1, n_classes=N_CLASSES, checkpoint=checkpoint)
 
     def test_another_sample_rate(self, encoders: Path) -> None:
-        with pytest.raises(ConfigError, match=r"feature\.sample_rate=8000: the model's encoder hears 16000 Hz"):
+        with pytest.raises(ConfigError, match=r"feature\.sample_rate=8000: the model hears 16000 Hz"):
             EmotionRecognizer(
                 **{
                     **recognizer_of(encoders / "wav2vec2").hparams,
-                    "feature": {"_target_": "ser.features.waveform.Waveform", "sample_rate": 8000},
+                    "feature": components.settings("feature/waveform", sample_rate=8000),
                 }
             )
 
@@ -379,7 +380,9 @@ def test_a_run_goes_on_from_its_own_weights(command: Command, tiny: Path, monkey
     with pytest.raises(Killed):
         command(*settings, "hydra.run.dir=run")
     monkeypatch.setattr(EmotionRecognizer, "training_step", step)
-    (tiny / "model.safetensors").write_bytes(b"never read again")
+    for weights in (others := load_file(tiny / "model.safetensors")).values():
+        weights.zero_()  # what the encoder began with has no say any more
+    save_file(others, tiny / "model.safetensors", metadata={"format": "pt"})
     outcome = command(*settings, "hydra.run.dir=run", "ckpt_path=last")
     assert outcome.code == 0, outcome.output
     for name in ("predictions.csv", "history.csv"):

@@ -1,8 +1,7 @@
 import numpy as np
 import torch
+from components import make
 from sklearn.linear_model import LogisticRegression
-
-from ser.models.probe import Probe
 
 
 def test_it_is_multinomial_regression_on_the_means() -> None:
@@ -13,7 +12,7 @@ def test_it_is_multinomial_regression_on_the_means() -> None:
     means = np.stack([clip.mean(axis=1) for clip in clips])
     expected = LogisticRegression().fit(means, targets)
 
-    probe = Probe(n_bands=6, n_classes=3)
+    probe = make("model/probe", n_bands=6, n_classes=3)
     with torch.no_grad():
         probe.output.weight.copy_(torch.from_numpy(expected.coef_))
         probe.output.bias.copy_(torch.from_numpy(expected.intercept_))
@@ -27,7 +26,7 @@ def test_it_is_multinomial_regression_on_the_means() -> None:
 def test_a_hidden_layer_comes_before_the_mean() -> None:
     """EmoBox' head, computed by hand."""
     torch.manual_seed(0)
-    probe = Probe(n_bands=6, n_classes=3, hidden=4)
+    probe = make("model/probe", n_bands=6, n_classes=3, hidden=4)
     assert probe.hidden is not None
     clip = torch.randn(6, 9)
     frames = torch.relu(probe.hidden.weight[:, :, 0] @ clip + probe.hidden.bias[:, None])
@@ -37,4 +36,7 @@ def test_a_hidden_layer_comes_before_the_mean() -> None:
 
 
 def test_nothing_but_a_linear_layer_is_learnt() -> None:
-    assert sum(parameter.numel() for parameter in Probe(n_bands=768, n_classes=8).parameters()) == 768 * 8 + 8
+    assert (
+        sum(parameter.numel() for parameter in make("model/probe", n_bands=768, n_classes=8).parameters())
+        == 768 * 8 + 8
+    )

@@ -3,16 +3,17 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from components import make
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from ser.errors import ConfigError
 from ser.layers.recurrence import Recurrence
-from ser.models.recurrent import GRU, LSTM
 
 BANDS, CLASSES = 12, 5
+CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
-both = pytest.mark.parametrize("model_class", [LSTM, GRU])
+both = pytest.mark.parametrize("name", ["lstm", "gru"])
 
 
 def clips(*lengths: int) -> tuple[Tensor, Tensor]:
@@ -37,10 +38,11 @@ def torchs(recurrence: Recurrence, cell: Any, *, bidirectional: bool) -> nn.RNNB
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("n_layers", [1, 3])
 @both
-def test_states_are_torchs_of_each_clip_alone(model_class: Any, n_layers: int, bidirectional: bool) -> None:
+def test_states_are_torchs_of_each_clip_alone(name: str, n_layers: int, bidirectional: bool) -> None:
     torch.manual_seed(0)
-    model = model_class(n_bands=BANDS, n_classes=CLASSES, hidden=7, layers=n_layers, bidirectional=bidirectional).eval()
-    reference = torchs(model.recurrence, model_class.cell, bidirectional=bidirectional)
+    settings = {"hidden": 7, "layers": n_layers, "bidirectional": bidirectional}
+    model = make(f"model/{name}", n_bands=BANDS, n_classes=CLASSES, **settings).eval()
+    reference = torchs(model.recurrence, CELLS[name], bidirectional=bidirectional)
     features, lengths = clips(4, 19, 1, 30)
     states = model.recurrence(features, lengths)
     for row, length, result in zip(features, lengths, states, strict=True):
@@ -49,10 +51,10 @@ def test_states_are_torchs_of_each_clip_alone(model_class: Any, n_layers: int, b
 
 
 @both
-def test_gradients_are_those_of_packed_sequences(model_class: Any) -> None:
+def test_gradients_are_those_of_packed_sequences(name: str) -> None:
     torch.manual_seed(0)
-    recurrence = Recurrence(model_class.cell, BANDS, 7, layers=2)
-    reference = torchs(recurrence, model_class.cell, bidirectional=True)
+    recurrence = Recurrence(CELLS[name], BANDS, 7, layers=2)
+    reference = torchs(recurrence, CELLS[name], bidirectional=True)
     features, lengths = clips(4, 19, 1)
     weights = torch.randn(3, 14, 19) * (torch.arange(19) < lengths[:, None])[:, None]
     (recurrence(features, lengths) * weights).sum().backward()
@@ -68,19 +70,19 @@ def test_gradients_are_those_of_packed_sequences(model_class: Any) -> None:
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 @both
-def test_pooling(model_class: Any, bidirectional: bool) -> None:
+def test_pooling(name: str, bidirectional: bool) -> None:
     """Each by hand, from torch's states of the clip alone; `last` is torch's h_n of the last layer."""
     for pool in ("last", "average", "attention"):
         torch.manual_seed(0)
         settings = {"hidden": 7, "bidirectional": bidirectional, "pool": pool}
-        model = model_class(n_bands=BANDS, n_classes=CLASSES, **settings).eval()
-        reference = torchs(model.recurrence, model_class.cell, bidirectional=bidirectional)
+        model = make(f"model/{name}", n_bands=BANDS, n_classes=CLASSES, **settings).eval()
+        reference = torchs(model.recurrence, CELLS[name], bidirectional=bidirectional)
         features, lengths = clips(4, 19, 1)
         answers = model(features, lengths)
         for row, length, answer in zip(features, lengths, answers, strict=True):
             states, ends = reference(row[None, :, :length].transpose(1, 2))
             states = states[0]  # (frames, size)
-            h_n = ends[0] if model_class is LSTM else ends  # (layers * directions, 1, hidden)
+            h_n = ends[0] if name == "lstm" else ends  # (layers * directions, 1, hidden)
             if pool == "last":
                 pooled = h_n[-(1 + bidirectional) :, 0].flatten()
             elif pool == "average":
@@ -92,15 +94,15 @@ def test_pooling(model_class: Any, bidirectional: bool) -> None:
 
 
 @both
-def test_padding_is_never_heard(model_class: Any) -> None:
-    model = model_class(n_bands=BANDS, n_classes=CLASSES, hidden=7).eval()
+def test_padding_is_never_heard(name: str) -> None:
+    model = make(f"model/{name}", n_bands=BANDS, n_classes=CLASSES, hidden=7).eval()
     features, lengths = clips(4, 19, 1)
     torch.testing.assert_close(model(F.pad(features, (0, 50)), lengths), model(features, lengths))
 
 
 def test_dropout_in_training_only() -> None:
     batch = clips(9, 5)
-    model = GRU(n_bands=BANDS, n_classes=CLASSES, hidden=16, dropout=0.5)
+    model = make("model/gru", n_bands=BANDS, n_classes=CLASSES, hidden=16, dropout=0.5)
     assert not torch.equal(model.train()(*batch), model(*batch))
     assert torch.equal(model.eval()(*batch), model(*batch))
 
@@ -110,6 +112,6 @@ def test_dropout_in_training_only() -> None:
     [("hidden", 0), ("layers", 0), ("layers", 17), ("dropout", 1.0), ("pool", "max")],
 )
 @both
-def test_refuses_by_name(model_class: Any, key: str, value: Any) -> None:
+def test_refuses_by_name(name: str, key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=rf"model\.{key} must .*{value}"):
-        model_class(n_bands=BANDS, n_classes=CLASSES, **{key: value})
+        make(f"model/{name}", n_bands=BANDS, n_classes=CLASSES, **{key: value})

@@ -1,5 +1,6 @@
 from typing import Any
 
+import components
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,8 @@ BANDS, CLASSES = 24, 5
 def make(**settings: Any) -> ResNet:
     """A narrow ResNet whose batch normalisations have seen something."""
     torch.manual_seed(0)
-    model = ResNet(**{"n_bands": BANDS, "n_classes": CLASSES, "width": 8, "depth": 18, **settings})
+    small = {"n_bands": BANDS, "n_classes": CLASSES, "width": 8, "depth": 18}
+    model: ResNet = components.make("model/resnet", **{**small, **settings})
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -121,7 +123,7 @@ def test_channels_are_stacked_pictures() -> None:
 @pytest.mark.parametrize(("depth", "n_millions"), [(18, 11.2), (34, 21.3), (50, 23.5)])
 def test_sizes_are_those_of_the_paper(depth: int, n_millions: float) -> None:
     with torch.device("meta"):
-        model = ResNet(n_bands=64, n_classes=1000, n_channels=3, depth=depth, width=64)
+        model = components.make("model/resnet", n_bands=64, n_classes=1000, n_channels=3, depth=depth, width=64)
     n_parameters = sum(p.numel() for p in model.parameters()) - sum(p.numel() for p in model.output.parameters())
     assert n_parameters / 1e6 == pytest.approx(n_millions, abs=0.05)
 

@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import components
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,9 +16,9 @@ BANDS, CLASSES = 12, 5
 
 def make(**settings: Any) -> Transformer:
     torch.manual_seed(0)
-    return Transformer(
-        **{"n_bands": BANDS, "n_classes": CLASSES, "size": 16, "heads": 2, "layers": 2, **settings}
-    ).eval()
+    small = {"n_bands": BANDS, "n_classes": CLASSES, "size": 16, "heads": 2, "layers": 2}
+    model: Transformer = components.make("model/transformer", **{**small, **settings})
+    return model.eval()
 
 
 def clips(*lengths: int) -> tuple[Tensor, Tensor]:
@@ -104,5 +105,5 @@ def test_refuses_by_name(key: str, value: Any) -> None:
 
 
 def test_refuses_a_size_that_heads_do_not_divide() -> None:
-    with pytest.raises(ConfigError, match=r"model\.size must be a multiple of model\.heads=4; got 30, try 32"):
+    with pytest.raises(ConfigError, match=r"model\.size must be a multiple of heads=4; got 30, try 32"):
         make(size=30, heads=4)

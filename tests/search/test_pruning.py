@@ -28,11 +28,12 @@ def trial_of(study: optuna.Study, folder: Path, **pruner: Any) -> Trial:
     return Trial(sqlite_url(folder), "search", study.ask().number, settings)
 
 
-def told(callback: PruneBadTrials, *scores: float, first: int = 1, loss: float = 1.0) -> int | None:
-    """The epoch after which the trial is pruned whose validation UAR is `scores`."""
+def told(callback: PruneBadTrials, *scores: float, first: int = 1, loss: float = 1.0, every: int = 1) -> int | None:
+    """The epoch after which the trial is pruned whose validation UAR is `scores`; validated `every` so many."""
     for epoch, score in enumerate(scores, start=first):
         trainer = SimpleNamespace(
             current_epoch=epoch - 1,
+            check_val_every_n_epoch=every,
             is_global_zero=True,
             callback_metrics={"val/uar": torch.tensor(score), "val/loss": torch.tensor(loss)},
             strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
@@ -44,48 +45,54 @@ def told(callback: PruneBadTrials, *scores: float, first: int = 1, loss: float =
     return None
 
 
-def judged(trial: Trial, *earlier: float, monitor: str = "uar", is_last: bool = True) -> PruneBadTrials:
+def pruning(trial: Trial, *earlier: float, monitor: str = "uar", is_last: bool = True) -> PruneBadTrials:
     return PruneBadTrials(trial, earlier, n_epochs=4, monitor=monitor, is_last=is_last)
 
 
 def test_a_bad_trial_is_pruned_and_a_good_one_is_not(study: optuna.Study, tmp_path: Path) -> None:
-    assert told(judged(trial_of(study, tmp_path)), 0.4) == 1
-    assert told(judged(trial_of(study, tmp_path)), 0.6, 0.1, 0.1) is None
-    assert told(judged(trial_of(study, tmp_path, warmup_epochs=2)), 0.4, 0.4, 0.4) == 3
-    assert told(judged(trial_of(study, tmp_path, startup_trials=2)), 0.1, 0.1, 0.1) is None
-    assert told(judged(trial_of(study, tmp_path, name="none")), 0.1, 0.1, 0.1) is None
+    assert told(pruning(trial_of(study, tmp_path)), 0.4) == 1
+    assert told(pruning(trial_of(study, tmp_path)), 0.6, 0.1, 0.1) is None
+    assert told(pruning(trial_of(study, tmp_path, warmup_epochs=2)), 0.4, 0.4, 0.4) == 3
+    assert told(pruning(trial_of(study, tmp_path, startup_trials=2)), 0.1, 0.1, 0.1) is None
+    assert told(pruning(trial_of(study, tmp_path, name="none")), 0.1, 0.1, 0.1) is None
 
 
 def test_what_is_told_is_the_epoch_kept_so_far(study: optuna.Study, tmp_path: Path) -> None:
     trial = trial_of(study, tmp_path)
-    told(judged(trial), 0.6, 0.7, 0.5)
+    told(pruning(trial), 0.6, 0.7, 0.5)
     assert study.trials[trial.number].intermediate_values == pytest.approx({1: 0.6, 2: 0.7, 3: 0.7})
     by_loss = trial_of(study, tmp_path)
-    callback = judged(by_loss, monitor="loss")
+    callback = pruning(by_loss, monitor="loss")
     told(callback, 0.6, loss=1.0)
     told(callback, 0.8, first=2, loss=2.0)
     told(callback, 0.7, first=3, loss=0.5)
     assert study.trials[by_loss.number].intermediate_values == pytest.approx({1: 0.6, 2: 0.6, 3: 0.7})
 
 
+def test_epochs_without_validation_are_passed_over(study: optuna.Study, tmp_path: Path) -> None:
+    trial = trial_of(study, tmp_path)
+    assert told(pruning(trial), 0.1, 0.6, 0.1, 0.7, every=2) is None
+    assert study.trials[trial.number].intermediate_values == pytest.approx({2: 0.6, 3: 0.6, 4: 0.7})
+
+
 def test_with_folds_it_is_the_mean_and_steps_count_on(study: optuna.Study, tmp_path: Path) -> None:
     trial = trial_of(study, tmp_path)
-    assert told(judged(trial, 0.9, 0.8), 0.1, 0.4) is None
+    assert told(pruning(trial, 0.9, 0.8), 0.1, 0.4) is None
     assert study.trials[trial.number].intermediate_values == pytest.approx({9: 0.6, 10: 0.7})
-    assert told(judged(trial_of(study, tmp_path), 0.4, 0.4), 0.1) == 1
+    assert told(pruning(trial_of(study, tmp_path), 0.4, 0.4), 0.1) == 1
 
 
 def test_after_the_last_epoch_nothing_is_saved_by_pruning(study: optuna.Study, tmp_path: Path) -> None:
     trial = trial_of(study, tmp_path, warmup_epochs=3)
-    assert told(judged(trial), 0.1, 0.1, 0.1, 0.1) is None
-    assert told(judged(trial_of(study, tmp_path, warmup_epochs=3), is_last=False), 0.1, 0.1, 0.1, 0.1) == 4
+    assert told(pruning(trial), 0.1, 0.1, 0.1, 0.1) is None
+    assert told(pruning(trial_of(study, tmp_path, warmup_epochs=3), is_last=False), 0.1, 0.1, 0.1, 0.1) == 4
 
 
 def test_a_trial_that_goes_on_remembers_and_tells_an_epoch_twice(study: optuna.Study, tmp_path: Path) -> None:
     trial = trial_of(study, tmp_path)
-    first = judged(trial)
+    first = pruning(trial)
     told(first, 0.6, 0.7)
-    again = judged(trial)
+    again = pruning(trial)
     again.load_state_dict(first.state_dict())
     assert told(again, 0.2, 0.2, first=2) is None
     assert study.trials[trial.number].intermediate_values == pytest.approx({1: 0.6, 2: 0.7, 3: 0.7})
@@ -99,5 +106,5 @@ def test_a_trial_is_read_back(tmp_path: Path) -> None:
 
 
 def test_pruners_are_optunas() -> None:
-    assert isinstance(Pruner("halving").make(), optuna.pruners.SuccessiveHalvingPruner)
-    assert isinstance(Pruner("none").make(), optuna.pruners.NopPruner)
+    assert isinstance(Pruner("halving", 4, 5).make(), optuna.pruners.SuccessiveHalvingPruner)
+    assert isinstance(Pruner("none", 4, 5).make(), optuna.pruners.NopPruner)

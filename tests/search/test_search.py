@@ -16,15 +16,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.errors import HydraException
 from hydra.types import RunMode
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
+from ser.config import extras
 from ser.config.places import conf_dir
 from ser.config.schema import register
 from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.runs import status
 from ser.search.settings import read_settings
 from ser.search.study import Search, _ending
-from ser.search.trial import TRIAL, Judge, read_trial
+from ser.search.trial import TRIAL, OptunaTrial, read_trial
 
 SPACE = ["optim.lr=tag(log, interval(1e-4, 1e-2))", "model.depth=10,18"]
 
@@ -98,7 +100,7 @@ def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureF
     assert (
         settings[0] == {**settings[1], "experiment": None}
         and again.optim.lr == float(best["optim.lr"])
-        and again.trainer.monitor == "loss"
+        and again.training.monitor == "loss"
     )
     said = capsys.readouterr().out
     assert f"best on validation: trial {best['trial']}, UAR" in said and found["command"] in said
@@ -134,7 +136,7 @@ def search_states() -> list[Any]:
 
 def test_a_trial_that_was_at_work_is_run_again() -> None:
     def die(folder: Path, cfg: Any) -> float:
-        raise RuntimeError("worker killed")
+        raise TerminatedWorkerError("worker killed")
 
     with pytest.raises(ProcessError, match=r"worker killed.*resume=true"):
         search(act=die)
@@ -155,7 +157,7 @@ def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
         status.Status({"0": status.PRUNED, "1": status.FAILED}.get(folder.name, status.FINISHED), 1.0).write(folder)
         if folder.name == "2":
             (folder / "metrics.json").write_text('{"uar": 0.9, "validation": {"uar": 0.75}}')
-            raise RuntimeError
+            raise TerminatedWorkerError
         return 0.5
 
     with pytest.raises(ProcessError):
@@ -183,8 +185,9 @@ def test_a_killed_search_hears_of_the_trials_that_had_ended_meanwhile() -> None:
 def test_pruned_and_failed_trials_are_told_and_the_search_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     def end(folder: Path, cfg: Any) -> float | None:
         if folder.name == "1":
-            Judge(trial := read_trial(folder)).is_bad(3, 0.25)  # type: ignore[arg-type]
+            trial = read_trial(folder)
             assert trial is not None and trial.number == 1
+            OptunaTrial(trial).report(0.25, step=3)
             status.Status(status.PRUNED, 2.0).write(folder)
             return None
         if folder.name == "2":
@@ -229,7 +232,7 @@ def test_other_settings_are_refused_with_what_differs() -> None:
     search("hydra.sweeper.n_trials=1")
     with pytest.raises(ConfigError, match="holds an earlier search"):
         search()
-    with pytest.raises(ResumeError, match=r"seed was 0, now 7; give the same command"):
+    with pytest.raises(ResumeError, match=r"seed was 0, now 7; give its command again"):
         search("resume=true", "seed=7")
     with pytest.raises(ResumeError, match=r"model.depth was one of 10, 18, now one of 10, 34; give"):
         search("resume=true", space=[SPACE[0], "model.depth=10,34"])
@@ -295,3 +298,9 @@ def test_the_stub_is_a_launcher_as_hydra_has_them() -> None:
     from hydra.plugins.launcher import Launcher as Interface
 
     assert SimpleNamespace(**vars(Interface)).launch.__code__.co_varnames[1:3] == ("job_overrides", "initial_job_idx")
+
+
+def test_a_search_without_optuna_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r'a search needs the package optuna.*pip install "ser-lab\[search\]"'):
+        search()

@@ -2,36 +2,23 @@
 
 import csv
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 from conftest import FAST, Command
-
-from ser.config.places import conf_dir
+from forked import Running, start
 
 LR = "optim.lr=tag(log, interval(1e-4, 1e-2))"
 SEARCH = ["-m", "hydra/sweeper=optuna", *FAST, "epochs=3", LR, "model.dropout=0.1,7", "hydra.sweep.dir=sweep"]
 
 
-def start(speech: Path, *words: str) -> subprocess.Popen[str]:
+def begin(speech: Path, *words: str) -> Running:
     """The command in a process of its own; the words are those that the fixture `command` adds."""
     corpus = ["corpus=ravdess", f"corpus.root={speech}", "split=random", f"paths.store={speech.parent / 'store'}"]
-    return subprocess.Popen(
-        [sys.executable, conf_dir().parent / "train.py", *words, *corpus],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return start(*words, *corpus, folder=Path.cwd())
 
 
 def states() -> dict[str, str]:
@@ -40,13 +27,9 @@ def states() -> dict[str, str]:
 
 
 def test_a_killed_search_goes_on_prunes_and_survives_a_failure(command: Command, speech: Path) -> None:
-    process = start(speech, *SEARCH, "hydra.sweeper.n_trials=1")
-    deadline = time.monotonic() + 240
-    while not Path("sweep/0/checkpoints/last.ckpt").exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    killed_run = begin(speech, *SEARCH, "hydra.sweeper.n_trials=1")
+    killed_run.wait_for("sweep/0/checkpoints/last.ckpt")
+    killed_run.kill()
     assert not Path("sweep/0/status.json").exists() and not Path("sweep/trials.csv").exists()
 
     # Next come one that fails, and one that is judged against a trial which was perfect all along but for its end.
@@ -80,28 +63,27 @@ def test_a_killed_search_goes_on_prunes_and_survives_a_failure(command: Command,
     assert str(first["macro_f1"]) not in dump and "test" not in dump
 
 
-def test_several_processes_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, speech: Path) -> None:
+def test_several_processes_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Path) -> None:
     monkeypatch.chdir(tmp_path)
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_trials=2"]
-    process = start(speech, "-m", "hydra/sweeper=optuna", *FAST, LR, "hydra.sweep.dir=sweep", *joblib)
-    output, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, output
+    run = begin(few, "-m", "hydra/sweeper=optuna", *FAST, LR, "hydra.sweep.dir=sweep", *joblib)
+    assert run.wait() == 0, run.output
     assert states() == {"0": "complete", "1": "complete"}
     trials = optuna.load_study(study_name="search", storage="sqlite:///sweep/study.db").trials
     assert [sorted(trial.intermediate_values) for trial in trials] == [[1, 2], [1, 2]]
 
 
 def test_without_m_a_search_is_refused(command: Command) -> None:
-    outcome = command("sweep=optuna/resnet_melspec")
-    assert outcome.code == 1 and "python train.py -m" in outcome.output and not Path("outputs").exists()
+    outcome = command("search=resnet_melspec")
+    assert outcome.code == 1 and "put -m before the other words" in outcome.output and not Path("outputs").exists()
 
 
 def test_mistakes_end_in_one_message(command: Command) -> None:
     for words, said in (
-        (["sweep=optuna/absent"], "sweep=optuna/absent: no such sweep; choose from optuna/crnn_melspec, optuna/lstm"),
-        (["sweep=optuna/resnet_melspec", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must lie between 1"),
-        (["sweep=optuna/resnet_melspec", "split.fold=1,2"], "search space: split.fold cannot be searched"),
-        (["sweep=optuna/resnet_melspec", "model.deep=1,2"], "model.deep: no such setting; did you mean model.depth"),
+        (["search=absent"], "search=absent: no such search; choose from crnn_melspec, lstm_wav2vec, resnet_melspec"),
+        (["search=resnet_melspec", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials must lie between 1"),
+        (["search=resnet_melspec", "split.fold=1,2"], "search space: split.fold cannot be searched"),
+        (["search=resnet_melspec", "model.deep=1,2"], "model.deep: no such setting; did you mean model.depth"),
     ):
         outcome = command("-m", *words)
         assert outcome.code == 1 and said in outcome.output and "Traceback" not in outcome.output, outcome.output

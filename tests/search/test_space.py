@@ -50,7 +50,7 @@ def test_a_range_or_choices_in_yaml(written: Any, meant: Any) -> None:
         ("range(5)", IntDistribution(0, 4)),
     ],
 )
-def test_a_sweep_on_the_command_line(value: str, meant: Any) -> None:
+def test_values_on_the_command_line(value: str, meant: Any) -> None:
     assert read_space({}, typed(f"model.x={value}")) == {"model.x": meant}
 
 
@@ -83,6 +83,8 @@ def test_the_command_line_is_above_the_yaml() -> None:
         ("split.fold: [1, 2]", "split.fold cannot be searched"),
         ("corpus: [demo, ravdess]", "corpus cannot be searched"),
         ("epochs: {low: 1, high: 9}", "epochs cannot be searched"),
+        ("trainer.max_epochs: {low: 1, high: 9}", "trainer.max_epochs cannot be searched"),
+        ("debug: [fast, profile]", "debug cannot be searched"),
         ("{}", "there is nothing to search"),
     ],
 )

@@ -5,19 +5,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import components
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
-from ser.config.build import build
-from ser.config.places import conf_dir
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import ACTORS
 from ser.errors import ConfigError, SplitError
 from ser.splits.audit import audit
 from ser.splits.base import PARTS, Protocol, Split
 
-NAMES = sorted(path.stem for path in (conf_dir() / "split").glob("*.yaml"))
+NAMES = components.names("split")
 PUBLISHED = {
     "emobox": ["1 11 20 21", "4 10 12 14", "8 9 19 23", "3 5 7 24", "2 15 16 18", "6 13 17 22"],
     "luna": ["2 5 14 15 16", "3 6 7 13 18", "10 11 12 19 20", "8 17 21 23 24", "1 4 9 22"],
@@ -28,13 +26,12 @@ Digests = dict[str, str]
 
 def protocol(name: str, **settings: Any) -> Protocol:
     """The shipped protocol with some settings changed."""
-    shipped: Any = OmegaConf.to_container(OmegaConf.load(conf_dir() / "split" / f"{name}.yaml"))
-    made: Protocol = build("split", {**shipped, **settings})
+    made: Protocol = components.make(f"split/{name}", **settings)
     return made
 
 
-def utterance(identity: str, emotion: str, speaker: str | None, **attributes: str) -> Utterance:
-    return Utterance(identity, Path(f"/nowhere/{identity}.wav"), emotion, speaker, "made", attributes)
+def utterance(name: str, emotion: str, speaker: str | None, **attributes: str) -> Utterance:
+    return Utterance(name, Path(f"/nowhere/{name}.wav"), emotion, speaker, "made", attributes)
 
 
 def corpus(speakers: Sequence[str] = ACTORS, emotions: str = "abc", n_clips: int = 3) -> list[Utterance]:

@@ -2,9 +2,10 @@ from itertools import pairwise
 
 import pytest
 import torch
+from components import make
 from torch import nn
 
-from ser.training.optim import Cosine, OneCycle
+from ser.training.optim import OneCycle
 
 
 def network() -> nn.Module:
@@ -22,10 +23,10 @@ def rates(recipe: OneCycle, n_steps: int) -> list[float]:
     return used
 
 
-@pytest.mark.parametrize("kind", [OneCycle, Cosine])
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
 @pytest.mark.parametrize(("warmup", "n_steps"), [(0.25, 200), (0.05, 200), (0.5, 40), (0.0, 50), (0.95, 100)])
-def test_rises_to_its_peak_and_falls_to_almost_nothing(kind: type[OneCycle], warmup: float, n_steps: int) -> None:
-    used = rates(kind(lr=0.02, warmup=warmup), n_steps)
+def test_rises_to_its_peak_and_falls_to_almost_nothing(kind: str, warmup: float, n_steps: int) -> None:
+    used = rates(make(f"optim/{kind}", lr=0.02, warmup=warmup), n_steps)
     peak = used.index(max(used))
     assert max(used) == pytest.approx(0.02)
     assert peak == pytest.approx(warmup * n_steps, abs=2)
@@ -34,22 +35,22 @@ def test_rises_to_its_peak_and_falls_to_almost_nothing(kind: type[OneCycle], war
     assert 0 <= used[-1] < (0.02 / 20 if warmup < 0.9 else 0.02 / 2)
 
 
-@pytest.mark.parametrize("kind", [OneCycle, Cosine])
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
 @pytest.mark.parametrize("warmup", [0.0, 0.05, 0.25, 0.5, 0.95])
 @pytest.mark.parametrize("n_steps", range(1, 12))
-def test_short_trainings(kind: type[OneCycle], warmup: float, n_steps: int) -> None:
-    used = rates(kind(lr=0.02, warmup=warmup), n_steps)
+def test_short_trainings(kind: str, warmup: float, n_steps: int) -> None:
+    used = rates(make(f"optim/{kind}", lr=0.02, warmup=warmup), n_steps)
     assert all(0 <= rate <= 0.02 * (1 + 1e-9) for rate in used)
     assert max(used) > 0
     if n_steps > 1:
         assert max(used) > 0.015
 
 
-@pytest.mark.parametrize("kind", [OneCycle, Cosine])
-def test_weight_decay_on_matrices_and_kernels_only(kind: type[OneCycle]) -> None:
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
+def test_weight_decay_on_matrices_and_kernels_only(kind: str) -> None:
     module = network()
     module[3].weight.requires_grad_(False)  # type: ignore[index,union-attr]
-    optimizer, _ = kind(lr=0.1, weight_decay=0.3)(module, 10)
+    optimizer, _ = make(f"optim/{kind}", lr=0.1, weight_decay=0.3)(module, 10)
     assert isinstance(optimizer, torch.optim.AdamW)
     decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     trained = {id(p): p for p in module.parameters() if p.requires_grad}
@@ -57,11 +58,11 @@ def test_weight_decay_on_matrices_and_kernels_only(kind: type[OneCycle]) -> None
     assert all(decay[key] == (0.3 if p.ndim > 1 else 0.0) for key, p in trained.items())
 
 
-@pytest.mark.parametrize("kind", [OneCycle, Cosine])
-def test_a_part_with_a_rate_of_its_own_rises_to_that(kind: type[OneCycle]) -> None:
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
+def test_a_part_with_a_rate_of_its_own_rises_to_that(kind: str) -> None:
     module = network()
     own = module[0]  # type: ignore[index]
-    optimizer, schedule = kind(lr=0.02, weight_decay=0.3)(module, 40, {own: 0.0005})
+    optimizer, schedule = make(f"optim/{kind}", lr=0.02, weight_decay=0.3)(module, 40, {own: 0.0005})
     highest = dict.fromkeys(module.parameters(), 0.0)
     told = []
     for _ in range(40):
@@ -77,21 +78,21 @@ def test_a_part_with_a_rate_of_its_own_rises_to_that(kind: type[OneCycle]) -> No
     assert max(told) == pytest.approx(0.02), "the rate that is told is the rest's"
 
 
-@pytest.mark.parametrize("kind", [OneCycle, Cosine])
-def test_the_rate_that_is_told_is_the_optimiser_s_even_if_all_parts_have_their_own(kind: type[OneCycle]) -> None:
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
+def test_the_rate_that_is_told_is_the_optimiser_s_even_if_all_parts_have_their_own(kind: str) -> None:
     module = network()
-    optimizer, _ = kind(lr=0.02, warmup=0.0)(module, 40, {module: 0.0005})
+    optimizer, _ = make(f"optim/{kind}", lr=0.02, warmup=0.0)(module, 40, {module: 0.0005})
     assert optimizer.param_groups[0]["params"] == []
     assert optimizer.param_groups[0]["lr"] > optimizer.param_groups[-1]["lr"]
 
 
-@pytest.mark.parametrize("kind", [OneCycle, Cosine])
-def test_learns(kind: type[OneCycle]) -> None:
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
+def test_learns(kind: str) -> None:
     torch.manual_seed(0)
     module = nn.Linear(3, 1)
     x = torch.randn(64, 3)
     y = x @ torch.tensor([[1.0], [-2.0], [0.5]])
-    optimizer, schedule = kind(lr=0.1, weight_decay=0.0)(module, 100)
+    optimizer, schedule = make(f"optim/{kind}", lr=0.1, weight_decay=0.0)(module, 100)
     losses = []
     for _ in range(100):
         loss = nn.functional.mse_loss(module(x), y)

@@ -8,16 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from components import make
 from conftest import Command
+from forked import SUBPROCESS, Running, start
 
-from ser.models.resnet import ResNet
+from ser.training import processes
 from ser.training.checkpoints import RandomState
 
 # Nothing random but the order of the clips: the two processes draw numbers of their own.
@@ -58,51 +59,46 @@ def test_two_processes_give_what_one_gives(command: Command) -> None:
         assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), abs=0.05)
 
 
-@contextmanager
-def in_training(speech: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A long run of two processes in the midst of training, and the id of the second one."""
-    program = [sys.executable, str(Path(__file__).parents[2] / "train.py"), "corpus=ravdess", f"corpus.root={speech}"]
-    program += [*SETTINGS, "epochs=200", "trainer=ddp", "hydra.run.dir=run", f"paths.store={speech.parent / 'store'}"]
-    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(program, cwd=folder, start_new_session=True, **pipe) as run:  # type: ignore[call-overload]
-        deadline = time.monotonic() + 120
-        while not (folder / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        [worker] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        try:
-            yield run, int(worker)
-        finally:
-            run.kill()
+@pytest.fixture
+def in_training(few: Path, tmp_path: Path, no_figures: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A long run of two processes in the midst of training."""
+    monkeypatch.setattr(processes, "subprocess", SUBPROCESS)
+    corpus = ["corpus=ravdess", f"corpus.root={few}", f"paths.store={few.parent / 'store'}"]
+    run = start(*corpus, *SETTINGS, "epochs=500", "trainer=ddp", "hydra.run.dir=run", folder=tmp_path)
+    run.wait_for("run/checkpoints/last.ckpt")
+    yield run
+    run.kill()
 
 
-def test_a_killed_process_ends_the_run_with_one_message(speech: Path, tmp_path: Path) -> None:
-    with in_training(speech, tmp_path) as (run, worker):
-        os.kill(worker, signal.SIGKILL)
-        output, _ = run.communicate(timeout=60)
-    assert run.returncode == 1, output
-    assert "training process 1 died (signal 9)" in output and "ckpt_path=last" in output
-    assert "Traceback" not in output
+def test_a_killed_process_ends_the_run_with_one_message(in_training: Running) -> None:
+    [other] = Path(f"/proc/{in_training.pid}/task/{in_training.pid}/children").read_text().split()
+    os.kill(int(other), signal.SIGKILL)
+    assert in_training.wait() == 1, in_training.output
+    assert "training process 1 died (signal 9)" in in_training.output and "resume=true" in in_training.output
+    assert "Traceback" not in in_training.output
 
 
-def test_termination_ends_all_processes(speech: Path, tmp_path: Path) -> None:
+def test_termination_ends_all_processes(in_training: Running) -> None:
     """As timeout, a shell that is closed, and clusters do: all are told at once, wherever they are."""
-    with in_training(speech, tmp_path) as (run, _):
-        os.killpg(run.pid, signal.SIGTERM)
-        run.communicate(timeout=30)  # to the end of the output, which both write to
-    assert run.returncode == -signal.SIGTERM
+    os.killpg(in_training.pid, signal.SIGTERM)
+    assert in_training.wait() == -signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        for _ in range(200):
+            os.killpg(in_training.pid, 0)
+            time.sleep(0.05)
 
 
-def test_a_worker_ends_with_the_main_process(tmp_path: Path) -> None:
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "ser.commands.training_process", str(tmp_path)], stdin=subprocess.PIPE, text=True
-    )
-    assert worker.stdin is not None
-    worker.stdin.close()
-    assert worker.wait(timeout=60) != 0
+def test_a_training_process_ends_with_the_main_one(tmp_path: Path) -> None:
+    """Started as it is outside of tests."""
+    program = [sys.executable, "-m", "ser.commands.training_process", str(tmp_path)]
+    other = subprocess.Popen(program, stdin=subprocess.PIPE, text=True)
+    assert other.stdin is not None
+    other.stdin.close()
+    assert other.wait(timeout=120) != 0
 
 
 def test_a_batch_of_one_value_a_channel_can_be_learnt_from() -> None:
-    model = ResNet(n_bands=32, n_classes=4, depth=10, width=4).train()
+    model = make("model/resnet", n_bands=32, n_classes=4, depth=10, width=4).train()
     log_probabilities = model(torch.randn(1, 32, 4), torch.tensor([4]))
     log_probabilities[0, 0].backward()
     assert log_probabilities.isfinite().all()
@@ -111,7 +107,7 @@ def test_a_batch_of_one_value_a_channel_can_be_learnt_from() -> None:
 REFUSALS = {
     "more processes than clips in a batch": (["trainer=ddp", "batch_size=1"], ["batch_size=1", "2 processes"]),
     "several machines without a launcher": (["trainer=ddp", "trainer.num_nodes=2"], ["num_nodes=2", "torchrun"]),
-    "no process": (["trainer.devices=0"], ["trainer.devices must lie between 1"]),
+    "no process": (["trainer.devices=0"], ["trainer.devices must be a number of processes"]),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from components import settings
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -16,23 +17,17 @@ from ser.training.recognizer import EmotionRecognizer
 
 LABELS = ["neutral", "sad", "angry"]
 SETTINGS: dict[str, Any] = {
-    "feature": {
-        "_target_": "ser.features.melspec.MelSpectrogram",
-        "sample_rate": 8000,
-        "trim_db": 33.0,
-        "n_bands": 16,
-        "hop_s": 0.02,
-    },
-    "model": {"_target_": "ser.models.resnet.ResNet", "depth": 10, "width": 4, "dropout": 0.0},
-    "augment": {"_target_": "ser.augment.Augment", "mixup": 0.0},
-    "optim": {"_target_": "ser.training.optim.OneCycle", "lr": 0.01},
+    "feature": settings("feature/melspec", sample_rate=8000, trim_db=33.0, n_bands=16, hop_s=0.02),
+    "model": settings("model/resnet", depth=10, width=4, dropout=0.0),
+    "augment": settings("augment/none"),
+    "optim": settings("optim/onecycle", lr=0.01),
     "loss": {"name": "cross_entropy", "label_smoothing": 0.0, "focal_gamma": 2.0, "class_weights": False},
 }
 
 
-def make(**settings: Any) -> EmotionRecognizer:
+def make(**changes: Any) -> EmotionRecognizer:
     torch.manual_seed(0)
-    return EmotionRecognizer(**{**SETTINGS, "labels": LABELS, **settings})
+    return EmotionRecognizer(**{**SETTINGS, "labels": LABELS, **changes})
 
 
 def batch(*lengths: int) -> Batch:
@@ -57,7 +52,7 @@ def data() -> SpeechData:
     return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, rate=16000, batch_size=8, seed=0)
 
 
-def trainer(folder: Path, n_epochs: int = 2) -> pl.Trainer:
+def trainer(folder: Path, n_epochs: int = 2, **arguments: Any) -> pl.Trainer:
     return pl.Trainer(
         accelerator="cpu",
         max_epochs=n_epochs,
@@ -66,6 +61,7 @@ def trainer(folder: Path, n_epochs: int = 2) -> pl.Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
+        **arguments,
     )
 
 
@@ -74,7 +70,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmotionRecognizer
     """A recogniser that was trained for two epochs, and its checkpoint."""
     folder = tmp_path_factory.mktemp("trained")
     recognizer = make(
-        augment={"_target_": "ser.augment.SpecAugment", "mixup": 0.3},
+        augment=settings("augment/specaugment", mixup=0.3),
         loss={"name": "cross_entropy", "label_smoothing": 0.1, "focal_gamma": 2.0},
         class_weights=[1.0, 2.0, 0.5],
     )
@@ -83,6 +79,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmotionRecognizer
     training.save_checkpoint(folder / "last.ckpt")
     assert {"train/loss", "val/loss", "val/uar", "val/accuracy"} <= training.callback_metrics.keys()
     return recognizer, folder / "last.ckpt"
+
+
+def test_views_are_asked_for_where_a_checkpoint_is_loaded(trained: tuple[EmotionRecognizer, Path]) -> None:
+    some = batch(3000, 2000)
+    for n_views in (0, 2):
+        loaded = EmotionRecognizer.load_from_checkpoint(trained[1], weights_only=True, n_views=n_views).eval()
+        _, plain, views = loaded.predict_step(some, 0)
+        assert torch.equal(plain, views) is (n_views == 0)
 
 
 @torch.no_grad()
@@ -121,10 +125,10 @@ def plain(value: Any) -> bool:
 
 def test_saved_settings_are_plain_containers(trained: tuple[EmotionRecognizer, Path]) -> None:
     checkpoint = torch.load(trained[1], weights_only=True)
-    settings = checkpoint["hyper_parameters"]
-    assert plain(settings)
-    assert settings["labels"] == LABELS
-    assert settings["feature"] == SETTINGS["feature"]
+    kept = checkpoint["hyper_parameters"]
+    assert plain(kept)
+    assert kept["labels"] == LABELS
+    assert kept["feature"] == SETTINGS["feature"]
 
 
 def test_predicts_every_clip_of_the_test_part(trained: tuple[EmotionRecognizer, Path], tmp_path: Path) -> None:
@@ -137,7 +141,7 @@ def test_predicts_every_clip_of_the_test_part(trained: tuple[EmotionRecognizer, 
 def test_training_can_be_repeated_exactly(tmp_path: Path) -> None:
     def run() -> dict[str, Tensor]:
         pl.seed_everything(0, verbose=False)
-        recognizer = make(augment={"_target_": "ser.augment.SpecAugment", "mixup": 0.3})
+        recognizer = make(augment=settings("augment/specaugment", mixup=0.3))
         trainer(tmp_path, n_epochs=1).fit(recognizer, datamodule=data())
         return recognizer.state_dict()
 
@@ -187,8 +191,8 @@ def test_focal_loss_takes_its_settings() -> None:
     some, weights = batch(4000, 2500, 800, 900), [0.2, 1.0, 3.0]
     made = make(loss={"name": "focal", "label_smoothing": 0.1, "focal_gamma": 3.0}, class_weights=weights)
     log_probabilities = made.eval()(some.inputs, some.lengths)
-    settings: dict[str, Any] = {"weights": torch.tensor(weights), "smoothing": 0.1}
-    expected, other = (losses.focal(log_probabilities, some.targets, gamma=gamma, **settings) for gamma in (3.0, 2.0))
+    further: dict[str, Any] = {"weights": torch.tensor(weights), "smoothing": 0.1}
+    expected, other = (losses.focal(log_probabilities, some.targets, gamma=gamma, **further) for gamma in (3.0, 2.0))
     torch.testing.assert_close(loss_of(made, some), expected)
     assert not torch.isclose(expected, other)
 
@@ -212,7 +216,7 @@ def test_the_validation_loss_does_not_depend_on_the_batches(tmp_path: Path) -> N
 
 def test_mixup_mixes_the_losses_as_it_mixes_the_clips() -> None:
     some = batch(4000, 2500, 800, 900)
-    made = make(augment={"_target_": "ser.augment.Augment", "mixup": 1.0}).eval()
+    made = make(augment=settings("augment/none", mixup=1.0)).eval()
     torch.manual_seed(5)
     loss = loss_of(made, some)
     torch.manual_seed(5)
@@ -236,6 +240,27 @@ def test_trains_with_one_clip_a_batch(tmp_path: Path) -> None:
     training.fit(make(feature={**SETTINGS["feature"], "n_bands": 64}), datamodule=some)
     assert training.global_step == 6
     assert "val/uar" in training.callback_metrics
+
+
+class Heard(pl.Callback):
+    """Which clips each batch of each epoch holds."""
+
+    def __init__(self) -> None:
+        self.epochs: list[list[list[int]]] = []
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.epochs.append([])
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, _: int) -> None:
+        self.epochs[-1].append(batch.places.tolist())
+
+
+@pytest.mark.parametrize("n_batches", [0, 1, 2])
+def test_overfitting_hears_the_same_batches_every_epoch(tmp_path: Path, n_batches: int) -> None:
+    heard = Heard()
+    trainer(tmp_path, n_epochs=3, overfit_batches=n_batches, callbacks=[heard]).fit(make(), datamodule=data())
+    assert [len(epoch) for epoch in heard.epochs] == [n_batches or 3] * 3
+    assert (heard.epochs[0] == heard.epochs[1] == heard.epochs[2]) is (n_batches > 0)
 
 
 def test_gradients_reach_the_model_only() -> None:
@@ -269,13 +294,7 @@ def test_a_model_s_own_settings_are_checked() -> None:
 
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_takes_what_the_feature_says(n_channels: int) -> None:
-    feature = (
-        SETTINGS["feature"]
-        if n_channels == 1
-        else {
-            "_target_": "ser.features.spectrogram.SpectrogramPicture",
-            "height": 16,
-        }
-    )
-    some = batch(3000, 2000)
-    assert make(feature=feature)(some.inputs, some.lengths).shape == (2, len(LABELS))
+    feature = SETTINGS["feature"] if n_channels == 1 else settings("feature/spectrogram", height=16)
+    some, made = batch(3000, 2000), make(feature=feature)
+    assert made(some.inputs, some.lengths).shape == (2, len(LABELS))
+    assert (made.augment.n_channels, made.augment.sample_rate) == (n_channels, made.feature.sample_rate)

@@ -21,9 +21,9 @@ class Augment(nn.Module):
 
     changes_waveforms: bool = False
 
-    def __init__(self, mixup: float = 0.0, n_channels: int = 1, sample_rate: int = 16000) -> None:
+    def __init__(self, *, mixup: float, n_channels: int, sample_rate: int) -> None:
         super().__init__()
-        check_range("augment.mixup", mixup, 0, 10)
+        check_range("mixup", mixup, 0, 10)
         self.mixup, self.n_channels, self.sample_rate = mixup, n_channels, sample_rate
 
     def waveforms(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

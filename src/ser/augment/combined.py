@@ -1,6 +1,5 @@
 """Changes to the waveform and to the feature."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,6 @@ from torch import Tensor
 
 from ser.augment.base import Augment
 from ser.config.build import build
-from ser.errors import ConfigError
 
 
 class Combined(Augment):
@@ -20,17 +18,14 @@ class Combined(Augment):
     """
 
     def __init__(
-        self,
-        waveform: Mapping[str, Any],
-        specaugment: Mapping[str, Any],
-        n_channels: int = 1,
-        sample_rate: int = 16000,
+        self, *, waveform: Mapping[str, Any], specaugment: Mapping[str, Any], n_channels: int, sample_rate: int
     ) -> None:
         given = {"n_channels": n_channels, "sample_rate": sample_rate}
-        waveform_part, specaugment_part = _part("waveform", waveform, given), _part("specaugment", specaugment, given)
-        super().__init__(specaugment_part.mixup, n_channels, sample_rate)
-        self.changes_waveforms = waveform_part.changes_waveforms
-        self.waveform, self.specaugment = waveform_part, specaugment_part
+        of_waveforms: Augment = build("waveform", waveform, **given)
+        of_features: Augment = build("specaugment", specaugment, **given)
+        super().__init__(mixup=of_features.mixup, **given)
+        self.changes_waveforms = of_waveforms.changes_waveforms
+        self.waveform, self.specaugment = of_waveforms, of_features
 
     def waveforms(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         return self.waveform.waveforms(waveforms, lengths)
@@ -38,11 +33,3 @@ class Combined(Augment):
     def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         changed: tuple[Tensor, Tensor] = self.specaugment(features, lengths)
         return changed
-
-
-def _part(name: str, settings: Mapping[str, Any], given: Mapping[str, Any]) -> Augment:
-    try:
-        part: Augment = build("augment", settings, **given)
-    except ConfigError as error:  # it names its settings as if it stood alone
-        raise ConfigError(re.sub(r"^augment\b", f"augment.{name}", str(error))) from None
-    return part

@@ -27,21 +27,22 @@ class SpecAugment(Augment):
 
     def __init__(
         self,
-        time_warp: float = 0.15,
-        n_frequency_masks: int = 2,
-        frequency_mask: float = 0.2,
-        n_time_masks: int = 2,
-        time_mask: float = 0.15,
-        mixup: float = 0.0,
-        n_channels: int = 1,
-        sample_rate: int = 16000,
+        *,
+        time_warp: float,
+        n_frequency_masks: int,
+        frequency_mask: float,
+        n_time_masks: int,
+        time_mask: float,
+        mixup: float,
+        n_channels: int,
+        sample_rate: int,
     ) -> None:
-        super().__init__(mixup, n_channels, sample_rate)
-        check_range("augment.time_warp", time_warp, 0, 0.9)
-        check_range("augment.n_frequency_masks", n_frequency_masks, 0, 100)
-        check_range("augment.frequency_mask", frequency_mask, 0, 1)
-        check_range("augment.n_time_masks", n_time_masks, 0, 100)
-        check_range("augment.time_mask", time_mask, 0, 1)
+        super().__init__(mixup=mixup, n_channels=n_channels, sample_rate=sample_rate)
+        check_range("time_warp", time_warp, 0, 0.9)
+        check_range("n_frequency_masks", n_frequency_masks, 0, 100)
+        check_range("frequency_mask", frequency_mask, 0, 1)
+        check_range("n_time_masks", n_time_masks, 0, 100)
+        check_range("time_mask", time_mask, 0, 1)
         self.time_warp = time_warp
         self.n_frequency_masks, self.frequency_mask = n_frequency_masks, frequency_mask
         self.n_time_masks, self.time_mask = n_time_masks, time_mask

@@ -12,7 +12,7 @@ from torch import Tensor
 from ser.augment import effects
 from ser.augment.base import Augment
 from ser.config.checks import check_range
-from ser.errors import ConfigError
+from ser.errors import SettingError
 
 Range = Sequence[float] | None  # [lowest, highest]; None: never
 
@@ -69,28 +69,29 @@ class WaveformAugment(Augment):
 
     def __init__(
         self,
-        pitch_probability: float = 0.3,
-        pitch_semitones: Range = (-2.0, 2.0),
-        speed_probability: float = 0.3,
-        speed: Range = (0.9, 1.1),
-        shift_probability: float = 0.3,
-        shift_s: Range = (-0.1, 0.1),
-        room_probability: float = 0.3,
-        room_rt60_s: Range = (0.1, 0.8),
-        room_drr_db: Range = (0.0, 15.0),
-        noise_probability: float = 0.5,
-        noise_snr_db: Range = (5.0, 40.0),
-        noise_tilt_db: Range = (-6.0, 0.0),
-        low_pass_probability: float = 0.3,
-        low_pass_hz: Range = (3400.0, 7500.0),
-        high_pass_probability: float = 0.3,
-        high_pass_hz: Range = (60.0, 400.0),
-        gain_probability: float = 0.5,
-        gain_db: Range = (-10.0, 6.0),
-        n_channels: int = 1,
-        sample_rate: int = 16000,
+        *,
+        pitch_probability: float,
+        pitch_semitones: Range,
+        speed_probability: float,
+        speed: Range,
+        shift_probability: float,
+        shift_s: Range,
+        room_probability: float,
+        room_rt60_s: Range,
+        room_drr_db: Range,
+        noise_probability: float,
+        noise_snr_db: Range,
+        noise_tilt_db: Range,
+        low_pass_probability: float,
+        low_pass_hz: Range,
+        high_pass_probability: float,
+        high_pass_hz: Range,
+        gain_probability: float,
+        gain_db: Range,
+        n_channels: int,
+        sample_rate: int,
     ) -> None:
-        super().__init__(n_channels=n_channels, sample_rate=sample_rate)
+        super().__init__(mixup=0.0, n_channels=n_channels, sample_rate=sample_rate)
 
         def at_rate(change: Callable[..., effects.Clips]) -> Callable[..., effects.Clips]:
             return partial(change, sample_rate=sample_rate)
@@ -154,13 +155,13 @@ def _effect(
     **settings: tuple[Range, float, float],
 ) -> Effect:
     """Check an effect's settings: its probability, and each range with the bounds it must lie within."""
-    check_range(f"augment.{name}_probability", probability, 0, 1)
+    check_range(f"{name}_probability", probability, 0, 1)
     ranges = {}
     for key, (given, low, high) in settings.items():
         if given is None:
             probability = 0.0
         else:
-            _check_interval(f"augment.{key}", given, low, high)
+            _check_interval(key, given, low, high)
             ranges[key] = given
     return Effect(name, probability, change, ranges, louder)
 
@@ -169,7 +170,7 @@ def _check_interval(name: str, given: Any, low: float, high: float) -> None:
     """Refuse what is no [lowest, highest] within [low, high]."""
     numbers = isinstance(given, list | tuple) and all(type(value) in (int, float) for value in given)
     if not numbers or len(given) != 2 or not low <= given[0] <= given[1] <= high:
-        raise ConfigError(
+        raise SettingError(
             f"{name} must be [lowest, highest] between {low:g} and {high:g}, or null to switch it off; got {given!r}"
         )
 

@@ -1,118 +1,127 @@
-"""Finding a learning rate: a short training in which it rises with every step, and the loss is watched."""
+"""`ser find-lr`: a short training in which the learning rate rises with every step, and the loss is watched."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import os
+import sys
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import pytorch_lightning as pl
+import click
+import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from pytorch_lightning.tuner.tuning import Tuner
 
-from ser.config.schema import read_config
+from ser.commands.messages import messages, run_command
+from ser.config.places import conf_dir
+from ser.config.schema import Config, read_config, register
 from ser.errors import ConfigError
-from ser.files import write_csv
-from ser.preparation import prepare
-from ser.runs import figures
-from ser.training import interruption, processes
-from ser.training.trainer import bare_trainer
+from ser.files import replacing, write_csv
 
 log = logging.getLogger("ser")
 
-Values = npt.NDArray[np.float64]
-
 LOWEST, HIGHEST = 1e-6, 1.0
 N_STEPS = 100
-FORGETTING = 0.98  # of the average that Lightning keeps of the loss
-SMOOTHING = 15  # steps that are averaged around each
+# Lightning's average of the loss spans as many, and before training moves, its slope is noise over tiny differences of
+# the rate: the steepest of all.
+N_SKIPPED = 50
+
+EXAMPLES = """\b
+Examples:
+  ser find-lr
+  ser find-lr corpus=ravdess model=crnn feature=mfcc
+  ser find-lr feature=waveform model=finetune
+
+Settings and choices are those of ser train: see ser train --help. docs/training.md tells how to read the curve."""
+
+register()
 
 
-@dataclass(frozen=True)
-class Search:
-    """What was found.
+@click.command("find-lr", epilog=EXAMPLES, context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, metavar="[NAME=VALUE]...", type=click.UNPROCESSED)
+def command(words: tuple[str, ...]) -> None:
+    """Find a learning rate for a configuration, by a hundred steps of training.
 
-    Attributes:
-        rates: the learning rate of each step.
-        losses: the loss of each step, averaged over the steps around it.
-        suggestion: a third of the rate at which the loss was lowest.
+    Prints a rate for optim.lr, and leaves learning_rate.csv and learning_rate.png in a folder of its own.
     """
+    folder = "hydra.run.dir=${paths.outputs}/${now:%Y-%m-%d}/${now:%H-%M-%S-%f}-find_lr"
+    own = [] if any(word.startswith("hydra.run.dir=") for word in words) else [folder]
+    sys.argv = ["ser find-lr", *words, *own, "hydra.job.name=find_lr"]
+    if not sys.stderr.isatty():
+        os.environ["TQDM_DISABLE"] = "1"  # a bar is for a terminal
+    run_command(_find)
 
-    rates: Values
-    losses: Values
-    suggestion: float
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def _find(cfg: DictConfig) -> None:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    with messages():
+        rate = find(read_config(cfg), folder)
+    log.info("suggested: optim.lr=%.2g, where the loss falls most steeply", rate)
+    log.info("the curve is in %s", folder)
 
 
-def find(cfg: DictConfig, folder: Path) -> Search:
+def find(config: Config, folder: Path) -> float:
     """Search the learning rate of a configuration on its (first) fold, as Smith (2017), arXiv 1506.01186, does.
 
-    Leaves learning_rate.csv and learning_rate.png in `folder`.
+    Leaves learning_rate.csv (the rate of each step, and the loss as Lightning averages it) and learning_rate.png in
+    `folder`.
+
+    Returns:
+        the rate at which the loss falls most steeply.
 
     Raises:
         SerError: something that the user can mend.
     """
-    config = read_config(cfg)
+    import pytorch_lightning as pl
+    from matplotlib.figure import Figure
+    from pytorch_lightning.tuner.tuning import Tuner
+
+    from ser.preparation import prepare
+    from ser.training import interruption, processes
+    from ser.training.trainer import bare_trainer
+
     if processes.is_distributed(config.trainer):
         raise ConfigError("trainer: the learning rate is searched by one process; leave out trainer=ddp")
     if (folder / "learning_rate.csv").exists():
         raise ConfigError(f"hydra.run.dir: {folder} holds an earlier search, which would be lost; name another folder")
-    material = prepare(config, folder)
-    split = material.folds[0]
+    prepared = prepare(config, folder)
+    split = prepared.folds[0]
     pl.seed_everything(config.seed, workers=True, verbose=False)
     trainer = bare_trainer(
         config.trainer, folder, max_epochs=N_STEPS, check_val_every_n_epoch=N_STEPS + 1, callbacks=[]
     )
-    recognizer = material.recognizer(split)
-    for part in recognizer.model.own_rates():  # it is the others' rate that is searched
+    recognizer = prepared.recognizer(split)
+    for part in recognizer.own_rates:  # it is the others' rate that is searched
         part.requires_grad_(False)
     log.info("trying %d learning rates from %g to %g", N_STEPS, LOWEST, HIGHEST)
     with interruption.ending():
         found = Tuner(trainer).lr_find(
             recognizer,
-            datamodule=material.data(split),
+            datamodule=prepared.data(split),
             min_lr=LOWEST,
             max_lr=HIGHEST,
             num_training=N_STEPS,
             update_attr=False,
         )
-    assert found is not None
-    losses = each_loss(found.results["loss"])
-    losses = losses[np.isfinite(losses)]  # from the first that is no number on, Lightning's average is none either
-    if not len(losses):
+    if found is None:
+        raise ConfigError("trainer.fast_dev_run: no learning rate can be searched in so few steps; leave it out")
+    curve = [pair for pair in zip(found.results["lr"], found.results["loss"], strict=True) if math.isfinite(pair[1])]
+    if not curve:
         raise ConfigError(
             "loss: it is no number even at the lowest learning rate; look at loss.* and trainer.precision"
         )
-    losses = smooth(losses)
-    rates = np.array(found.results["lr"][: len(losses)])
-    search = Search(rates, losses, suggest(rates, losses))
-    rows = [{"lr": rate, "loss": loss} for rate, loss in zip(rates.tolist(), losses.tolist(), strict=True)]
-    write_csv(folder / "learning_rate.csv", rows)
-    figures.learning_rate(folder / "learning_rate.png", rates, losses, search.suggestion)
-    return search
-
-
-def each_loss(averages: Sequence[float]) -> Values:
-    """The loss of every step, out of Lightning's average of them, which comes fifty steps late."""
-    n = np.arange(1, len(averages) + 1)
-    sums = np.array(averages) * (1 - FORGETTING ** (n + 1))  # its correction for the beginning is one step off
-    before = np.concatenate([[0.0], sums[:-1]])
-    losses: Values = (sums - FORGETTING * before) / (1 - FORGETTING)
-    return losses
-
-
-def smooth(losses: Values) -> Values:
-    """The mean of the steps around each; fewer at both ends."""
-    window = np.ones(SMOOTHING)
-    means: Values = np.convolve(losses, window, "same") / np.convolve(np.ones(len(losses)), window, "same")
-    return means
-
-
-def suggest(rates: Values, losses: Values) -> float:
-    """A third of the rate at which the loss is lowest: beyond that training begins to break up.
-
-    >>> rates = np.logspace(-6, 0, 7)
-    >>> round(suggest(rates, np.array([2.1, 2.1, 2.0, 1.4, 1.2, 1.9, 9.0])), 6)
-    0.003333
-    """
-    return float(rates[losses.argmin()]) / 3
+    rate = found.suggestion(skip_begin=N_SKIPPED) if len(curve) >= N_SKIPPED + 3 else None
+    figure = Figure(layout="constrained")
+    axes = figure.subplots()
+    found.plot(ax=axes)
+    if rate is not None:
+        axes.plot(rate, dict(curve)[rate], "ro")
+    with replacing(folder / "learning_rate.png") as beside:
+        figure.savefig(beside, dpi=120)
+    write_csv(folder / "learning_rate.csv", [{"lr": rate, "loss": loss} for rate, loss in curve])
+    if rate is None:
+        raise ConfigError(
+            f"loss: training breaks up at a learning rate of {curve[-1][0]:.2g} already; set optim.lr lower, as the"
+            f" curve in {folder} shows"
+        )
+    return rate

@@ -1,6 +1,5 @@
 """Between Hydra and the user: what a user can mend ends in one message, without a traceback."""
 
-import difflib
 import errno
 import logging
 import os
@@ -22,29 +21,31 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from ser.config.extras import missing
 from ser.config.places import conf_dir
-from ser.errors import SerError
-from ser.launch.run_folder import Fault
+from ser.config.schema import unknown
+from ser.errors import Aborted, SerError
+from ser.launch.callbacks import CallbackFailed
 from ser.runs.folder import holds_a_run
 
 log = logging.getLogger("ser")
-
-# Settings that name a file or a folder.
-PATHS = ("corpus.root", "corpus.path", "paths.data", "paths.store", "paths.outputs", "hydra.run.dir", "hydra.sweep.dir")
 
 # A disk that takes no more, or may not be written to: the user's to mend, wherever it shows.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Call a function that `hydra.main` made; a mistake on the command line ends in one message."""
+    """Call a function that `hydra.main` made; what a user can mend ends in one message, and Ctrl-C with 130."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra shall raise its errors, not print them
     logging.raiseExceptions = False  # a log that cannot be written shall not end in tracebacks
     HydraConfig.instance().cfg = None
-    sys.argv[1:] = [quoted(word) for word in sys.argv[1:]]
+    sys.argv[1:] = [readable(word) for word in sys.argv[1:]]
     try:
-        with _faults_of_callbacks():
+        try:
             command()
+        except CallbackFailed as failed:
+            assert isinstance(failed.__cause__, Exception)
+            raise failed.__cause__ from failed.__cause__.__cause__
     except InstantiationException:
         raise  # a fault in a component's code: its author wants the traceback
     except (HydraException, OmegaConfBaseException) as error:
@@ -52,50 +53,41 @@ def run_command(command: Callable[[], None]) -> None:
     except ValueError as error:
         if HydraConfig.initialized():
             raise
-        sys.exit(f"{' '.join(sys.argv[1:])}: {explain(error)}")  # Hydra could not compose, such as for model=null
+        sys.exit(f"{' '.join(sys.argv[1:])}: {explain(error)}")  # Hydra's, such as for -m together with --cfg
     except BrokenPipeError:  # whom it was told to has gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:
+    except (SerError, OSError) as error:
         told = failure(error)
         if told is None:
             raise
         sys.exit(told)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Aborted):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
 
 
-@contextmanager
-def _faults_of_callbacks() -> Iterator[None]:
-    """Raise what a callback raised, as if Hydra had let it through."""
-    try:
-        yield
-    except Fault as fault:
-        assert isinstance(fault.__cause__, Exception)
-        raise fault.__cause__ from fault.__cause__.__cause__
+def readable(word: str) -> str:
+    """A word of the command line as Hydra can read it.
 
+    A value that Hydra's grammar cannot read (other letters than ASCII, brackets within a path) is taken as text, and
+    quoted. For a group, null means to choose nothing, which Hydra writes []. All else stays as it is.
 
-def quoted(word: str) -> str:
-    """An override with quotes around its value where Hydra needs them: it reads ASCII letters only without.
-
-    A folder that is called 2026 is no number.
-
-    >>> quoted("corpus.root=録音/感情"), quoted("corpus.root=my clips (1)"), quoted("model.depth=10,18")
+    >>> readable("corpus.root=録音/感情"), readable("corpus.root=my clips (1)"), readable("model.depth=10,18")
     ("corpus.root='録音/感情'", "corpus.root='my clips (1)'", 'model.depth=10,18')
-    >>> quoted("corpus.root=2026"), quoted("seed=2026")
-    ("corpus.root='2026'", 'seed=2026')
+    >>> readable("logger=null"), readable("training.patience=null")
+    ('logger=[]', 'training.patience=null')
     """
     name, equals, value = word.partition("=")
-    # With brackets, commas or quotes of its own it is the user's to quote: what was meant cannot be known.
-    if not equals or word.startswith("-") or not value or value[0] in "'\"" or any(sign in value for sign in "[]{},$"):
+    if not equals or word.startswith("-") or value.startswith(("'", '"')):
         return word
+    if name.isidentifier() and (conf_dir() / name).is_dir():
+        value = ",".join("[]" if choice == "null" else choice for choice in value.split(","))
     try:
-        meant = OverridesParser.create().parse_override(word).value()
-        is_clear = name not in PATHS or meant is None or isinstance(meant, str)
+        OverridesParser.create().parse_override(f"{name}={value}")
     except HydraException:
-        is_clear = False
-    return word if is_clear else f"{name}={QuotedString(value, Quote.single).with_quotes()}"
+        value = QuotedString(value, Quote.single).with_quotes()
+    return f"{name}={value}"
 
 
 @contextmanager
@@ -111,7 +103,7 @@ def messages() -> Iterator[None]:
         sys.exit(1)
 
 
-def failure(error: Exception) -> str | None:
+def failure(error: BaseException) -> str | None:
     """What to tell of an error that a user can mend; None for a fault in the code."""
     if isinstance(error, SerError):
         return str(error)
@@ -123,7 +115,7 @@ def _explain_disk(error: OSError) -> str:
     said = f"cannot write{where} ({error.strerror}); free space or set paths.outputs=<folder>"
     begun = HydraConfig.initialized() and not OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir")
     if begun and holds_a_run(Path(HydraConfig.get().runtime.output_dir)):
-        said += ". What was written before is whole: the same command with ckpt_path=last goes on"
+        said += ". What was written before is whole: the same command with resume=true goes on"
     return said
 
 
@@ -131,11 +123,9 @@ def explain(error: Exception) -> str:
     """What was wrong with the command, in one message with the way out."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        options = error.options
-        if not options:  # of a group with folders in it, such as sweep=optuna/<name>
-            group, _, choice = error.missing_cfg_file.partition("/")
-            options = _choices_of(group)
-        return f"{group}={choice}: no such {group}; choose from {', '.join(options)}"
+        if group == "hydra/launcher" and (needed := _explain_launcher(choice)):
+            return needed
+        return f"{group}={choice}: no such {group}; choose from {', '.join(error.options or [])}"
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: cannot be read; write name=value, and quote a value with special characters:"
@@ -149,15 +139,13 @@ def explain(error: Exception) -> str:
     return f"{error}\n--help lists groups and settings"
 
 
-def _choices_of(group: str) -> list[str]:
-    folder = conf_dir() / group
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+def _explain_launcher(choice: str) -> str | None:
+    """What to tell where the package of one of conf/launcher's is not installed; None for any other launcher."""
+    extra = {"joblib": "joblib", "submitit_slurm": "submitit", "submitit_local": "submitit"}.get(choice)
+    return extra and missing(f"launcher={choice.removesuffix('_slurm')}", f"hydra-{extra}-launcher", extra)
 
 
 def _explain_key(full_key: str, parent: DictConfig) -> str:
     group = full_key.rpartition(".")[0]
     names = [str(name) for name in parent if name != "hydra" and not str(name).startswith("_")]
-    known = [f"{group}.{name}" if group else name for name in names]
-    near = difflib.get_close_matches(full_key, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{full_key}: no such setting; {hint}there are {', '.join(known)}"
+    return unknown(full_key, [f"{group}.{name}" if group else name for name in names])

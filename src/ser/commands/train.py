@@ -1,7 +1,6 @@
-"""The command: `python train.py` or `ser-train`."""
+"""One run, or with -m many: `ser train`."""
 
 import logging
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ from omegaconf import DictConfig
 from ser.commands.messages import failure, messages, run_command
 from ser.config.places import conf_dir
 from ser.config.schema import read_config, register
+from ser.errors import Aborted
 from ser.launch import workers
 from ser.runs.folder import can_go_on
 from ser.runs.status import FAILED, FINISHED, INTERRUPTED, PRUNED, Status, clear_status
@@ -29,10 +29,10 @@ def _run(cfg: DictConfig) -> float | None:
     """One run, alone or of a sweep. Returns the validation UAR of the epoch kept, where there is one."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     is_alone = HydraConfig.get().mode == RunMode.RUN
-    if not is_alone:
-        if workers.is_stopped(Path(HydraConfig.get().sweep.dir)):
-            return None
-        cfg.resume = can_go_on(folder)  # begun before, by a sweep that is gone on with
+    if not is_alone and workers.is_stopped(Path(HydraConfig.get().sweep.dir)):
+        return None
+    # From here on: whether to go on from what lies in the run folder. A run of a sweep does where there is anything.
+    cfg.resume = bool(cfg.resume) if is_alone else can_go_on(folder)
     log.info("run folder %s", folder)
     started = time.monotonic()
     if processes.rank() == 0:
@@ -47,13 +47,12 @@ def _run(cfg: DictConfig) -> float | None:
 
         try:
             outcome = run(read_config(cfg), folder)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            said = str(stop) if isinstance(stop, SystemExit) and isinstance(stop.code, str) else ""
-            record(FAILED if said else INTERRUPTED, said)
-            if workers.is_one():
+        except (KeyboardInterrupt, Aborted):
+            record(INTERRUPTED)
+            if workers.is_worker():
                 return None
-            raise
-        except Exception as error:
+            raise KeyboardInterrupt from None
+        except (Exception, SystemExit) as error:  # SystemExit: a library's way to fail
             told = failure(error)
             record(FAILED, told or f"{type(error).__name__}: {error}")
             if is_alone:
@@ -63,8 +62,8 @@ def _run(cfg: DictConfig) -> float | None:
             return None
     record(INTERRUPTED if outcome.interrupted else PRUNED if outcome.pruned else FINISHED)
     log.info("\n%s\n\nrun folder %s", outcome.report, folder)
-    if outcome.interrupted and not workers.is_one():
-        sys.exit(130)
+    if outcome.interrupted and not workers.is_worker():
+        raise KeyboardInterrupt  # a sweep shall stop too
     return outcome.validation.uar if outcome.validation else None
 
 

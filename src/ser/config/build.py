@@ -7,33 +7,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ser.errors import ConfigError, SerError
+from ser.errors import ConfigError, SerError, SettingError
 
 
 def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
     """Make the component that `settings` describe (`_target_` and its arguments), adding the arguments `given` by code.
 
+    Args:
+        group: what its settings are below, as `model`: messages put it before a setting's name. A component that
+            builds another one gives the name of that setting, and the two names add up.
+
     Raises:
-        ConfigError: a key that the component does not have, a value of the wrong type, or one that it refuses.
+        SettingError: a key that the component does not have, a value of the wrong type, or one that it refuses.
+        SerError: what else the component raises.
     """
     import hydra.utils
     from hydra.errors import InstantiationException
 
     if not isinstance(settings, Mapping):
-        raise ConfigError(f"{group}: nothing is chosen; set {group}=<name>, --help lists the names")
+        raise SettingError(f"{group}: nothing is chosen; name one of the choices that --help lists")
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
     try:
         target = hydra.utils.get_object(settings["_target_"])
     except (KeyError, ImportError, ValueError, InstantiationException):
-        raise ConfigError(
+        raise SettingError(
             f"{group}._target_: no such class: {settings.get('_target_')!r}; name one as package.module.Class"
         ) from None
     _check_arguments(group, target, arguments, given)
     try:
         return hydra.utils.instantiate(dict(settings), **given, _convert_="all")
     except InstantiationException as error:
-        if isinstance(error.__cause__, SerError):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if isinstance(cause, SettingError):
+            raise SettingError(f"{group}.{cause}") from None
+        if isinstance(cause, SerError):
+            raise cause from None
         raise
 
 
@@ -43,18 +51,19 @@ def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], give
     known = [name for name in parameters if name not in given]
     for name, value in arguments.items():
         if name not in known:
-            raise ConfigError(f"{group}.{name}: no such setting; {group} knows {', '.join(known)}")
-        hint = hints.get(name)
+            raise SettingError(f"{group}.{name}: no such setting; there are {', '.join(known)}")
+        hint = hints.get(name, Any)
         if value is None and typing.get_origin(hint) is Mapping:
             continue  # a component that was taken away: said where it is built
-        if name in hints and not _fits(value, hint):
-            raise ConfigError(f"{group}.{name} must be {_wanted(hints[name])}; got {value!r}")
+        if not _fits(value, hint):
+            raise SettingError(f"{group}.{name} must be {_wanted(hint)}; got {value!r}")
     for name in known:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
-            raise ConfigError(f"{group}.{name} is missing; set {group}.{name}=<{_wanted(hints[name])}>")
+            raise SettingError(f"{group}.{name} is missing; it must be {_wanted(hints.get(name, Any))}")
 
 
 _WORDS = {
+    Any: "a value",
     int: "a whole number",
     float: "a number",
     str: "text",

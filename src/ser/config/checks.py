@@ -3,29 +3,32 @@
 import typing
 from typing import Any
 
-from ser.errors import ConfigError
+from ser.errors import SettingError
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside [low, high].
 
-    >>> check_range("model.dropout", 1.5, 0, 1)
+    Args:
+        name: of the setting; a component gives its own, and `build` adds the group's.
+
+    >>> check_range("dropout", 1.5, 0, 1)
     Traceback (most recent call last):
     ...
-    ser.errors.ConfigError: model.dropout must lie between 0 and 1; got 1.5
+    ser.errors.SettingError: dropout must lie between 0 and 1; got 1.5
     """
     if not low <= value <= high:
-        raise ConfigError(f"{name} must lie between {low:.10g} and {high:.10g}; got {value!r}")
+        raise SettingError(f"{name} must lie between {low:.10g} and {high:.10g}; got {value!r}")
 
 
 def check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:
-    """Refuse a value that is none of `choices`.
+    """Refuse a value that is none of `choices`; `name` as in `check_range`.
 
     >>> check_choice("loss.name", "mse", ["cross_entropy", "nll"])
     Traceback (most recent call last):
     ...
-    ser.errors.ConfigError: loss.name must be one of cross_entropy, nll; got 'mse'
+    ser.errors.SettingError: loss.name must be one of cross_entropy, nll; got 'mse'
     """
     choices = list(choices)
     if value not in choices:
-        raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}; got {value!r}")
+        raise SettingError(f"{name} must be one of {', '.join(map(str, choices))}; got {value!r}")

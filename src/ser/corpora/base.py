@@ -84,7 +84,9 @@ class Corpus(ABC):
         from ser.corpora.download import fetch  # what it imports is slow, and seldom needed
 
         if self.release is None:
-            raise DownloadError(f"corpus={self.name} has no release that could be downloaded")
+            raise DownloadError(
+                f"corpus={self.name} has no release that could be downloaded; ser fetch lists those that have one"
+            )
         return fetch(self.release, self.root, self.lacking)
 
     def lacking(self) -> str:

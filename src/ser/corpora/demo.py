@@ -12,9 +12,8 @@ import soundfile
 
 from ser.corpora import espeak
 from ser.corpora.base import Utterance
-from ser.corpora.labels import RAVDESS_EMOTIONS
-from ser.corpora.ravdess import ACTORS, AUDIO_ONLY, INTENSITIES, SPEECH, SYNTHETIC_MARKER, Ravdess
-from ser.corpora.synthesis import SAMPLE_RATE, TEXTS, Speaker, _clip
+from ser.corpora.ravdess import ACTORS, AUDIO_ONLY, INTENSITIES, RAVDESS_EMOTIONS, SPEECH, SYNTHETIC_MARKER, Ravdess
+from ser.corpora.synthesis import SAMPLE_RATE, TEXTS, Speaker, make_clip
 from ser.errors import StoreError
 from ser.files import hold
 
@@ -31,8 +30,8 @@ class Demo(Ravdess):
         " emotion. For real speech set corpus=ravdess corpus.root=<folder with Actor_01 ... Actor_24>."
     )
 
-    def __init__(self, root: str | Path) -> None:
-        super().__init__(Path(root).expanduser() / f"v{RECIPE}")
+    def __init__(self, *, root: str | Path) -> None:
+        super().__init__(root=Path(root).expanduser() / f"v{RECIPE}", download=False)
 
     def utterances(self) -> list[Utterance]:
         make_actors(ACTORS, self.root)
@@ -128,7 +127,7 @@ def make_actor(actor: str, folder: Path) -> None:
     engine = espeak.Espeak()
     speaker = Speaker.of(actor)
     for name in clip_names(actor):
-        soundfile.write(folder / name, _clip(engine, speaker, name), SAMPLE_RATE, subtype="PCM_16")
+        soundfile.write(folder / name, make_clip(engine, speaker, name), SAMPLE_RATE, subtype="PCM_16")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ser.audio import Waveform
+from ser.config.extras import missing
 from ser.errors import CorpusNotFound
 
 # Numbers of eSpeak's speak_lib.h.
@@ -18,6 +19,7 @@ _RATE, _VOLUME, _PITCH, _RANGE, _WORD_GAP = 1, 2, 3, 4, 7
 _MIDDLE = 50  # of eSpeak's own pitch and range settings; ours stand in the voice file, in Hz
 _VOLUME_PERCENT = 50  # leaves room below full scale, where eSpeak's gain control would carry over to the next sentence
 _FORMANTS = 9
+_OTHERWISE = "use corpus=ravdess corpus.root=<folder>"
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -65,14 +67,15 @@ def _library() -> tuple[ctypes.CDLL, str]:
     Raises:
         CorpusNotFound: the package is not installed, or its library does not run here.
     """
-    way_out = 'install it with pip install -c constraints.txt -e ".[demo]", or use corpus=ravdess corpus.root=<folder>'
     try:
         loader = importlib.import_module("espeakng_loader")
         return ctypes.CDLL(loader.get_library_path()), loader.get_data_path()
     except ImportError:
-        raise CorpusNotFound(f"corpus=demo needs the package espeakng-loader, which is missing; {way_out}") from None
+        raise CorpusNotFound(f"{missing('corpus=demo', 'espeakng-loader', 'demo')}, or {_OTHERWISE}") from None
     except (OSError, RuntimeError) as error:
-        raise CorpusNotFound(f"corpus=demo: the package espeakng-loader does not work ({error}); {way_out}") from None
+        raise CorpusNotFound(
+            f"corpus=demo: the package espeakng-loader does not work ({error}); {_OTHERWISE}"
+        ) from None
 
 
 def check() -> None:

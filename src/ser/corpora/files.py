@@ -38,10 +38,10 @@ def emotion_name(text: str) -> str:
     return nfc(clean(text).casefold())
 
 
-def identity(relative: str) -> str:
+def utterance_id(relative: str) -> str:
     """An utterance's id: its path relative to the corpus, NFC, with forward slashes and without its ending.
 
-    >>> identity("喜び/take 1.WAV")
+    >>> utterance_id("喜び/take 1.WAV")
     '喜び/take 1'
     """
     path = PurePath(relative)

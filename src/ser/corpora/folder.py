@@ -9,10 +9,10 @@ from ser.corpora.files import (
     UNREADABLE_ENDINGS,
     emotion_name,
     files_below,
-    identity,
     is_visible,
     nfc,
     unreadable_remark,
+    utterance_id,
 )
 from ser.errors import ConfigError, CorpusNotFound
 
@@ -25,7 +25,7 @@ class Folder(Corpus):
     Hidden files are passed over. A recording that is there in several formats counts once, lossless first.
     """
 
-    def __init__(self, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: str | Path | None) -> None:
         self.root = Path(root or "").expanduser()
         self.name = nfc((self.root if self.root.name.strip(".") else self.root.resolve()).name) or "folder"
         self._is_set = bool(root)
@@ -47,7 +47,7 @@ class Folder(Corpus):
                 if len(relative.parts) == 1:
                     loose.append(path)
                 else:
-                    takes.setdefault(identity(str(relative)), []).append(path)
+                    takes.setdefault(utterance_id(str(relative)), []).append(path)
         for paths in takes.values():
             paths.sort(key=lambda path: (AUDIO_ENDINGS.index(path.suffix.lower()), path))
         self._remarks = self._remark(takes, loose, unreadable)

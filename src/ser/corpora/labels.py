@@ -1,11 +1,9 @@
-"""Emotion names, and each corpus's codes mapped to them."""
+"""Emotion names and their order."""
 
 from collections.abc import Iterable
 
 # The order of classes everywhere: in tables, in predictions.csv, in confusion matrices.
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
-
-RAVDESS_EMOTIONS = {f"{code:02d}": emotion for code, emotion in enumerate(EMOTIONS, start=1)}
 
 
 def label_order(emotions: Iterable[str]) -> list[str]:

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Release, Utterance
-from ser.corpora.labels import RAVDESS_EMOTIONS
-from ser.errors import ConfigError, CorpusNotFound
+from ser.errors import CorpusNotFound, SettingError
 
 AUDIO_ONLY = "03"
 SPEECH = "01"
+RAVDESS_EMOTIONS = {
+    **{"01": "neutral", "02": "calm", "03": "happy", "04": "sad"},
+    **{"05": "angry", "06": "fearful", "07": "disgust", "08": "surprised"},
+}
 INTENSITIES = {"01": "normal", "02": "strong"}
 STATEMENTS = {"01": "kids", "02": "dogs"}
 ACTORS = tuple(f"{actor:02d}" for actor in range(1, 25))
@@ -53,9 +56,9 @@ class Ravdess(Corpus):
         ),
     )
 
-    def __init__(self, root: str | Path, download: bool = False) -> None:
+    def __init__(self, *, root: str | Path, download: bool) -> None:
         if not str(root):
-            raise ConfigError("corpus.root is empty; set corpus.root=<folder>, or RAVDESS_ROOT to a folder")
+            raise SettingError("root is empty; name a folder, or set RAVDESS_ROOT to one")
         self.root = Path(root).expanduser()
         self.download = download
         self._copies: list[Path] = []

@@ -9,35 +9,18 @@ import numpy.typing as npt
 
 from ser import audio
 from ser.corpora import espeak
-from ser.corpora.labels import RAVDESS_EMOTIONS
-from ser.corpora.ravdess import INTENSITIES
+from ser.corpora.ravdess import INTENSITIES, RAVDESS_EMOTIONS
 
 Samples = npt.NDArray[np.float64]
 
-
 SAMPLE_RATE = 16_000  # Hz
-
-
 TEXTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
-
-
 STRONG = 1.5  # strong intensity has the cues of normal intensity, times this
-
-
 RATE_WPM = 185.0  # of neutral speech, as all that follow
-
-
 SPAN = 0.36  # from the lowest to the highest pitch, as a part of the pitch
-
-
 LEVEL_DB = -32.0  # re full scale
-
-
 FLOOR_DB = -66.0  # the noise of the room, re full scale
-
-
 PEAK = 0.95  # the highest a sample may be
-
 
 # How an emotion changes a speaker's neutral voice. Neighbours overlap on purpose: the task is not to be trivial.
 # pitch, rise over the sentence, tremor: semitones. range, rate, tract (of the formants): octaves, 1 is twice as much.
@@ -54,16 +37,11 @@ CUES: dict[str, dict[str, float]] = {
     "surprised": {"pitch": 5.0, "range": 0.8, "rate": -0.08, "level": 2.0, "tilt": 0.2, "breath": 0.05, "rise": 1.5},
 }
 
-
 # Standard deviations in the same units: from take to take, and of a speaker's habits whatever the emotion.
 TAKE = {"pitch": 1.0, "range": 0.2, "rate": 0.08, "level": 1.5, "tilt": 0.4, "breath": 0.06, "rasp": 0.1} | {
     "tremor": 0.1, "tract": 0.015, "rise": 0.4, "gap": 0.01
 }  # fmt: skip
-
-
 HABIT = {"range": 0.15, "rate": 0.1, "level": 2.0, "tilt": 0.6, "breath": 0.05, "rasp": 0.06, "gap": 0.005}
-
-
 MANNER = 0.5  # a speaker's own way to do an emotion deviates by this part of what takes deviate
 
 
@@ -93,7 +71,8 @@ def _deviations(spread: dict[str, float], rng: np.random.Generator, scale: float
     return {cue: rng.normal(0, scale * deviation) for cue, deviation in spread.items()}
 
 
-def _clip(engine: espeak.Espeak, speaker: Speaker, name: str) -> Samples:
+def make_clip(engine: espeak.Espeak, speaker: Speaker, name: str) -> Samples:
+    """Samples (samples,) in [-1, 1] at `SAMPLE_RATE` of the clip that a file name of RAVDESS describes."""
     codes = Path(name).stem.split("-")
     emotion, strength = RAVDESS_EMOTIONS[codes[2]], STRONG if INTENSITIES[codes[3]] == "strong" else 1.0
     rng = np.random.default_rng([int(code) for code in codes])

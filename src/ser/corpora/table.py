@@ -14,9 +14,9 @@ from ser.corpora.files import (
     clean,
     emotion_name,
     find,
-    identity,
     nfc,
     unreadable_remark,
+    utterance_id,
 )
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
 
@@ -32,7 +32,7 @@ class Table(Corpus):
     by commas, semicolons or tabs.
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, *, path: str | Path | None) -> None:
         self.path = Path(path or "").expanduser()
         self.root = self.path.parent
         self.name = nfc(self.path.stem) or "table"
@@ -51,7 +51,7 @@ class Table(Corpus):
                 if not row[column]:
                     raise self._error(f"row {number} has no {column}; fill it in, or take the row out")
             path = self._locate(row.pop("path"), listings)
-            name = identity(self._relative(path))
+            name = utterance_id(self._relative(path))
             if name in numbers:
                 raise self._error(
                     f"rows {numbers[name]} and {number} name the same recording, {name} (endings do not count); take"

@@ -143,8 +143,7 @@ def read_json(path: Path) -> dict[str, Any]:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EncoderError(
-            f"{path.parent}: holds no {path.name}; name a folder as save_pretrained or scripts/fetch_encoder.py writes"
-            " it"
+            f"{path.parent}: holds no {path.name}; name a folder as save_pretrained or ser fetch writes it"
         ) from None
     except OSError as error:
         raise EncoderError(f"{path}: cannot be read ({error.strerror}); make it readable") from None

@@ -145,7 +145,7 @@ def _asking(checkpoint: str, revision: str | None) -> Iterator[None]:
     except (errors.LocalEntryNotFoundError, ConnectionError, httpx.TransportError):
         raise EncoderError(
             f"{checkpoint}: there is no such folder, nor a copy from the hub, and the hub cannot be reached; on a"
-            f" machine with network, run python scripts/fetch_encoder.py {checkpoint} FOLDER, bring FOLDER here, and"
+            f" machine with network, run ser fetch {checkpoint} FOLDER, bring FOLDER here, and"
             " set feature.checkpoint=FOLDER (or model.checkpoint=FOLDER)"
         ) from None
     except errors.HfHubHTTPError as error:

@@ -24,7 +24,7 @@ def weight_files(folder: Path, *, allow_pickle: bool = False) -> list[Path]:
             raise EncoderError(
                 f"{folder}: holds its weights as a pickle alone ({PICKLED}); allow it to be read by torch's restricted"
                 " loader (feature.allow_pickle=true, or model.allow_pickle=true), or convert it:"
-                " scripts/fetch_encoder.py --allow-pickle"
+                f" ser fetch {folder} NEW_FOLDER --allow-pickle"
             )
         files = [whole]
         if not whole.is_file():
@@ -54,8 +54,8 @@ def _check_safetensors(file: Path) -> None:
         raise EncoderError(f"{file}: is damaged ({error}); delete it and fetch it again") from None
 
 
-def fingerprint(folder: Path, *, allow_pickle: bool = False) -> str:
-    """Hash of the weights and configuration, 128 bits in hexadecimal.
+def weights_digest(folder: Path, *, allow_pickle: bool = False) -> str:
+    """Of the weights and configuration, 128 bits in hexadecimal.
 
     Raises:
         EncoderError: something is missing or damaged.
@@ -64,14 +64,14 @@ def fingerprint(folder: Path, *, allow_pickle: bool = False) -> str:
     for file in [folder / CONFIG, folder / EXTRACTOR, *weight_files(folder, allow_pickle=allow_pickle)]:
         try:
             facts = file.stat()
-            hashed.update(_digest(file, facts.st_size, facts.st_mtime_ns))
+            hashed.update(_file_digest(file, facts.st_size, facts.st_mtime_ns))
         except OSError as error:
             raise EncoderError(f"{file}: cannot be read ({error.strerror}); make it readable") from None
     return hashed.hexdigest()
 
 
 @cache
-def _digest(file: Path, size: int, mtime_ns: int) -> bytes:
+def _file_digest(file: Path, size: int, mtime_ns: int) -> bytes:
     """Of a file's content, read once as long as its size and time stay."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "blake2b").digest()

@@ -56,7 +56,7 @@ class FrozenFeature(Feature):
 
     @property
     @abstractmethod
-    def identity(self) -> Mapping[str, Any]:
+    def frame_parameters(self) -> Mapping[str, Any]:
         """All that the frames of a waveform depend on, as JSON values: what is kept is found again by it."""
 
     @property

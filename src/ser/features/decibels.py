@@ -8,8 +8,8 @@ from ser.config.checks import check_range
 def check_levels(trim_db: float | None, dynamic_range_db: float) -> None:
     """Refuse a trimming level or a dynamic range, in dB, that would leave nothing of a clip."""
     if trim_db is not None:
-        check_range("feature.trim_db", trim_db, 1, 200)
-    check_range("feature.dynamic_range_db", dynamic_range_db, 1, 200)
+        check_range("trim_db", trim_db, 1, 200)
+    check_range("dynamic_range_db", dynamic_range_db, 1, 200)
 
 
 def stft_size(sample_rate: int, window_s: float, hop_s: float) -> tuple[int, int]:
@@ -18,9 +18,9 @@ def stft_size(sample_rate: int, window_s: float, hop_s: float) -> tuple[int, int
     >>> stft_size(16000, 0.025, 0.01)
     (400, 160)
     """
-    check_range("feature.sample_rate", sample_rate, 1000, 192000)
-    check_range("feature.window_s", window_s, 0.002, 1.0)
-    check_range("feature.hop_s", hop_s, 0.001, window_s)
+    check_range("sample_rate", sample_rate, 1000, 192000)
+    check_range("window_s", window_s, 0.002, 1.0)
+    check_range("hop_s", hop_s, 0.001, window_s)
     return round(window_s * sample_rate), round(hop_s * sample_rate)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ser.config.checks import check_choice, check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
 from ser.encoders.description import CONTEXT_S, WINDOW_S
-from ser.encoders.weights import fingerprint
+from ser.encoders.weights import weights_digest
 from ser.errors import EncoderError
 from ser.features.base import FrozenFeature
 
@@ -29,7 +29,7 @@ class Encoder(FrozenFeature):
     """Hidden states of wav2vec 2.0, HuBERT, WavLM, Whisper and their kin (`SpeechEncoder`).
 
     Only the configuration is read at first. The weights are loaded when the first clip is heard, onto its device. A
-    state dict holds a hash alone, of them and of what is done with them: where a checkpoint's is another one, hearing
+    state dict holds a digest alone, of them and of what is done with them: where a checkpoint's is another one, hearing
     is refused.
 
     Args:
@@ -45,38 +45,39 @@ class Encoder(FrozenFeature):
         EncoderError: the encoder cannot be had, or is no speech encoder that is known here.
     """
 
-    fingerprint: Tensor
+    digest: Tensor
 
     def __init__(
         self,
-        checkpoint: str = "facebook/wav2vec2-base",
-        revision: str | None = None,
-        layer: int | str = "mean",
-        trim_db: float | None = 30.0,
-        allow_pickle: bool = False,
+        *,
+        checkpoint: str,
+        revision: str | None,
+        layer: int | str,
+        trim_db: float | None,
+        allow_pickle: bool,
     ) -> None:
         super().__init__()
         if trim_db is not None:
-            check_range("feature.trim_db", trim_db, 1, 200)
+            check_range("trim_db", trim_db, 1, 200)
         if isinstance(layer, str):
-            check_choice("feature.layer", layer, LAYERS)
+            check_choice("layer", layer, LAYERS)
         self.checkpoint, self.layer, self.trim_db, self.allow_pickle = checkpoint, layer, trim_db, allow_pickle
         self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
         about = Description.read(self.folder)
         if not isinstance(layer, str):
-            check_range("feature.layer", layer, 0, about.n_layers - 1)
+            check_range("layer", layer, 0, about.n_layers - 1)
         self.kind, self.sample_rate, self.frame_rate = about.kind, about.sample_rate, about.frame_rate
         self.last = layer if isinstance(layer, int) else about.n_layers - 1
         self.n_layers = about.n_layers if layer == "weighted" else 1
         self.n_bands = self.n_layers * about.size
-        self.weights_hash = fingerprint(self.folder, allow_pickle=allow_pickle)
-        self.register_buffer("fingerprint", self._own_fingerprint())
+        self.weights_digest = weights_digest(self.folder, allow_pickle=allow_pickle)
+        self.register_buffer("digest", self._own_digest())
 
     @property
-    def identity(self) -> Mapping[str, Any]:
+    def frame_parameters(self) -> Mapping[str, Any]:
         return {
             "encoder": self.kind,
-            "weights": self.weights_hash,
+            "weights": self.weights_digest,
             "layer": self.last if self.layer == "last" else self.layer,
             "window_s": WINDOW_S,
             "context_s": CONTEXT_S,
@@ -84,9 +85,9 @@ class Encoder(FrozenFeature):
             "recipe": RECIPE,
         }
 
-    def _own_fingerprint(self) -> Tensor:
-        """Hash of all that the frames of a recording depend on."""
-        told = json.dumps({**self.identity, "trim_db": self.trim_db}, sort_keys=True)
+    def _own_digest(self) -> Tensor:
+        """Of all that the frames of a recording depend on."""
+        told = json.dumps({**self.frame_parameters, "trim_db": self.trim_db}, sort_keys=True)
         return torch.tensor(list(hashlib.blake2b(told.encode(), digest_size=16).digest()), dtype=torch.uint8)
 
     @property
@@ -115,8 +116,8 @@ class Encoder(FrozenFeature):
         with _loading:
             encoder = _loaded.get(self)
             if encoder is None:
-                is_same = fingerprint(self.folder, allow_pickle=self.allow_pickle) == self.weights_hash
-                if not is_same or not torch.equal(self.fingerprint.cpu(), self._own_fingerprint()):
+                is_same = weights_digest(self.folder, allow_pickle=self.allow_pickle) == self.weights_digest
+                if not is_same or not torch.equal(self.digest.cpu(), self._own_digest()):
                     raise EncoderError(
                         f"feature.checkpoint={self.checkpoint}: is not what this recogniser was trained with: other"
                         " weights, layer, trimming or version of transformers; name the same, as docs/encoders.md shows"

@@ -29,21 +29,22 @@ class LogSpectrogram(Feature):
 
     def __init__(
         self,
-        sample_rate: int = 16000,
-        trim_db: float | None = 20.0,
-        window_s: float = 0.032,
-        hop_s: float = 0.01,
-        f_max_hz: float | None = 4000.0,
-        dynamic_range_db: float = 80.0,
-        deltas: int = 0,
+        *,
+        sample_rate: int,
+        trim_db: float | None,
+        window_s: float,
+        hop_s: float,
+        f_max_hz: float | None,
+        dynamic_range_db: float,
+        deltas: int,
     ) -> None:
         super().__init__()
         check_levels(trim_db, dynamic_range_db)
         window, hop = stft_size(sample_rate, window_s, hop_s)
         n_fft = fft_size(window)
         f_max_hz = sample_rate / 2 if f_max_hz is None else f_max_hz
-        check_range("feature.f_max_hz", f_max_hz, 100, sample_rate / 2)
-        check_choice("feature.deltas", deltas, ORDERS)
+        check_range("f_max_hz", f_max_hz, 100, sample_rate / 2)
+        check_choice("deltas", deltas, ORDERS)
         self.sample_rate, self.trim_db, self.deltas = sample_rate, trim_db, deltas
         self.n_rows = int(f_max_hz * n_fft / sample_rate) + 1
         self.n_channels = 1 + deltas

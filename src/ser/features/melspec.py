@@ -7,7 +7,7 @@ import torchaudio
 from torch import Tensor
 
 from ser.config.checks import check_choice, check_range
-from ser.errors import ConfigError
+from ser.errors import SettingError
 from ser.features.base import Feature
 from ser.features.decibels import check_levels, fft_size, limit_range, stft_size
 from ser.features.deltas import ORDERS, stack_deltas
@@ -25,7 +25,8 @@ class MelSpectrogram(Feature):
     Args:
         sample_rate: of the waveforms, in Hz.
         trim_db: cut off beginning and end that lie this far below the loudest part, in dB; None: not at all.
-        n_bands: mel bands between `f_min_hz` and `f_max_hz` (default: half the sample rate).
+        n_bands: mel bands.
+        f_min_hz, f_max_hz: the lowest and the highest frequency of a band; None: half the sample rate.
         window_s: length of the Hann window, in seconds; padded with zeros to `MIN_FFT_S` at least.
         hop_s: distance between frames, in seconds.
         dynamic_range_db: what lies further below a clip's loudest band is raised to that level.
@@ -34,24 +35,25 @@ class MelSpectrogram(Feature):
 
     def __init__(
         self,
-        sample_rate: int = 16000,
-        trim_db: float | None = 20.0,
-        n_bands: int = 64,
-        window_s: float = 0.064,
-        hop_s: float = 0.01,
-        f_min_hz: float = 0.0,
-        f_max_hz: float | None = None,
-        dynamic_range_db: float = 80.0,
-        deltas: int = 0,
+        *,
+        sample_rate: int,
+        trim_db: float | None,
+        n_bands: int,
+        window_s: float,
+        hop_s: float,
+        f_min_hz: float,
+        f_max_hz: float | None,
+        dynamic_range_db: float,
+        deltas: int,
     ) -> None:
         super().__init__()
-        check_range("feature.n_bands", n_bands, 8, 512)
+        check_range("n_bands", n_bands, 8, 512)
         check_levels(trim_db, dynamic_range_db)
         window, hop = stft_size(sample_rate, window_s, hop_s)
         f_max_hz = sample_rate / 2 if f_max_hz is None else f_max_hz
-        check_range("feature.f_max_hz", f_max_hz, 100, sample_rate / 2)
-        check_range("feature.f_min_hz", f_min_hz, 0, f_max_hz - 50)
-        check_choice("feature.deltas", deltas, ORDERS)
+        check_range("f_max_hz", f_max_hz, 100, sample_rate / 2)
+        check_range("f_min_hz", f_min_hz, 0, f_max_hz - 50)
+        check_choice("deltas", deltas, ORDERS)
         self.sample_rate, self.trim_db, self.deltas = sample_rate, trim_db, deltas
         self.n_channels = 1 + deltas
         self.n_bands = self.n_channels * n_bands
@@ -73,9 +75,9 @@ class MelSpectrogram(Feature):
                     mel_scale="slaney",
                 )
             except UserWarning:
-                raise ConfigError(
-                    f"feature.n_bands={n_bands}: some bands would be empty, narrower than the spectrum's steps of"
-                    f" {sample_rate / n_fft:.1f} Hz; set fewer bands or a longer feature.window_s"
+                raise SettingError(
+                    f"n_bands={n_bands}: some bands would be empty, narrower than the spectrum's steps of"
+                    f" {sample_rate / n_fft:.1f} Hz; set fewer bands or a longer window_s"
                 ) from None
         self.decibels = torchaudio.transforms.AmplitudeToDB("power")
 

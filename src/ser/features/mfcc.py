@@ -24,21 +24,32 @@ class MFCC(Feature):
 
     def __init__(
         self,
-        sample_rate: int = 16000,
-        trim_db: float | None = 20.0,
-        n_coefficients: int = 40,
-        n_bands: int = 64,
-        window_s: float = 0.064,
-        hop_s: float = 0.01,
-        f_min_hz: float = 0.0,
-        f_max_hz: float | None = None,
-        dynamic_range_db: float = 80.0,
-        deltas: int = 2,
+        *,
+        sample_rate: int,
+        trim_db: float | None,
+        n_coefficients: int,
+        n_bands: int,
+        window_s: float,
+        hop_s: float,
+        f_min_hz: float,
+        f_max_hz: float | None,
+        dynamic_range_db: float,
+        deltas: int,
     ) -> None:
         super().__init__()
-        self.mel = MelSpectrogram(sample_rate, trim_db, n_bands, window_s, hop_s, f_min_hz, f_max_hz, dynamic_range_db)
-        check_range("feature.n_coefficients", n_coefficients, 8, n_bands)
-        check_choice("feature.deltas", deltas, ORDERS)
+        self.mel = MelSpectrogram(
+            sample_rate=sample_rate,
+            trim_db=trim_db,
+            n_bands=n_bands,
+            window_s=window_s,
+            hop_s=hop_s,
+            f_min_hz=f_min_hz,
+            f_max_hz=f_max_hz,
+            dynamic_range_db=dynamic_range_db,
+            deltas=0,
+        )
+        check_range("n_coefficients", n_coefficients, 8, n_bands)
+        check_choice("deltas", deltas, ORDERS)
         self.sample_rate, self.trim_db, self.deltas = sample_rate, trim_db, deltas
         self.n_channels = 1 + deltas
         self.n_bands = self.n_channels * n_coefficients

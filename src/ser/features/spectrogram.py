@@ -33,20 +33,21 @@ class SpectrogramPicture(Feature):
 
     def __init__(
         self,
-        sample_rate: int = 16000,
-        trim_db: float | None = None,
-        height: int = 128,
-        window_s: float = 0.064,
-        hop_s: float = 0.032,
-        dynamic_range_db: float = 80.0,
-        colormap: str = "viridis",
+        *,
+        sample_rate: int,
+        trim_db: float | None,
+        height: int,
+        window_s: float,
+        hop_s: float,
+        dynamic_range_db: float,
+        colormap: str,
     ) -> None:
         super().__init__()
-        check_choice("feature.colormap", colormap, matplotlib.colormaps)
+        check_choice("colormap", colormap, matplotlib.colormaps)
         check_levels(trim_db, dynamic_range_db)
         window, hop = stft_size(sample_rate, window_s, hop_s)
         n_fft = 1 << (window - 1).bit_length()
-        check_range("feature.height", height, 8, n_fft // 2 + 1)
+        check_range("height", height, 8, n_fft // 2 + 1)
         self.sample_rate, self.trim_db, self.height = sample_rate, trim_db, height
         self.n_bands = self.n_channels * height
         self.hop, self.dynamic_range_db = hop, dynamic_range_db

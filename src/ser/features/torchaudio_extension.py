@@ -7,10 +7,13 @@ without the extension: only forced alignment and the RNN-T loss need it.
 
 import importlib.abc
 import importlib.machinery
+import logging
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
+
+log = logging.getLogger("ser")
 
 _EXTENSION = "torchaudio._extension"
 
@@ -22,8 +25,15 @@ def _unavailable(function: Any) -> Any:
     return fail
 
 
+def _does_not_fit(error: Exception) -> bool:
+    """Whether the library is there but cannot be loaded into this torch; any other fault is somebody's to mend."""
+    if isinstance(error, OSError):
+        return error.errno is None  # of the dynamic linker: a file that is missing or unreadable has a number
+    return isinstance(error, RuntimeError) and "different CUDA versions" in str(error)
+
+
 class _Loader(importlib.abc.Loader):
-    """Runs the real extension module; where its library cannot be loaded, declares it absent."""
+    """Runs the real extension module; where its library does not fit this torch, declares it absent."""
 
     def __init__(self, real: importlib.abc.Loader) -> None:
         self._real = real
@@ -34,7 +44,11 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         try:
             self._real.exec_module(module)
-        except (OSError, ImportError, RuntimeError):
+        except (OSError, RuntimeError) as error:
+            if not _does_not_fit(error):
+                raise
+            reason = str(error.__cause__ or error).splitlines()[0]  # torch says which file, the linker why
+            log.info("torchaudio without its compiled extension, which does not fit this torch: %s", reason)
             module._IS_TORCHAUDIO_EXT_AVAILABLE = False  # type: ignore[attr-defined]
             module._IS_ALIGN_AVAILABLE = False  # type: ignore[attr-defined]
             module._check_cuda_version = lambda: None  # type: ignore[attr-defined]

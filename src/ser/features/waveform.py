@@ -17,11 +17,11 @@ class Waveform(Feature):
     n_bands = 1
     is_waveform = True
 
-    def __init__(self, sample_rate: int = 16000, trim_db: float | None = 30.0) -> None:
+    def __init__(self, *, sample_rate: int, trim_db: float | None) -> None:
         super().__init__()
-        check_range("feature.sample_rate", sample_rate, 1000, 192000)
+        check_range("sample_rate", sample_rate, 1000, 192000)
         if trim_db is not None:
-            check_range("feature.trim_db", trim_db, 1, 200)
+            check_range("trim_db", trim_db, 1, 200)
         self.sample_rate, self.trim_db = sample_rate, trim_db
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,1 +1,1 @@
-"""Sweeps: many runs of one command, what became of each, and going on with what is missing."""
+"""All that speaks to Hydra before a run: its folder, that of a sweep, the grid of a sweep, its workers."""

@@ -2,9 +2,8 @@
 
 import logging
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -14,10 +13,11 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
+from ser.errors import ConfigError, ProcessError, ResumeError, SweepError
 from ser.launch import sweep_table, workers
-from ser.launch.sweep_folder import JOBLIB, is_at_work, what_differs
+from ser.launch.sweep_folder import is_at_work, what_differs
 from ser.launch.sweep_table import Job
 from ser.runs.folder import differences
 from ser.runs.status import FAILED, FINISHED
@@ -25,6 +25,7 @@ from ser.runs.status import FAILED, FINISHED
 log = logging.getLogger("ser")
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+GO_ON = "the same command with resume=true runs what is missing"
 
 
 def run_grid(
@@ -37,15 +38,18 @@ def run_grid(
 ) -> list[Sequence[JobReturn]]:
     """Run what is missing of a grid, keep sweep.csv, and say in the end what became of all.
 
-    Ends the program with 1 where a run is not finished, with 130 after Ctrl-C, and with what a run said to sys.exit.
-
     Args:
         arguments: the overrides, those with several values among them.
         config: of the sweep; `hydra.sweep.dir` exists.
         max_batch_size: runs handed to the launcher at once; None: all.
+
+    Raises:
+        SweepError: a run is not finished.
+        ProcessError: a process of the launcher died.
+        ConfigError, ResumeError: the sweep cannot begin, or go on.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     folder = Path(config.hydra.sweep.dir)
-    is_crew = config.hydra.launcher._target_ == JOBLIB
     jobs = _jobs(arguments, config, hydra_context, folder)
     missing = [job for job in jobs if sweep_table.state(job.folder) != FINISHED]
     at_work = [job for job in missing if is_at_work(job.folder)]
@@ -56,27 +60,27 @@ def run_grid(
     (folder / workers.STOP).unlink(missing_ok=True)  # of a try that was killed
     sweep_table.write_jobs(folder, jobs)
     sweep_table.update(folder)
-    results: list[Sequence[JobReturn]] = []
-    fault: Exception | None = None
-    ended: str | int = 0
     try:
-        with workers.stopping(folder) if is_crew else nullcontext():
-            for group in _groups(missing, max_batch_size, at_once=config.hydra.launcher._target_ != BASIC):
-                overrides = [[*job.overrides, f"hydra.sweep.subdir={_quoted(job, folder)}"] for job in group]
-                results.append(launcher.launch(overrides, initial_job_idx=group[0].number))
-    except (KeyboardInterrupt, SystemExit) as stop:
-        ended = stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, str) else 130
+        with _telling(folder, jobs), workers.stopping(config):
+            results = [
+                launcher.launch(
+                    [[*job.overrides, f"hydra.sweep.subdir={_quoted(job, folder)}"] for job in group],
+                    initial_job_idx=group[0].number,
+                )
+                for group in _groups(missing, max_batch_size, at_once=config.hydra.launcher._target_ != BASIC)
+            ]
+    except KeyboardInterrupt:
+        log.warning("the sweep was stopped; %s", GO_ON)
+        raise
     except Exception as error:
-        fault = error
-    _tell(folder, jobs)
-    if ended:
-        sys.exit(ended)
-    if fault is not None and not _is_a_death(fault):
-        raise fault
-    if fault is not None:
-        sys.exit(f"a process of this sweep died, mostly for want of memory or time: {_first_line(fault)}")
+        if not workers.is_of_a_dead_process(error):
+            raise
+        said = _first_line(error)
+        raise ProcessError(
+            f"a process of this sweep died, mostly for want of memory or time: {said}; {GO_ON}"
+        ) from error
     if not sweep_table.is_complete(folder):
-        sys.exit(1)
+        raise SweepError(f"the sweep in {folder} is not complete; mend what failed: {GO_ON}")
     return results
 
 
@@ -88,7 +92,10 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
     [combinations] = BasicSweeper.split_arguments(parsed, None)
     different = what_differs(folder, combinations)
     if different:
-        sys.exit(f"resume=true: the sweep in {folder} had other runs: {different}; give the same command again")
+        raise ResumeError(
+            f"resume: the sweep in {folder} had other runs: {different}; give its command again, with resume, or"
+            " begin a new sweep"
+        )
     jobs: list[Job] = []
     for number, overrides in enumerate(combinations):
         cfg = loader.load_sweep_config(config, overrides)
@@ -98,13 +105,13 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
         HydraConfig.instance().set_config(cfg)
         job = Job(number, overrides, folder / str(cfg.hydra.sweep.subdir))
         if job.folder in [other.folder for other in jobs]:
-            sys.exit(f"hydra.sweep.subdir: several runs would share the folder {job.folder}; leave it out")
+            raise ConfigError(f"hydra.sweep.subdir: several runs would share the folder {job.folder}; leave it out")
         if sweep_table.state(job.folder) != sweep_table.NOT_BEGUN:
-            changed = differences(job.folder, OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+            changed = differences(job.folder, cfg)
             if changed:
-                sys.exit(
-                    f"resume=true: the run in {job.folder} had other settings: {'; '.join(changed)}; give the same"
-                    " command again"
+                raise ResumeError(
+                    f"resume: the run in {job.folder} had other settings: {'; '.join(changed)}; give its command"
+                    " again, with resume, or begin a new sweep"
                 )
         jobs.append(job)
     HydraConfig.instance().set_config(config)
@@ -128,27 +135,24 @@ def _quoted(job: Job, folder: Path) -> str:
     return QuotedString(str(job.folder.relative_to(folder)), Quote.single).with_quotes()
 
 
-def _is_a_death(error: Exception) -> bool:
-    """Whether a launcher says so that a process of its ended before its run did."""
-    return type(error).__module__.partition(".")[0] in ("joblib", "submitit")
-
-
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 
 
-def _tell(folder: Path, jobs: Sequence[Job]) -> None:
-    """What became of the runs, and what comes next."""
-    rows = sweep_table.update(folder)
-    sweep_table.show(rows, sweep_table.varying(jobs))
-    failed: dict[str, list[str]] = {}
-    for row in rows:
-        if row["state"] == FAILED:
-            failed.setdefault(row["message"], []).append(str(folder / row["folder"]))
-    for message, folders in failed.items():
-        log.error("failed: %s: %s", ", ".join(folders), message)
-    log.info("%s\nsweep folder %s; all in its %s", sweep_table.counts(rows), folder, sweep_table.TABLE)
-    if not sweep_table.is_complete(folder):
-        log.warning("the same command with resume=true runs what is missing")
-    if any(row["state"] == FINISHED for row in rows):
-        log.info("to compare them: ser-compare %s", shlex.quote(str(folder)))
+@contextmanager
+def _telling(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
+    """Say what became of the runs, however the body ends."""
+    try:
+        yield
+    finally:
+        rows = sweep_table.update(folder)
+        sweep_table.show(rows, sweep_table.varying(jobs))
+        failed: dict[str, list[str]] = {}
+        for row in rows:
+            if row["state"] == FAILED:
+                failed.setdefault(row["message"], []).append(str(folder / row["folder"]))
+        for message, folders in failed.items():
+            log.error("failed: %s: %s", ", ".join(folders), message)
+        log.info("%s\nsweep folder %s; all in its %s", sweep_table.counts(rows), folder, sweep_table.TABLE)
+        if any(row["state"] == FINISHED for row in rows):
+            log.info("to compare them: ser compare %s", shlex.quote(str(folder)))

@@ -1,4 +1,4 @@
-"""The processes of `launcher=joblib`, which run several runs of a sweep at once on one machine.
+"""Workers: the processes of `launcher=joblib`, which run several runs of a sweep at once on one machine.
 
 Each shares in the GPUs, speaks with the name of its run, ends with the sweep, and leaves it to the sweep's own
 process to say when to stop.
@@ -21,9 +21,16 @@ from pathlib import Path
 from types import FrameType
 
 from filelock import FileLock, Timeout
+from omegaconf import DictConfig
 
+_LAUNCHER = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 STOP = Path(".hydra", "stop")  # in the sweep's folder, from the first Ctrl-C on
 _held: list[FileLock] = []  # for the life of this process
+
+
+def are_used(config: DictConfig) -> bool:
+    """Whether the runs of a sweep with this configuration are in workers."""
+    return bool(config.hydra.launcher._target_ == _LAUNCHER)
 
 
 def visible_gpus() -> list[str]:
@@ -41,7 +48,7 @@ def sensible_number(n_gpus: int) -> int:
     return n_gpus or max(2, (os.cpu_count() or 1) // 4)
 
 
-def share_of(gpus: Sequence[str], folder: Path) -> str:
+def take_gpu(gpus: Sequence[str], folder: Path) -> str:
     """The GPU that the fewest processes hold, for this process to hold until it ends.
 
     Args:
@@ -59,31 +66,31 @@ def share_of(gpus: Sequence[str], folder: Path) -> str:
     raise AssertionError
 
 
-def is_one() -> bool:
-    """Whether this process is a worker of a sweep."""
-    return _enlisted
+_is_worker = False
 
 
-_enlisted = False
+def is_worker() -> bool:
+    """Whether this process is a worker."""
+    return _is_worker
 
 
-def enlist(gpus: Sequence[str]) -> None:
+def become_worker(gpus: Sequence[str]) -> None:
     """Make this process a worker; once, before torch has touched a GPU."""
-    global _enlisted
-    if _enlisted:
+    global _is_worker
+    if _is_worker:
         return
-    _enlisted = True
+    _is_worker = True
     if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = share_of(
+        os.environ["CUDA_VISIBLE_DEVICES"] = take_gpu(
             gpus, Path(tempfile.gettempdir(), f"ser-gpus-{getpass.getuser()}")
         )
     os.setpgid(0, 0)  # Ctrl-C in the terminal is for the sweep's process, which passes it on
-    sys.stdout = _Plain(os.fdopen(1, "wb", closefd=False), line_buffering=True)
+    sys.stdout = _NoTerminal(os.fdopen(1, "wb", closefd=False), line_buffering=True)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 
-class _Plain(io.TextIOWrapper):
-    """No terminal: the bars of several runs would draw over each other."""
+class _NoTerminal(io.TextIOWrapper):
+    """Standard output of a worker: the bars of several runs would draw over each other."""
 
     def isatty(self) -> bool:
         return False
@@ -95,7 +102,7 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def begin(name: str) -> None:
+def begin_run(name: str) -> None:
     """Before a run: Ctrl-C is heard, and what is said has the run's name before it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for handler in logging.getLogger().handlers:
@@ -103,7 +110,7 @@ def begin(name: str) -> None:
             handler.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
 
 
-def end() -> None:
+def end_run() -> None:
     """After a run: nothing is there that Ctrl-C could stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -113,10 +120,24 @@ def is_stopped(folder: Path) -> bool:
     return (folder / STOP).exists()
 
 
+def is_of_a_dead_process(error: Exception) -> bool:
+    """Whether a launcher says by this error that a process of its ended before its run did."""
+    return type(error).__module__.partition(".")[0] in ("joblib", "submitit")
+
+
 @contextmanager
-def stopping(folder: Path) -> Iterator[None]:
-    """Let the first Ctrl-C stop the runs at work, as it would each alone, and let no other begin; a second ends all."""
-    flag = folder / STOP
+def stopping(config: DictConfig) -> Iterator[None]:
+    """Around the runs of a sweep: Ctrl-C is passed on to its workers, where it has any.
+
+    The first stops the runs at work, as it would each alone, and lets no other begin; a second ends all.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    if not are_used(config):
+        yield
+        return
+    flag = Path(config.hydra.sweep.dir, STOP)
 
     def ask(signum: int, frame: FrameType | None) -> None:
         for child in multiprocessing.active_children():

@@ -5,11 +5,9 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ser.errors import ConfigError
 from ser.runs.report import Evaluation
 from ser.runs.results import Results, plain
 from ser.store.recordings import Recordings
@@ -56,19 +54,6 @@ class Logger:
 
     def close(self, exit_code: int) -> None:
         """End the job; 0: it came to its end."""
-
-
-def need(package: str) -> None:
-    """Refuse a logger whose package, an extra of the same name, is missing.
-
-    Raises:
-        ConfigError: says how to install it.
-    """
-    if find_spec(package) is None:
-        raise ConfigError(
-            f"logger={package} needs the package {package}, which is missing; install it with"
-            f' pip install -c constraints.txt -e ".[{package}]"'
-        )
 
 
 def check_room(folder: Path) -> None:

@@ -14,7 +14,7 @@ from hydra.errors import InstantiationException
 from pytorch_lightning.loggers import Logger as LightningLogger
 
 from ser.config.build import build, build_object
-from ser.errors import ConfigError
+from ser.errors import Aborted, ConfigError
 from ser.loggers.base import Job, Logger
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
@@ -54,8 +54,8 @@ class Loggers:
         try:
             yield
             exit_code = 130 if self._interrupted else 0
-        except SystemExit as stop:
-            exit_code = stop.code if isinstance(stop.code, int) else 1
+        except (KeyboardInterrupt, Aborted):
+            exit_code = 130
             raise
         finally:
             self._tell_all("close", exit_code)

@@ -8,7 +8,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from ser.loggers.base import Job, Logger, need, scalars
+from ser.config.extras import need
+from ser.loggers.base import Job, Logger, scalars
 from ser.runs.names import CONFUSION, CURVES, REPORT
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
@@ -26,7 +27,7 @@ class Mlflow(Logger):
     """
 
     def __init__(self, *, tracking_uri: str | None, experiment: str) -> None:
-        need("mlflow")
+        need("logger=mlflow", "mlflow", extra="mlflow")
         self.tracking_uri, self.experiment = tracking_uri, experiment
 
     def start(self, job: Job) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ser.loggers.base import Job, Logger, check_room, need, scalars
+from ser.config.extras import need
+from ser.loggers.base import Job, Logger, check_room, scalars
 from ser.runs.names import CONFUSION, CURVES
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
@@ -15,7 +16,7 @@ class Tensorboard(Logger):
     """Event files in `tensorboard/` of the run folder: `tensorboard --logdir outputs` shows all runs below."""
 
     def __init__(self) -> None:
-        need("tensorboard")
+        need("logger=tensorboard", "tensorboard", extra="tensorboard")
 
     def start(self, job: Job) -> None:
         from pytorch_lightning.loggers import TensorBoardLogger

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser.config.checks import check_range
-from ser.errors import ConfigError
+from ser.errors import SettingError
 from ser.layers.mask import frame_mask
 from ser.layers.norm import BatchNorm1d
 from ser.layers.pooling import AttentionPooling
@@ -31,26 +31,26 @@ class CRNN(Model):
         *,
         n_bands: int,
         n_classes: int,
-        n_channels: int = 1,
-        channels: int = 128,
-        kernel: int = 5,
-        pools: list[int] = [2, 2, 2],  # noqa: B006 (never changed)
-        hidden: int = 128,
-        layers: int = 2,
-        conv_dropout: float = 0.0,
-        dropout: float = 0.3,
+        n_channels: int,
+        channels: int,
+        kernel: int,
+        pools: list[int],
+        hidden: int,
+        layers: int,
+        conv_dropout: float,
+        dropout: float,
     ) -> None:
         super().__init__()
-        check_range("model.channels", channels, 1, 4096)
-        check_range("model.kernel", kernel, 1, 101)
+        check_range("channels", channels, 1, 4096)
+        check_range("kernel", kernel, 1, 101)
         if not pools:
-            raise ConfigError("model.pools is empty; name a number for each convolution, as in model.pools=[2,2,2]")
+            raise SettingError("pools is empty; name a number for each convolution, as in pools=[2,2,2]")
         for pool in pools:
-            check_range("model.pools", pool, 1, 100)
-        check_range("model.hidden", hidden, 1, 4096)
-        check_range("model.layers", layers, 1, 16)
-        check_range("model.conv_dropout", conv_dropout, 0, 0.99)
-        check_range("model.dropout", dropout, 0, 0.99)
+            check_range("pools", pool, 1, 100)
+        check_range("hidden", hidden, 1, 4096)
+        check_range("layers", layers, 1, 16)
+        check_range("conv_dropout", conv_dropout, 0, 0.99)
+        check_range("dropout", dropout, 0, 0.99)
         sizes = [n_bands, *[channels] * (len(pools) - 1)]
         self.convolutions = nn.ModuleList(
             Convolution(n_in, channels, kernel=kernel, pool=pool) for n_in, pool in zip(sizes, pools, strict=True)

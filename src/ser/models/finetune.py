@@ -13,19 +13,18 @@ from torch import Tensor, nn
 
 from ser.config.checks import check_choice, check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
-from ser.errors import ConfigError
+from ser.errors import SettingError
 from ser.layers.mask import frame_mask
 from ser.layers.pooling import pooling
-from ser.models.base import Model
+from ser.models.base import WaveformModel
 
 
-class Finetune(Model):
+class Finetune(WaveformModel):
     """Encoder, pooling over real frames, projection, ReLU, dropout, output layer; all trained but the convolutions.
 
-    The encoder's weights are loaded by `begin`, or from a checkpoint of ours; before that they have no values.
-
     Args:
-        checkpoint: hub id or folder of an encoder; or, in a checkpoint of ours, the encoder's description.
+        checkpoint: hub id or folder of an encoder, whose weights are loaded; or, in a checkpoint of ours, the encoder's
+            description: its weights have no values then until the checkpoint's are loaded.
         revision: branch, tag or commit on the hub; None: main.
         allow_pickle: whether pickled weights will do where there are no others.
         layer: hidden state that is pooled: a number from 0, the input of the first transformer layer; last; mean of
@@ -42,52 +41,50 @@ class Finetune(Model):
         n_bands, n_channels, n_classes: see `Model`; a waveform is one band.
     """
 
-    takes_waveforms = True
-
     def __init__(
         self,
         *,
         n_bands: int,
         n_classes: int,
-        n_channels: int = 1,
-        checkpoint: str | Mapping[str, Any] = "facebook/wav2vec2-base",
-        revision: str | None = None,
-        allow_pickle: bool = False,
-        layer: int | str = "weighted",
-        freeze_layers: int = 0,
-        encoder_lr: float = 2e-5,
-        gradient_checkpointing: bool = False,
-        layerdrop: float | None = None,
-        time_masking: bool | None = None,
-        hidden: int = 256,
-        dropout: float = 0.2,
-        pool: str = "average",
+        n_channels: int,
+        checkpoint: str | Mapping[str, Any],
+        revision: str | None,
+        allow_pickle: bool,
+        layer: int | str,
+        freeze_layers: int,
+        encoder_lr: float,
+        gradient_checkpointing: bool,
+        layerdrop: float | None,
+        time_masking: bool | None,
+        hidden: int,
+        dropout: float,
+        pool: str,
     ) -> None:
         super().__init__()
-        check_range("model.encoder_lr", encoder_lr, 1e-8, 1)
+        check_range("encoder_lr", encoder_lr, 1e-8, 1)
         if layerdrop is not None:
-            check_range("model.layerdrop", layerdrop, 0, 0.99)
-        check_range("model.hidden", hidden, 1, 65536)
-        check_range("model.dropout", dropout, 0, 0.99)
-        check_choice("model.pool", pool, ("average", "attention"))
-        self.folder: Path | None = None
+            check_range("layerdrop", layerdrop, 0, 0.99)
+        check_range("hidden", hidden, 1, 65536)
+        check_range("dropout", dropout, 0, 0.99)
+        check_choice("pool", pool, ("average", "attention"))
+        folder: Path | None = None
         if isinstance(checkpoint, str):
-            self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
-            described = Description.read(self.folder)
+            folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
+            described = Description.read(folder)
             checkpoint = {"config": described.config, "extractor": described.extractor}
         elif checkpoint.keys() != {"config", "extractor"}:
-            raise ConfigError(f"model.checkpoint must be a hub id or a folder; got {dict(checkpoint)}")
-        self.allow_pickle, self.encoder_lr = allow_pickle, encoder_lr
+            raise SettingError(f"checkpoint must be a hub id or a folder; got {dict(checkpoint)}")
+        self.encoder_lr = encoder_lr
         self.encoder = _empty(checkpoint)
         self.sample_rate = self.encoder.sample_rate
         highest = self.encoder.n_layers - 1
         if isinstance(layer, str):
-            check_choice("model.layer", layer, LAYERS)
+            check_choice("layer", layer, LAYERS)
         else:
-            check_range("model.layer", layer, 0, highest)
+            check_range("layer", layer, 0, highest)
         self.layer = layer
         self.last = layer if isinstance(layer, int) else highest  # the highest hidden state that is needed
-        check_range("model.freeze_layers", freeze_layers, 0, self.last)
+        check_range("freeze_layers", freeze_layers, 0, self.last)
         self._set_up_training(layerdrop, time_masking)
         self.trained = self._thaw(freeze_layers)
         if gradient_checkpointing:
@@ -97,6 +94,8 @@ class Finetune(Model):
         self.projection = nn.Linear(self.encoder.size, hidden)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, n_classes)
+        if folder is not None:
+            self._load(folder, allow_pickle=allow_pickle)
         self.train()
 
     def _set_up_training(self, layerdrop: float | None, time_masking: bool | None) -> None:
@@ -105,8 +104,8 @@ class Finetune(Model):
             setattr(config, "encoder_layerdrop" if self.encoder.kind == "whisper" else "layerdrop", layerdrop)
         can_mask = hasattr(self.encoder.model, "masked_spec_embed") and config.mask_time_prob > 0
         if time_masking and not can_mask:
-            raise ConfigError(
-                f"model.time_masking=true: this encoder ({self.encoder.kind}) has no time masking; set it to null"
+            raise SettingError(
+                f"time_masking=true: this encoder ({self.encoder.kind}) has no time masking; set it to null"
             )
         if time_masking is not None:
             config.apply_spec_augment = time_masking
@@ -129,15 +128,13 @@ class Finetune(Model):
             part.requires_grad_(True)
         return trained
 
-    def begin(self) -> None:
-        if self.folder is None:
-            return
+    def _load(self, folder: Path, *, allow_pickle: bool) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # what the checkpoint lacks (masked_spec_embed) is drawn alike in every process
-            pretrained = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle)
+            pretrained = SpeechEncoder.load(folder, allow_pickle=allow_pickle)
         self.encoder.load_state_dict(pretrained.state_dict())
 
-    def remembered(self) -> Mapping[str, Any]:
+    def own_settings(self) -> Mapping[str, Any]:
         described = self.encoder.description
         return {"checkpoint": {"config": dict(described.config), "extractor": dict(described.extractor)}}
 

@@ -20,10 +20,10 @@ class Probe(Model):
         n_bands, n_channels, n_classes: see `Model`.
     """
 
-    def __init__(self, *, n_bands: int, n_classes: int, n_channels: int = 1, hidden: int | None = None) -> None:
+    def __init__(self, *, n_bands: int, n_classes: int, n_channels: int, hidden: int | None) -> None:
         super().__init__()
         if hidden is not None:
-            check_range("model.hidden", hidden, 1, 65536)
+            check_range("hidden", hidden, 1, 65536)
         self.hidden = None if hidden is None else nn.Conv1d(n_bands, hidden, 1)  # a linear layer of each frame
         self.pool = AveragePooling()
         self.output = nn.Linear(n_bands if hidden is None else hidden, n_classes)

@@ -29,18 +29,18 @@ class _Recurrent(Model):
         *,
         n_bands: int,
         n_classes: int,
-        n_channels: int = 1,
-        hidden: int = 128,
-        layers: int = 2,
-        bidirectional: bool = True,
-        dropout: float = 0.3,
-        pool: str = "attention",
+        n_channels: int,
+        hidden: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
+        pool: str,
     ) -> None:
         super().__init__()
-        check_range("model.hidden", hidden, 1, 4096)
-        check_range("model.layers", layers, 1, 16)
-        check_range("model.dropout", dropout, 0, 0.99)
-        check_choice("model.pool", pool, ("last", "average", "attention"))
+        check_range("hidden", hidden, 1, 4096)
+        check_range("layers", layers, 1, 16)
+        check_range("dropout", dropout, 0, 0.99)
+        check_choice("pool", pool, ("last", "average", "attention"))
         self.recurrence = Recurrence(
             self.cell, n_bands, hidden, layers=layers, bidirectional=bidirectional, dropout=dropout
         )

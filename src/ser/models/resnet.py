@@ -44,17 +44,17 @@ class ResNet(Model):
         *,
         n_bands: int,
         n_classes: int,
-        n_channels: int = 1,
-        depth: int = 18,
-        width: int = 32,
-        dropout: float = 0.2,
-        pool: str = "average",
+        n_channels: int,
+        depth: int,
+        width: int,
+        dropout: float,
+        pool: str,
     ) -> None:
         super().__init__()
-        check_choice("model.depth", depth, DEPTHS)
-        check_range("model.width", width, 1, 1024)
-        check_range("model.dropout", dropout, 0, 0.99)
-        check_choice("model.pool", pool, ("average", "attention", "recurrent"))
+        check_choice("depth", depth, DEPTHS)
+        check_range("width", width, 1, 1024)
+        check_range("dropout", dropout, 0, 0.99)
+        check_choice("pool", pool, ("average", "attention", "recurrent"))
         blocks, bottleneck = DEPTHS[depth]
         expansion = BOTTLENECK if bottleneck else 1
         widths = [width * 2**stage for stage in range(len(blocks))]

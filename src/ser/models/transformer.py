@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser.config.checks import check_choice, check_range
-from ser.errors import ConfigError
+from ser.errors import SettingError
 from ser.layers.mask import frame_mask
 from ser.layers.pooling import pooling
 from ser.models.base import Model
@@ -32,7 +32,7 @@ class Transformer(Model):
         n_bands, n_channels, n_classes: see `Model`.
 
     Raises:
-        ConfigError: `size` is no multiple of `heads`.
+        SettingError: `size` is no multiple of `heads`.
     """
 
     def __init__(
@@ -40,25 +40,23 @@ class Transformer(Model):
         *,
         n_bands: int,
         n_classes: int,
-        n_channels: int = 1,
-        size: int = 144,
-        layers: int = 3,
-        heads: int = 4,
-        patch: int = 4,
-        dropout: float = 0.1,
-        pool: str = "attention",
+        n_channels: int,
+        size: int,
+        layers: int,
+        heads: int,
+        patch: int,
+        dropout: float,
+        pool: str,
     ) -> None:
         super().__init__()
-        check_range("model.size", size, 1, 4096)
-        check_range("model.layers", layers, 1, 48)
-        check_range("model.heads", heads, 1, 64)
-        check_range("model.patch", patch, 1, 100)
-        check_range("model.dropout", dropout, 0, 0.99)
-        check_choice("model.pool", pool, ("average", "attention"))
+        check_range("size", size, 1, 4096)
+        check_range("layers", layers, 1, 48)
+        check_range("heads", heads, 1, 64)
+        check_range("patch", patch, 1, 100)
+        check_range("dropout", dropout, 0, 0.99)
+        check_choice("pool", pool, ("average", "attention"))
         if size % heads:
-            raise ConfigError(
-                f"model.size must be a multiple of model.heads={heads}; got {size}, try {size + -size % heads}"
-            )
+            raise SettingError(f"size must be a multiple of heads={heads}; got {size}, try {size + -size % heads}")
         self.patch = patch
         self.tokens = nn.Conv1d(n_bands, size, patch, stride=patch)
         # Batch second: torch's inference path for batches that come first holds a matrix of tokens by tokens.

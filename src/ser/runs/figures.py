@@ -11,7 +11,6 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -90,23 +89,6 @@ def _line(axes: Axes, values: Mapping[int, float], **style: Any) -> None:
     """A line over the epochs; a single value is a point."""
     if values:
         axes.plot(list(values), list(values.values()), marker="." if len(values) == 1 else None, **style)
-
-
-def learning_rate(
-    path: Path, rates: npt.NDArray[np.float64], losses: npt.NDArray[np.float64], suggestion: float
-) -> None:
-    """Draw the loss over rising learning rates, the suggested one marked; an exploding end is cut off."""
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.semilogx(rates, losses)
-    axes.axvline(suggestion, color="C1", linestyle="--", label=f"suggested: {suggestion:.2g}")
-    low, start = losses.min(), losses[: max(len(losses) // 10, 1)].mean()
-    room = max(start - low, 1e-3)
-    axes.set(xlabel="learning rate", ylabel="loss", ylim=(low - 0.2 * room, start + 0.5 * room))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    save(figure, path)
 
 
 def _shortened(label: str) -> str:

@@ -1,1 +1,1 @@
-"""The search for good settings with Optuna: hydra_plugins.ser_search calls it, the runs take part by `pruning`."""
+"""The search for good settings with Optuna: `hydra_plugins.ser_sweepers` calls it, the runs take part by `pruning`."""

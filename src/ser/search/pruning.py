@@ -1,12 +1,13 @@
 """Ends a run that is a bad trial of a search, while it trains."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 
-from ser.search.trial import Judge, Trial
+from ser.search.trial import OptunaTrial, Trial
 from ser.training.checkpoints import MONITORS
 from ser.training.progress import epoch_scores
 
@@ -16,7 +17,7 @@ class Pruned(Exception):
 
 
 class PruneBadTrials(pl.Callback):
-    """Raises `Pruned` after an epoch when the search judges the trial as bad.
+    """Raises `Pruned` after an epoch when the search finds the trial bad.
 
     What is told is the validation UAR of the epoch kept so far; with several folds the mean of the folds before, of
     their epochs kept, and of the one at work. Steps are epochs, counted on over the folds.
@@ -33,7 +34,7 @@ class PruneBadTrials(pl.Callback):
         self.trial, self.earlier = trial, list(earlier)
         self.n_epochs, self.monitor, self.is_last = n_epochs, monitor, is_last
         self.kept: dict[str, float] = {}
-        self.judge: Judge | None = None
+        self.in_search: OptunaTrial | None = None  # opened where it is asked, in the main process
 
     def state_dict(self) -> dict[str, Any]:
         return {"kept": self.kept}
@@ -43,19 +44,20 @@ class PruneBadTrials(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         scores = {name: epoch_scores(trainer)[f"val/{name}"] for name in MONITORS}
-        if not self.kept or self._is_better(scores):
+        if not math.isnan(scores["uar"]) and self._is_better(scores):
             self.kept = scores
         epoch = trainer.current_epoch + 1
         is_bad = False
-        if trainer.is_global_zero:
-            self.judge = self.judge or Judge(self.trial)
+        if trainer.is_global_zero and self.kept:
+            self.in_search = self.in_search or OptunaTrial(self.trial)
             value = float(np.mean([*self.earlier, self.kept["uar"]]))
-            is_bad = self.judge.is_bad(len(self.earlier) * self.n_epochs + epoch, value)
+            self.in_search.report(value, len(self.earlier) * self.n_epochs + epoch)
+            is_bad = self.in_search.should_prune()
         is_over = self.is_last and epoch == self.n_epochs
         if trainer.strategy.reduce_boolean_decision(is_bad and not is_over, all=False):
             fold = f" of fold {len(self.earlier) + 1}" if self.earlier else ""
             raise Pruned(f"pruned after epoch {epoch}{fold}: validation UAR {self.kept['uar']:.3f}")
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
-        now, kept = scores[self.monitor], self.kept[self.monitor]
-        return now > kept if MONITORS[self.monitor] == "max" else now < kept
+        now, kept = scores[self.monitor], self.kept.get(self.monitor, math.nan)
+        return math.isnan(kept) or (now > kept if MONITORS[self.monitor] == "max" else now < kept)

@@ -147,4 +147,4 @@ def _shown(value: Any) -> str:
 
 
 def _command(overrides: Sequence[str]) -> str:
-    return shlex.join(["python", "train.py", *overrides])
+    return shlex.join(["ser", "train", *overrides])

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from ser.config.dotted import leaves
 from ser.search.space import as_word
 
-OWN = ("hydra", "sweep", "launcher", "logger", "experiment", "resume", "ckpt_path")
+OWN = ("hydra", "search", "launcher", "logger", "experiment", "debug", "resume")
 
 
 def overrides_of(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> list[str]:

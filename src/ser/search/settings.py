@@ -16,7 +16,7 @@ PRUNERS = ("median", "halving", "none")
 
 
 class Pruner:
-    """What judges after each epoch whether a trial is ended.
+    """Decides after each epoch whether a trial is ended.
 
     Args:
         name: median: worse than the median of the complete trials at that epoch; halving: successive halving, of the
@@ -29,7 +29,7 @@ class Pruner:
         ConfigError: a value that cannot be used.
     """
 
-    def __init__(self, name: str = "median", startup_trials: int = 4, warmup_epochs: int = 5) -> None:
+    def __init__(self, name: str, startup_trials: int, warmup_epochs: int) -> None:
         check_choice("hydra.sweeper.pruner.name", name, PRUNERS)
         check_range("hydra.sweeper.pruner.startup_trials", startup_trials, 0, MANY)
         check_range("hydra.sweeper.pruner.warmup_epochs", warmup_epochs, 0, MANY)
@@ -63,17 +63,17 @@ class Settings:
 
     def __init__(
         self,
-        n_trials: int = 30,
-        startup_trials: int = 10,
-        params: Mapping[str, Any] | None = None,
-        pruner: Mapping[str, Any] | None = None,
-        storage: str | None = None,
+        n_trials: int,
+        startup_trials: int,
+        params: Mapping[str, Any],
+        pruner: Mapping[str, Any],
+        storage: str | None,
     ) -> None:
         check_range("hydra.sweeper.n_trials", n_trials, 1, MANY)
         check_range("hydra.sweeper.startup_trials", startup_trials, 1, MANY)
-        build("hydra.sweeper.pruner", {**(pruner or {}), "_target_": "ser.search.settings.Pruner"})
+        build("hydra.sweeper.pruner", {**pruner, "_target_": "ser.search.settings.Pruner"})
         self.n_trials, self.startup_trials, self.storage = n_trials, startup_trials, storage
-        self.params, self.pruner = dict(params or {}), dict(pruner or {})
+        self.params, self.pruner = dict(params), dict(pruner)
 
 
 def read_settings(config: DictConfig) -> Settings:

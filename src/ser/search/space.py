@@ -13,8 +13,11 @@ from ser.errors import ConfigError
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
-# What would make the trials' validation scores those of other clips, or is not a matter of the model.
-_FIXED = ("corpus", "split", "paths", "hydra", "sweep", "experiment", "ckpt_path", "resume", "epochs")
+# What would make the trials' validation scores those of other clips or epochs, or is not a matter of the model.
+_FIXED = (
+    *("corpus", "split", "paths", "hydra", "experiment", "search", "launcher", "debug", "resume"),
+    *("epochs", "trainer.max_epochs"),
+)
 
 Space = dict[str, "BaseDistribution"]
 
@@ -25,8 +28,8 @@ def read_space(params: Mapping[str, Any], overrides: Iterable[Override]) -> Spac
     Args:
         params: by setting, a range `{low, high}` with `log: true` or a `step` (whole numbers where both ends are), a
             list of choices, or either in Hydra's words: "tag(log, interval(1e-4, 1e-2))".
-        overrides: those of the command line. A sweep such as `model.depth=10,18` stands for the YAML's, and a plain
-            value takes the setting out of the space.
+        overrides: those of the command line. Several values, as in `model.depth=10,18`, stand for the YAML's, and a
+            single one takes the setting out of the space.
 
     Raises:
         ConfigError: names the setting that cannot be searched, and why.
@@ -40,11 +43,11 @@ def read_space(params: Mapping[str, Any], overrides: Iterable[Override]) -> Spac
             space.pop(key, None)
     if not space:
         raise ConfigError(
-            "hydra.sweeper.params: there is nothing to search; take a sweep=optuna/<name>, or give ranges such as"
+            "hydra.sweeper.params: there is nothing to search; take a search=<name>, or give ranges such as"
             " 'optim.lr=tag(log, interval(1e-4, 1e-2))' model.depth=10,18"
         )
     for key in space:
-        if key.lstrip("+").split(".")[0] in _FIXED:
+        if any(f"{key.lstrip('+')}.".startswith(f"{fixed}.") for fixed in _FIXED):
             raise ConfigError(
                 f"search space: {key} cannot be searched, since trials must be heard on the same clips for as many"
                 " epochs"
@@ -136,16 +139,16 @@ def _from_yaml(key: str, value: Any) -> "BaseDistribution":
 
 
 def _from_override(key: str, override: Override) -> "BaseDistribution":
-    sweep = override.value()
+    values = override.value()
     if not override.is_sweep_override():
-        _refuse(key, f"is {sweep!r}, which is no range and no list")
-    if isinstance(sweep, IntervalSweep):
-        return _range(key, sweep.start, sweep.end, log="log" in sweep.tags, step=None)
-    if isinstance(sweep, RangeSweep):
-        numbers = list(sweep.range())
+        _refuse(key, f"is {values!r}, which is no range and no list")
+    if isinstance(values, IntervalSweep):
+        return _range(key, values.start, values.end, log="log" in values.tags, step=None)
+    if isinstance(values, RangeSweep):
+        numbers = list(values.range())
         if not numbers:
             _refuse(key, "is empty")
-        return _range(key, min(numbers), max(numbers), log="log" in sweep.tags, step=abs(sweep.step))
+        return _range(key, min(numbers), max(numbers), log="log" in values.tags, step=abs(values.step))
     return _choices(key, [str(choice) for choice in override.sweep_iterator(Transformer.str)])
 
 

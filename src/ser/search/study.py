@@ -5,20 +5,19 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
+from ser.config.extras import need
 from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.launch import workers
-from ser.launch.sweep_folder import JOBLIB
+from ser.launch.callbacks import without_hydra
 from ser.runs import status
 from ser.runs.folder import differences
 from ser.runs.names import CONFIG, LOG, METRICS
@@ -47,12 +46,13 @@ class Search:
         arguments: the overrides of the command line that are not Hydra's own.
 
     Raises:
-        ConfigError: the search space is wrong, or a setting in it does not exist.
+        ConfigError: Optuna is missing, the search space is wrong, or a setting in it does not exist.
     """
 
     def __init__(
         self, settings: Settings, config: DictConfig, loader: ConfigLoader, launcher: Launcher, arguments: list[str]
     ) -> None:
+        need("a search", "optuna", extra="search")
         self.settings, self.config, self.loader, self.launcher = settings, config, loader, launcher
         self.folder = Path(config.hydra.sweep.dir)
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
@@ -83,7 +83,7 @@ class Search:
                 self._launch(batch, url, name)
                 report.write(self.folder, self.study, self.space)
                 self._check_failures()
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             print("the search was stopped; the same command with resume=true goes on", file=sys.stderr)
             raise
         best = self._best_overrides()
@@ -99,7 +99,7 @@ class Search:
         if name not in known:
             study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
             study.set_user_attr("space", _to_json(self.space))
-            OmegaConf.save(_without_hydra(self.config), self.folder / CONFIG)
+            OmegaConf.save(without_hydra(self.config), self.folder / CONFIG)
             return study
         if not self.config.resume:
             raise ConfigError(
@@ -108,11 +108,11 @@ class Search:
             )
         study = optuna.load_study(study_name=name, storage=storage)
         different = space.differences(_from_json(study.user_attrs["space"]), self.space)
-        different += differences(self.folder, _without_hydra(self.config))
+        different += differences(self.folder, self.config)
         if different:
             raise ResumeError(
-                f"resume=true: the search in {self.folder} had other settings: {'; '.join(different)}; give the same"
-                " command again, with resume=true, or begin a new search"
+                f"resume: the search in {self.folder} had other settings: {'; '.join(different)}; give its command"
+                " again, with resume, or begin a new search"
             )
         return study
 
@@ -163,13 +163,12 @@ class Search:
             folder = self.folder / str(number)
             Trial(url, name, number, self.settings.pruner).write(folder)
             jobs.append([*self._overrides(self._trial(number).params), f"hydra.sweep.subdir={number}", QUIET])
-        is_crew = self.config.hydra.launcher._target_ == JOBLIB
         try:
-            with workers.stopping(self.folder) if is_crew else nullcontext():
+            with workers.stopping(self.config):
                 results = self.launcher.launch(jobs, initial_job_idx=numbers[0])
-        except HydraException:
-            raise
         except Exception as error:
+            if not workers.is_of_a_dead_process(error):
+                raise
             self._left_over()
             report.write(self.folder, self.study, self.space)
             raise ProcessError(
@@ -241,13 +240,6 @@ def _n_jobs(config: DictConfig) -> int:
 
         return int(joblib.effective_n_jobs(n_jobs))
     return int(n_jobs)
-
-
-def _without_hydra(config: DictConfig) -> DictConfig:
-    config = config.copy()
-    with open_dict(config):
-        del config["hydra"]
-    return config
 
 
 def _to_json(searched: space.Space) -> dict[str, str]:

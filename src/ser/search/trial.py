@@ -1,4 +1,4 @@
-"""A run as a trial of a search: where the search is, and what it thinks of the trial."""
+"""A run as a trial of a search: where the search is, and what it says of the trial."""
 
 import json
 from collections.abc import Mapping
@@ -43,8 +43,8 @@ def read_trial(folder: Path) -> Trial | None:
         return None
 
 
-class Judge:
-    """Tells the search how a trial does, and asks it whether the trial shall end."""
+class OptunaTrial:
+    """The trial in the search's database, as the run itself sees it."""
 
     def __init__(self, trial: Trial) -> None:
         from optuna import load_study
@@ -55,7 +55,10 @@ class Judge:
         self.trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
         self.pruner = Pruner(**trial.pruner).make()
 
-    def is_bad(self, step: int, value: float) -> bool:
-        """Whether a trial that has come to `value` at `step` shall end; the same may be asked again."""
+    def report(self, value: float, step: int) -> None:
+        """Tell the search what the trial has come to at `step`; the same may be told again."""
         self.storage.set_trial_intermediate_value(self.trial_id, step, value)
+
+    def should_prune(self) -> bool:
+        """Whether the trial shall end, by what was reported last."""
         return self.pruner.prune(self.study, self.storage.get_trial(self.trial_id))

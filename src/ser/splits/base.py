@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from ser.config.checks import check_range
 from ser.corpora.base import Utterance
 from ser.errors import ConfigError, SplitError
-from ser.splits.cutting import (
-    distinct_recordings,
-    speaker_folds,
-    stratified_part,
-)
+from ser.splits.stratification import distinct_recordings, speaker_folds, stratified_part
 
 PARTS = ("train", "val", "test")
 ALL_FOLDS = "all"
@@ -54,13 +50,19 @@ class Protocol(ABC):
 
     Validation is cut out of training in the same manner as test: `val_fraction` of the clips, or of the speakers
     where the protocol is by speaker. Nothing is random but what `seed` decides.
+
+    Args:
+        name: the word by which it is chosen.
+        fold: which fold is wanted, from 1; or all.
+        seed: of all that is drawn.
+        val_fraction: part of what is not for test that is for validation.
     """
 
     by_speaker = False
 
-    def __init__(self, name: str, fold: int | str, seed: int, val_fraction: float) -> None:
-        check_range("split.val_fraction", val_fraction, 0.01, 0.5)
-        check_range("split.seed", seed, 0, 2**32 - 1)
+    def __init__(self, *, name: str, fold: int | str, seed: int, val_fraction: float) -> None:
+        check_range("val_fraction", val_fraction, 0.01, 0.5)
+        check_range("seed", seed, 0, 2**32 - 1)
         self.name, self.fold, self.seed, self.val_fraction = name, fold, seed, val_fraction
 
     @abstractmethod

@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedKFold
 from ser.config.checks import check_range
 from ser.corpora.base import Utterance
 from ser.splits.base import Protocol
-from ser.splits.cutting import check_class_sizes, distinct_recordings, stratified_part, with_copies
+from ser.splits.stratification import check_class_sizes, distinct_recordings, stratified_part, with_copies
 
 
 class Random(Protocol):
@@ -20,14 +20,15 @@ class Random(Protocol):
 
     def __init__(
         self,
-        name: str = "random",
-        fold: int | str = 1,
-        seed: int = 0,
-        val_fraction: float = 0.1,
-        test_fraction: float = 0.2,
+        *,
+        name: str,
+        fold: int | str,
+        seed: int,
+        val_fraction: float,
+        test_fraction: float,
     ) -> None:
-        super().__init__(name, fold, seed, val_fraction)
-        check_range("split.test_fraction", test_fraction, 0.01, 0.9)
+        super().__init__(name=name, fold=fold, seed=seed, val_fraction=val_fraction)
+        check_range("test_fraction", test_fraction, 0.01, 0.9)
         self.test_fraction = test_fraction
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
@@ -39,13 +40,16 @@ class Random(Protocol):
 
 
 class KFold(Protocol):
-    """Stratified k-fold cross-validation, speakers mixed; with k = 5 each test part is a random fifth."""
+    """Stratified k-fold cross-validation, speakers mixed; with k = 5 each test part is a random fifth.
 
-    def __init__(
-        self, name: str = "kfold", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1, k: int = 5
-    ) -> None:
-        super().__init__(name, fold, seed, val_fraction)
-        check_range("split.k", k, 2, 1000)
+    Args:
+        k: number of folds.
+        name, fold, seed, val_fraction: see `Protocol`.
+    """
+
+    def __init__(self, *, name: str, fold: int | str, seed: int, val_fraction: float, k: int) -> None:
+        super().__init__(name=name, fold=fold, seed=seed, val_fraction=val_fraction)
+        check_range("k", k, 2, 1000)
         self.k = k
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:

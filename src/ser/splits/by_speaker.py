@@ -6,19 +6,22 @@ from ser.config.checks import check_range
 from ser.corpora.base import Utterance
 from ser.errors import SplitError
 from ser.splits.base import Protocol
-from ser.splits.cutting import speaker_folds, speaker_names
+from ser.splits.stratification import speaker_folds, speaker_names
 
 
 class SpeakerKFold(Protocol):
-    """Speaker-independent k-fold cross-validation, stratified by emotion, and by gender where the corpus names it."""
+    """Speaker-independent k-fold cross-validation, stratified by emotion, and by gender where the corpus names it.
+
+    Args:
+        k: number of folds.
+        name, fold, seed, val_fraction: see `Protocol`.
+    """
 
     by_speaker = True
 
-    def __init__(
-        self, name: str = "speaker", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1, k: int = 5
-    ) -> None:
-        super().__init__(name, fold, seed, val_fraction)
-        check_range("split.k", k, 2, 1000)
+    def __init__(self, *, name: str, fold: int | str, seed: int, val_fraction: float, k: int) -> None:
+        super().__init__(name=name, fold=fold, seed=seed, val_fraction=val_fraction)
+        check_range("k", k, 2, 1000)
         self.k = k
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
@@ -31,12 +34,9 @@ class SpeakerKFold(Protocol):
 
 
 class LeaveOneSpeakerOut(Protocol):
-    """One fold for each speaker, in the order of their names."""
+    """One fold for each speaker, in the order of their names. Arguments as `Protocol`."""
 
     by_speaker = True
-
-    def __init__(self, name: str = "loso", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1) -> None:
-        super().__init__(name, fold, seed, val_fraction)
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
         speakers = speaker_names(self.name, utterances)
@@ -55,13 +55,14 @@ class PublishedFolds(Protocol):
 
     def __init__(
         self,
+        *,
         name: str,
+        fold: int | str,
+        seed: int,
+        val_fraction: float,
         test_speakers: list[list[str]],
-        fold: int | str = 1,
-        seed: int = 0,
-        val_fraction: float = 0.1,
     ) -> None:
-        super().__init__(name, fold, seed, val_fraction)
+        super().__init__(name=name, fold=fold, seed=seed, val_fraction=val_fraction)
         self.test_speakers = test_speakers
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:

@@ -49,9 +49,9 @@ def load_frames(
     Raises:
         StoreError: the disk cannot hold them, or the store cannot be written.
     """
-    parameters = {"waveforms": recordings.parameters, "feature": feature.identity, "precision": precision}
+    parameters = {"waveforms": recordings.parameters, "feature": feature.frame_parameters, "precision": precision}
     store = Store(folder, kind="frames", parameters=parameters, dtype=DTYPE, about={"feature": feature.title})
-    waveforms = {recordings.files[name]: waveform for name, waveform in recordings.waveforms.items()}
+    waveforms = {recordings.keys[name]: waveform for name, waveform in recordings.waveforms.items()}
     store.verify(waveforms)
     if any(key not in store for key in waveforms):
         with store.alone():
@@ -59,7 +59,7 @@ def load_frames(
             _compute(store, feature, waveforms, device, precision)
     frames = {}
     for name in recordings.waveforms:
-        made = store[recordings.files[name]]
+        made = store[recordings.keys[name]]
         if made.shape[-1]:
             frames[name] = made
         else:
@@ -182,7 +182,7 @@ def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: M
     if needed > free:
         raise StoreError(
             f"paths.store: the features need about {needed:.1f} MB in {store.folder}, where {free:.1f} MB are free;"
-            " make room (scripts/store.py prune), or set paths.store=<folder>"
+            " make room (ser store prune), or set paths.store=<folder>"
         )
 
 

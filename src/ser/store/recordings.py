@@ -25,15 +25,15 @@ class Recordings:
 
     Attributes:
         waveforms: mono samples (samples,), float32, memory-mapped.
-        digests: hash of each waveform's samples; the same recording under two names has one digest.
-        files: hash of each file's content.
+        digests: of each waveform's samples; the same recording under two names has one digest.
+        keys: of the clips in the store: the digest of each file's content.
         broken: why a clip was left out, for those that could not be used.
         parameters: all that the samples depend on beside the files.
     """
 
     waveforms: dict[str, Array] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,16 +72,16 @@ def load_recordings(
                 if left:
                     store.add(_read_clips(left, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
     paths = {utterance.id: utterance.path for utterance in utterances}
-    for identity, key in keys.items():
+    for name, key in keys.items():
         if key in store:
-            recordings.waveforms[identity] = store[key]
-            recordings.digests[identity] = store.digest(key)
-            recordings.files[identity] = key
+            recordings.waveforms[name] = store[key]
+            recordings.digests[name] = store.digest(key)
+            recordings.keys[name] = key
         else:
             # A broken file may be there under several names; it was read, and failed, once.
             read = missing[key]
-            problem = recordings.broken[read.id].replace(str(read.path), str(paths[identity]))
-            recordings.broken[identity] = problem
+            problem = recordings.broken[read.id].replace(str(read.path), str(paths[name]))
+            recordings.broken[name] = problem
     return recordings
 
 

@@ -146,6 +146,6 @@ def choose(all_kept: Sequence[Kept], names: Sequence[str], older_than_days: floa
     known = {one.folder.name for one in all_kept}
     for name in names:
         if name not in known:
-            raise StoreError(f"{name}: nothing of that name is in the store; scripts/store.py list shows what is there")
+            raise StoreError(f"{name}: nothing of that name is in the store; ser store list shows what is there")
     latest = time.time() - (older_than_days or 0) * 24 * 3600
     return [one for one in all_kept if (not names or one.folder.name in names) and one.last_used <= latest]

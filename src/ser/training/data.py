@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -227,4 +227,4 @@ class SpeechData(pl.LightningDataModule):
         order = np.argsort(dataset.lengths, kind="stable").tolist()[process::n_processes]
         at_once = int(TEST_BATCH_S * self.rate) // max(dataset.lengths)
         size = max(min(self.batch_size // n_processes, at_once), 1)
-        return DataLoader(dataset, batch_size=size, sampler=order, collate_fn=collate)
+        return DataLoader(Subset(dataset, order), batch_size=size, collate_fn=collate)

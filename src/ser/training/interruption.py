@@ -11,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from ser.errors import Aborted
 from ser.runs.names import BEST
 from ser.training import processes
 from ser.training.checkpoints import best_path
@@ -18,11 +19,10 @@ from ser.training.checkpoints import best_path
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Let Ctrl-C end the program with 130 meanwhile: within Lightning it would end with 1, without a word."""
+    """Let Ctrl-C raise `Aborted` meanwhile."""
 
     def end(signum: int, frame: FrameType | None) -> None:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        raise Aborted
 
     with _on_interrupt(end):
         yield
@@ -51,7 +51,7 @@ class Interrupted(Exception):
 
 
 class StopOnInterrupt(pl.Callback):
-    """On the first Ctrl-C, raises `Interrupted` after the step at work; a second one ends the program at once.
+    """On the first Ctrl-C, raises `Interrupted` after the step at work; a second one raises `Aborted` at once.
 
     Where no epoch was finished, the state at the stop is kept as best.ckpt of the run folder.
     """
@@ -74,7 +74,7 @@ class StopOnInterrupt(pl.Callback):
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         if self.asked:
-            sys.exit(130)
+            raise Aborted
         self.asked = True
         # Printed, not logged: a progress bar lets through what is printed, and draws over all else.
         print(

@@ -19,10 +19,10 @@ class OneCycle:
         warmup: part of the training in which the rate rises.
     """
 
-    def __init__(self, lr: float = 1e-3, weight_decay: float = 0.05, warmup: float = 0.25) -> None:
-        check_range("optim.lr", lr, 1e-8, 10)
-        check_range("optim.weight_decay", weight_decay, 0, 10)
-        check_range("optim.warmup", warmup, 0, 0.95)
+    def __init__(self, *, lr: float, weight_decay: float, warmup: float) -> None:
+        check_range("lr", lr, 1e-8, 10)
+        check_range("weight_decay", weight_decay, 0, 10)
+        check_range("warmup", warmup, 0, 0.95)
         self.lr, self.weight_decay, self.warmup = lr, weight_decay, warmup
 
     def __call__(

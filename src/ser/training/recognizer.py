@@ -8,16 +8,18 @@ import torch
 import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ser import metrics
-from ser.augment import Augment, effects
+from ser.augment import effects
+from ser.augment.base import Augment
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
 from ser.errors import ConfigError
 from ser.features.base import Feature, FrozenFeature, LayerSum, Normalization
-from ser.models.base import Model
+from ser.models.base import Model, WaveformModel
 from ser.training import losses
 from ser.training.data import Batch
 
@@ -35,11 +37,10 @@ class EmotionRecognizer(pl.LightningModule):
         loss: `name` (cross_entropy, nll or focal), `label_smoothing`, and `focal_gamma`.
         labels: the emotions, in class order.
         class_weights: of the loss, in class order; None: all alike.
+        n_views: of each clip, at evenly spaced speeds, whose mean `predict_step` returns too; 0: none.
     """
 
     class_weights: Tensor | None
-    n_views = 0
-    """Views of each clip whose mean `predict_step` returns too, at evenly spaced speeds; 0: none."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class EmotionRecognizer(pl.LightningModule):
         loss: Mapping[str, Any],
         labels: Sequence[str],
         class_weights: Sequence[float] | None = None,
+        n_views: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -61,7 +63,7 @@ class EmotionRecognizer(pl.LightningModule):
             raise ConfigError(
                 "loss.label_smoothing goes with loss.name=cross_entropy or focal; nll takes hard targets: set it to 0"
             )
-        self.labels = list(labels)
+        self.labels, self.n_views = list(labels), n_views
         self.feature: Feature = build("feature", feature)
         n_channels = self.feature.n_channels
         self.normalization = Normalization(self.feature.n_bands)
@@ -70,8 +72,8 @@ class EmotionRecognizer(pl.LightningModule):
         self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
         self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
         self._check_pair()
-        self.hparams["model"] = {**model, **self.model.remembered()}
-        self._is_fresh = True  # no checkpoint has been loaded
+        if isinstance(self.model, WaveformModel):
+            self.hparams["model"] = {**model, **self.model.own_settings()}
         self.make_optimizer = build("optim", optim)
         self.loss_name, self.label_smoothing, self.focal_gamma = (
             loss[key] for key in ("name", "label_smoothing", "focal_gamma")
@@ -80,23 +82,30 @@ class EmotionRecognizer(pl.LightningModule):
         self.register_buffer("class_weights", weights)
         self.confusion = MulticlassConfusionMatrix(len(self.labels))
         self.val_loss = MeanMetric()
+        self._weight: Tensor | None = None  # of the batches whose gradients have been added up for the coming step
 
     def _check_pair(self) -> None:
         """Refuse a feature, an augmentation and a model that do not go together."""
-        if self.feature.is_waveform and not self.model.takes_waveforms:
-            raise ConfigError("feature=waveform goes with model=finetune alone; this model needs another feature")
-        if self.model.takes_waveforms and not self.feature.is_waveform:
-            raise ConfigError("model=finetune listens to the waveform itself; set feature=waveform")
-        rate = self.model.sample_rate
-        if rate is not None and rate != self.feature.sample_rate:
+        hears = self.model.sample_rate if isinstance(self.model, WaveformModel) else None
+        if self.feature.is_waveform and hears is None:
             raise ConfigError(
-                f"feature.sample_rate={self.feature.sample_rate}: the model's encoder hears {rate} Hz; set"
-                f" feature.sample_rate={rate}"
+                "model: takes frames, but the feature gives the waveform itself; choose another feature, or a model"
+                " that listens to waveforms"
+            )
+        if hears is not None and not self.feature.is_waveform:
+            raise ConfigError(
+                "model: listens to the waveform itself, but the feature gives frames; set feature=waveform, or choose"
+                " another model"
+            )
+        if hears is not None and hears != self.feature.sample_rate:
+            raise ConfigError(
+                f"feature.sample_rate={self.feature.sample_rate}: the model hears {hears} Hz; set"
+                f" feature.sample_rate={hears}"
             )
         if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
             raise ConfigError(
-                "augment: waveforms cannot be changed in training where the feature is computed once for all epochs;"
-                " set augment=specaugment or none"
+                "augment: changes waveforms, but the feature is computed once for all epochs; choose an augmentation"
+                " that changes features alone, or augment=none"
             )
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
@@ -114,16 +123,17 @@ class EmotionRecognizer(pl.LightningModule):
         """The parts that training changes."""
         return nn.ModuleList([self.model, self.layer_sum])
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._is_fresh = False
+    @property
+    def own_rates(self) -> Mapping[nn.Module, float]:
+        """Parts that are trained at a highest learning rate of their own, instead of the optimiser's."""
+        return self.model.own_rates() if isinstance(self.model, WaveformModel) else {}
 
     def on_train_start(self) -> None:
-        """Load pretrained weights, unless a checkpoint's are here, and take the normalisation from the training part.
+        """Take the normalisation from the training part.
 
         Not in `on_fit_start`: a search for a learning rate is over by then.
         """
-        if self._is_fresh:
-            self.model.begin()
+        self._weight = None
         if self.feature.is_waveform:
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
@@ -133,6 +143,8 @@ class EmotionRecognizer(pl.LightningModule):
         )
 
     def on_train_epoch_start(self) -> None:
+        if self.trainer.overfit_batches:  # type: ignore[attr-defined]
+            return  # it is to see the same batches again and again
         # Lightning names the epoch to samplers by itself, but not to batch samplers.
         self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
 
@@ -151,14 +163,30 @@ class EmotionRecognizer(pl.LightningModule):
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets), sync_dist=True)
         return loss * self._share(batch.targets)
 
-    def _share(self, targets: Tensor) -> Tensor | float:
-        """How much this process's clips count, so that the mean over the processes is the mean over the batch."""
-        if not torch.distributed.is_initialized():
-            return 1.0
+    def _share(self, targets: Tensor) -> Tensor:
+        """How much a batch counts, so that a step follows the mean over all clips of all processes and batches in it.
+
+        Of batches that are accumulated, the gradients of the earlier ones are scaled down to their share.
+        """
         weight = losses.weight_of(targets, self.class_weights)
-        total = weight.clone()
-        torch.distributed.all_reduce(total)
-        return weight * torch.distributed.get_world_size() / total
+        total, n_processes = weight.clone(), 1
+        if torch.distributed.is_initialized():
+            torch.distributed.all_reduce(total)
+            n_processes = torch.distributed.get_world_size()
+        if self._weight is not None:
+            total += self._weight
+            for parameter in self.trained.parameters():
+                if parameter.grad is not None:
+                    parameter.grad *= self._weight / total
+        self._weight = total
+        return weight * n_processes / total
+
+    def backward(self, loss: Tensor) -> None:
+        # Lightning has divided by the number of batches, as if all were of one size and none were missing at the end.
+        super().backward(loss * self.trainer.accumulate_grad_batches)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        self._weight = None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_probabilities = self(batch.inputs, batch.lengths)
@@ -187,7 +215,7 @@ class EmotionRecognizer(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         n_steps = int(self.trainer.estimated_stepping_batches)
-        optimizer, schedule = self.make_optimizer(self.trained, n_steps, self.model.own_rates())
+        optimizer, schedule = self.make_optimizer(self.trained, n_steps, self.own_rates)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @torch.no_grad()

@@ -1,33 +1,27 @@
-"""scripts/store.py: what is listed, what is found damaged, and what goes."""
+"""ser store: what is listed, what is found damaged, and what goes."""
 
 import io
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import load_script
 
+from ser.commands import main
 from ser.store.store import Store
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    return load_script("store")
-
-
 @pytest.fixture
-def run(script: ModuleType, stores: dict[str, Store], capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the script on the stores; gives the exit code, and what it said."""
+def run(stores: dict[str, Store], capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command on the stores; gives the exit code, and what it said."""
 
     def runs(*words: str) -> tuple[int, str, str]:
         folder = stores["waveforms"].folder.parent
-        code = script.main([*words, "--store", str(folder)])
+        code = main(["store", *words, "--store", str(folder)])
         said = capsys.readouterr()
         return code, said.out, said.err
 
@@ -86,9 +80,9 @@ def test_nothing_is_there(run: Run, stores: dict[str, Store]) -> None:
     assert run("list") == (0, "nothing is there\n", "")
 
 
-def test_no_such_folder(script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_such_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("list", "verify"):
-        assert script.main([command, "--store", str(tmp_path / "none")]) == 1
+        assert main(["store", command, "--store", str(tmp_path / "none")]) == 1
         assert "--store: no folder" in capsys.readouterr().err
 
 
@@ -121,10 +115,9 @@ def test_prunes_by_age(run: Run, stores: dict[str, Store]) -> None:
     assert not stores["waveforms"].folder.exists() and stores["frames"].folder.exists()
 
 
-def test_prune_wants_to_know_what(run: Run, stores: dict[str, Store], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        run("prune")
-    assert stop.value.code == 2 and "say what shall go" in capsys.readouterr().err
+def test_prune_wants_to_know_what(run: Run, stores: dict[str, Store]) -> None:
+    code, _, err = run("prune")
+    assert code == 2 and "say what shall go" in err
     code, _, err = run("prune", "other", "--yes")
     assert code == 1 and "other: nothing of that name is in the store" in err
     assert all(kept.folder.exists() for kept in stores.values())

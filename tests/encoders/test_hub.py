@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import load_script
 from huggingface_hub import constants
+from safetensors.torch import load_file
 
-from ser.encoders import SpeechEncoder, fetch
+from ser.encoders import SpeechEncoder, fetch, fetch_into
 from ser.errors import EncoderError
 
 ID = "someone/wavlm-tiny"
@@ -121,15 +121,17 @@ def nobody(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
 
 
+def as_pickle(encoder: Path, folder: Path) -> Path:
+    """A copy of an encoder whose weights are a pickle."""
+    shutil.copytree(encoder, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
 @pytest.fixture
 def pickled(encoders: Path, tmp_path: Path) -> Path:
-    """An encoder whose weights are a pickle."""
-    from safetensors.torch import load_file
-
-    shutil.copytree(encoders / "wavlm", tmp_path / "pickled")
-    torch.save(load_file(tmp_path / "pickled/model.safetensors"), tmp_path / "pickled/pytorch_model.bin")
-    (tmp_path / "pickled/model.safetensors").unlink()
-    return tmp_path / "pickled"
+    return as_pickle(encoders / "wavlm", tmp_path / "pickled")
 
 
 def conversion(**changes: str) -> dict[str, Any]:
@@ -248,7 +250,7 @@ def test_no_network_and_no_copy(nobody: None) -> None:
     with pytest.raises(EncoderError) as caught:
         fetch(ID, None)
     assert f"{ID}: there is no such folder, nor a copy from the hub, and the hub cannot be reached" in str(caught.value)
-    assert f"python scripts/fetch_encoder.py {ID} FOLDER" in str(caught.value)
+    assert f"run ser fetch {ID} FOLDER" in str(caught.value)
     assert "feature.checkpoint=FOLDER" in str(caught.value)
 
 
@@ -267,43 +269,32 @@ def test_a_full_disk(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
         fetch(ID, None)
 
 
-def test_the_script_puts_a_whole_folder(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main = load_script("fetch_encoder").main
+def test_a_whole_folder_is_put(hub: Hub, tmp_path: Path) -> None:
     folder = tmp_path / "deep/encoder"
-    assert main([ID, str(folder)]) == 0
-    assert f"feature.checkpoint={folder}" in capsys.readouterr().out
+    fetch_into(folder, ID, None, allow_pickle=False)
     assert same(folder, hub.revisions["main"])
     assert [path.name for path in folder.parent.iterdir()] == ["encoder"]
-    assert main([ID, str(folder)]) == 1
-    assert "exists; name another folder, nothing was changed" in capsys.readouterr().err
+    with pytest.raises(EncoderError, match="exists; name another folder, nothing was changed"):
+        fetch_into(folder, ID, None, allow_pickle=False)
 
 
-def test_the_script_converts_a_pickle(
-    cache: Path, pickled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], encoders: Path
-) -> None:
-    main = load_script("fetch_encoder").main
-    assert main([str(pickled), str(tmp_path / "out")]) == 1
-    assert "as a pickle alone" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-    assert main([str(pickled), str(tmp_path / "out"), "--allow-pickle"]) == 0
-    assert (tmp_path / "out/model.safetensors").exists() and not (tmp_path / "out/pytorch_model.bin").exists()
-    assert same(tmp_path / "out", encoders / "wavlm")
+def test_a_pickle_is_converted(cache: Path, pickled: Path, tmp_path: Path, encoders: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(EncoderError, match=f"as a pickle alone .* convert it: ser fetch {pickled} NEW_FOLDER"):
+        fetch_into(out, str(pickled), None, allow_pickle=False)
+    assert not out.exists()
+    fetch_into(out, str(pickled), None, allow_pickle=True)
+    assert (out / "model.safetensors").exists() and not (out / "pytorch_model.bin").exists()
+    assert same(out, encoders / "wavlm")
 
 
-def test_the_script_converts_a_pickled_whisper(cache: Path, encoders: Path, tmp_path: Path) -> None:
-    from safetensors.torch import load_file
-
-    shutil.copytree(encoders / "whisper", tmp_path / "whisper")
-    torch.save(load_file(tmp_path / "whisper/model.safetensors"), tmp_path / "whisper/pytorch_model.bin")
-    (tmp_path / "whisper/model.safetensors").unlink()
-    words = [str(tmp_path / "whisper"), str(tmp_path / "out"), "--allow-pickle"]
-    assert load_script("fetch_encoder").main(words) == 0
+def test_a_pickled_whisper_is_converted(cache: Path, encoders: Path, tmp_path: Path) -> None:
+    source = as_pickle(encoders / "whisper", tmp_path / "whisper")
+    fetch_into(tmp_path / "out", str(source), None, allow_pickle=True)
     assert same(tmp_path / "out", encoders / "whisper")
 
 
-def test_the_script_says_where_it_cannot_write(
-    encoders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_cannot_be_written(encoders: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert load_script("fetch_encoder").main([str(encoders / "wavlm"), str(tmp_path / "file/out")]) == 1
-    assert "cannot be written" in capsys.readouterr().err
+    with pytest.raises(EncoderError, match="cannot be written"):
+        fetch_into(tmp_path / "file/out", str(encoders / "wavlm"), None, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""The protocol that a corpus brings along."""
+"""The protocol that a corpus brings along, in a column of its table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,9 +23,6 @@ class Given(Protocol):
     Args:
         name, fold, seed, val_fraction: see `Protocol`; there is one fold.
     """
-
-    def __init__(self, name: str = "given", fold: int | str = 1, seed: int = 0, val_fraction: float = 0.1) -> None:
-        super().__init__(name, fold, seed, val_fraction)
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
         if not any(COLUMN in utterance.attributes for utterance in utterances):

@@ -1,13 +1,15 @@
-"""The report that scripts/wandb_report.py makes; nothing is sent."""
+"""The report that `ser wandb-report` makes; nothing is sent."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
-from conftest import load_script
+
+from ser.commands import main
+from ser.commands.wandb_report import LoggedRun, best, dashboard, varied
 
 pytest.importorskip("wandb_workspaces")
-script = load_script("wandb_report")
 
 GROUP = "2026-11-22/18-12-30-123456-sweep"
 
@@ -22,7 +24,7 @@ def logged(number: int, model: str, lr: float, seed: int, uar: float | None) -> 
         "protocol": {"name": "random", "hash": "0"},
         "sweep": GROUP,
     }
-    return script.LoggedRun(f"id{number}", config, {} if uar is None else {"validation/uar": uar, "test/uar": 1 - uar})
+    return LoggedRun(f"id{number}", config, {} if uar is None else {"validation/uar": uar, "test/uar": 1 - uar})
 
 
 RUNS = [
@@ -34,13 +36,13 @@ RUNS = [
 
 
 def test_what_was_varied_is_found() -> None:
-    assert script.varied(RUNS) == ["choices.model", "optim.lr", "seed"]
-    assert script.varied(RUNS[2:]) == []
+    assert varied(RUNS) == ["choices.model", "optim.lr", "seed"]
+    assert varied(RUNS[2:]) == []
 
 
 def test_the_best_is_the_best_on_validation() -> None:
-    assert script.best(RUNS).id == "id1"
-    assert script.best(RUNS[3:]) is None
+    assert best(RUNS).id == "id1"
+    assert best(RUNS[3:]) is None
 
 
 def test_the_report_has_its_panels(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +50,7 @@ def test_the_report_has_its_panels(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(interface, "_get_api", lambda: None)
     monkeypatch.setattr(interface, "execute_graphql", lambda *_: {"project": {"internalId": "1"}})
-    report = script.dashboard(RUNS, GROUP, project="ser", entity="me")
+    report = dashboard(RUNS, GROUP, project="ser", entity="me")
     spec = json.loads(report._to_model().spec.model_dump_json(by_alias=True))
     grids = [block["metadata"] for block in spec["blocks"] if block["type"] == "panel-grid"]
     runs, one = grids
@@ -67,12 +69,28 @@ def test_the_report_has_its_panels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "id1" in json.dumps(one["runSets"])
 
 
-def test_without_a_key_it_ends_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key_it_ends_in_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     import wandb
 
     def refused() -> None:
         raise wandb.errors.UsageError("No API key configured. Use `wandb login` to log in.")
 
     monkeypatch.setattr(wandb, "Api", refused)
-    with pytest.raises(SystemExit, match="W&B: No API key configured"):
-        script.main([GROUP])
+    assert main(["wandb-report", GROUP]) == 1
+    assert capsys.readouterr().err == "W&B: No API key configured. Use `wandb login` to log in.\n"
+
+
+def test_without_the_package_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
+    assert main(["wandb-report", GROUP]) == 1
+    assert 'pip install "ser-lab[dashboard]"' in capsys.readouterr().err
+
+
+def test_a_group_without_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("ser.commands.wandb_report.fetch", lambda *_, **__: [])
+    assert main(["wandb-report", GROUP, "--entity", "me"]) == 1
+    assert capsys.readouterr().err == f"no run of the group {GROUP} in me/ser; is it synced?\n"
