@@ -383,7 +383,7 @@ def test_a_run_goes_on_from_its_own_weights(command: Command, tiny: Path, monkey
     for weights in (others := load_file(tiny / "model.safetensors")).values():
         weights.zero_()  # what the encoder began with has no say any more
     save_file(others, tiny / "model.safetensors", metadata={"format": "pt"})
-    outcome = command(*settings, "hydra.run.dir=run", "ckpt_path=last")
+    outcome = command(*settings, "hydra.run.dir=run", "resume=true")
     assert outcome.code == 0, outcome.output
     for name in ("predictions.csv", "history.csv"):
         assert Path("run", name).read_bytes() == Path("whole", name).read_bytes()

@@ -20,7 +20,7 @@ docs/logging.md tells how to log to W&B."""
 CHOSEN_BY, TESTED = "validation/uar", "test/uar"
 SCORES = (CHOSEN_BY, TESTED, "test/accuracy", "test/macro_f1")
 # Of the configuration, what differs between runs without having been varied.
-NOT_VARIED = ("overrides", "paths", "logger", "protocol", "ckpt_path", "experiment", "choices.experiment")
+NOT_VARIED = ("overrides", "paths", "logger", "protocol", "resume", "experiment", "choices.experiment")
 
 
 @dataclass(frozen=True)
