@@ -20,7 +20,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 from sweeping import rows, states
 
-from ser.commands.compare import main as ser_compare
+from ser.commands import main as ser
 from ser.config.places import conf_dir
 from ser.config.schema import Config, register
 from ser.errors import Aborted
@@ -59,7 +59,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
         assert float(found[1][f"val_{name}"]) == metrics["validation"][name]
     assert "no folder absent" in found[2]["message"] and found[2]["test_uar"] == ""
 
-    assert ser_compare(["sweep", "--html", "page.html"]) == 0
+    assert ser(["compare", "sweep", "--html", "page.html"]) == 0
     said = capfd.readouterr().out
     assert "left out: 2 of 4 runs; failed (2): sweep/2, sweep/3" in said and "1: sweep/{0,1}" in said
     assert "<svg" in Path("page.html").read_text(encoding="utf-8")

@@ -129,7 +129,7 @@ def test_killed_while_a_checkpoint_is_written(
     save = checkpoints.torch.save
     losses = [float(row["val_loss"]) for row in read_csv(whole / "history.csv")]
     n_best = sum(loss < min(losses[:epoch], default=math.inf) for epoch, loss in enumerate(losses))
-    n_whole = {checkpoints.BEST: n_best - 1, checkpoints.LAST: 2}[name]  # so many are written whole
+    n_whole = {"best": n_best - 1, "last": 2}[name]  # so many are written whole
     n_saved = 0
 
     def half(checkpoint: Any, file: Any) -> None:
