@@ -1,4 +1,4 @@
-"""run(cfg): the only place where the parts are wired."""
+"""run(config): the only place where the parts are wired."""
 
 import logging
 import time
@@ -198,7 +198,7 @@ def _train_and_test(
         interrupted = _train(trainer, recognizer, data, last if config.resume and last.exists() else None)
     trained = time.monotonic()
     best = best_path(trainer) or folder / BEST
-    if not best.exists():  # Lightning has finished no epoch, such as by max_steps, or keeps none, by fast_dev_run
+    if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
     with interruption.ending():
         places, plain, views = _test(trainer, best, data, config.tta)

@@ -150,7 +150,7 @@ def test_a_full_disk_of_the_logger(name: str, small_disk: Path, command: Command
 def test_nothing_is_imported_that_was_not_asked_for() -> None:
     settings = configured("logger=wandb").logger
     program = (
-        "import sys; from ser import experiment; from ser.loggers.guard import build_loggers;"
+        "import sys; from ser.loggers import epochs, job; from ser.loggers.guard import build_loggers;"
         f"build_loggers({settings!r});"
         "print([name for name in ('wandb', 'tensorboard', 'mlflow') if name in sys.modules])"
     )

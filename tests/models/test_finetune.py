@@ -340,7 +340,7 @@ def tiny(encoders: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_s_checkpoint_needs_no_encoder_besides(command: Command, tiny: Path, speech: Path) -> None:
-    outcome = command(*RUN, f"model.checkpoint={tiny}", "trainer.ema_decay=0.9", "hydra.run.dir=run")
+    outcome = command(*RUN, f"model.checkpoint={tiny}", "training.ema_decay=0.9", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.output
     shutil.rmtree(tiny)
     recognizer = EmotionRecognizer.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True).eval()
@@ -365,7 +365,7 @@ class Killed(BaseException):
 
 
 def test_a_run_goes_on_from_its_own_weights(command: Command, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = [*RUN, f"model.checkpoint={tiny}", "model.layerdrop=0.3", "trainer.ema_decay=0.9"]
+    settings = [*RUN, f"model.checkpoint={tiny}", "model.layerdrop=0.3", "training.ema_decay=0.9"]
     assert command(*settings, "hydra.run.dir=whole").code == 0
     step, n_steps = EmotionRecognizer.training_step, 0
 
@@ -383,7 +383,7 @@ def test_a_run_goes_on_from_its_own_weights(command: Command, tiny: Path, monkey
     for weights in (others := load_file(tiny / "model.safetensors")).values():
         weights.zero_()  # what the encoder began with has no say any more
     save_file(others, tiny / "model.safetensors", metadata={"format": "pt"})
-    outcome = command(*settings, "hydra.run.dir=run", "ckpt_path=last")
+    outcome = command(*settings, "hydra.run.dir=run", "resume=true")
     assert outcome.code == 0, outcome.output
     for name in ("predictions.csv", "history.csv"):
         assert Path("run", name).read_bytes() == Path("whole", name).read_bytes()

@@ -17,13 +17,9 @@ import numpy.typing as npt
 import pytest
 import soundfile
 import torch
-from conftest import FAST
+from conftest import FAST, configured
 from frozen import HOP, FrozenNoise, computed
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from ser.config.places import conf_dir
-from ser.config.schema import register
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
 from ser.features.base import FrozenFeature
@@ -153,7 +149,7 @@ def test_frames_are_memory_mapped(feature: FrozenNoise, recordings: Recordings, 
     assert isinstance(base, np.memmap)
 
 
-def test_another_identity_has_a_folder_of_its_own_and_another_title_has_not(
+def test_other_frames_have_a_folder_of_their_own_and_another_title_has_not(
     diary: Path, recordings: Recordings, tmp_path: Path
 ) -> None:
     folder = tmp_path / "store"
@@ -428,7 +424,7 @@ from frozen import FrozenNoise
 from ser.store import frozen
 from ser.store import store
 from ser.corpora.base import Utterance
-from ser.recordings import load_recordings
+from ser.store.recordings import load_recordings
 
 def work(root, folder, diary, said, pause_s):
     logging.basicConfig(filename=said, level=logging.INFO)
@@ -555,21 +551,17 @@ def test_who_waits_for_one_that_is_killed_goes_on_with_its_work(
 # From the store into training
 
 
-def test_training_reads_frames_from_the_store(speech: Path, tmp_path: Path, diary: Path) -> None:
+def test_training_reads_frames_from_the_store(few: Path, tmp_path: Path, diary: Path) -> None:
     from ser.experiment import run
 
-    register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        places = [f"corpus.root={speech}", f"paths.store={tmp_path / 'store'}"]
-        overrides = [word for word in FAST if not word.startswith("feature.")]
-        cfg = compose("train", overrides=["corpus=ravdess", "split=random", "augment=none", *places, *overrides])
-    OmegaConf.set_struct(cfg, False)
-    cfg.feature = {"_target_": "frozen.FrozenNoise", "diary": str(diary)}
+    places = [f"corpus.root={few}", f"paths.store={tmp_path / 'store'}"]
+    overrides = [word for word in FAST if not word.startswith("feature.")]
+    config = configured("corpus=ravdess", "split=random", "augment=none", *places, *overrides)
+    config.feature = {"_target_": "frozen.FrozenNoise", "diary": str(diary)}
     (tmp_path / "run").mkdir()
-    assert "accuracy" in run(cfg, tmp_path / "run").report
-    assert len(computed(diary)) > 100
-    settings: Any = OmegaConf.to_container(cfg, resolve=True)
-    material = prepare(settings, tmp_path / "run")
+    assert "accuracy" in run(config, tmp_path / "run").report
+    assert len(computed(diary)) == 64
+    material = prepare(config, tmp_path / "run")
     assert material.rate == 100.0
     batch = next(iter(material.data(material.folds[0]).train_dataloader()))
     assert batch.inputs.shape[1] == 8 and batch.inputs.dtype == torch.float32

@@ -292,8 +292,8 @@ def test_broken_clips_are_listed_and_the_others_served(tmp_path: Path) -> None:
         recordings = load([absent, *listing(root)], tmp_path / "store")
         assert_content(recordings, good)
         assert set(recordings.broken) == {"absent", "text", "silent", "folder"}
-        for identity in ("absent", "text", "silent", "folder"):
-            assert f"{identity}.wav" in recordings.broken[identity]
+        for name in ("absent", "text", "silent", "folder"):
+            assert f"{name}.wav" in recordings.broken[name]
 
 
 def test_a_broken_file_under_two_names_is_listed_under_both(tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ from pathlib import Path
 from ser import audio
 from ser.store import store
 from ser.corpora.base import Utterance
-from ser.recordings import load_recordings
+from ser.store.recordings import load_recordings
 
 root, folder = Path(sys.argv[1]), Path(sys.argv[2])
 n_before_stop, store.SHARD_BYTES = int(sys.argv[3]), int(sys.argv[4])

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from ser.config.dotted import leaves
+from ser.config.dotted import is_below, leaves
 from ser.config.extras import need
 from ser.errors import SerError
+from ser.runs.folder import MAY_DIFFER
 
 EXAMPLES = """\b
 Examples:
@@ -20,7 +21,7 @@ docs/logging.md tells how to log to W&B."""
 CHOSEN_BY, TESTED = "validation/uar", "test/uar"
 SCORES = (CHOSEN_BY, TESTED, "test/accuracy", "test/macro_f1")
 # Of the configuration, what differs between runs without having been varied.
-NOT_VARIED = ("overrides", "paths", "logger", "protocol", "ckpt_path", "experiment", "choices.experiment")
+NOT_VARIED = (*MAY_DIFFER, "overrides", "protocol", "experiment", "choices.experiment")
 
 
 @dataclass(frozen=True)
@@ -163,4 +164,4 @@ def _column(key: str) -> str:
 
 
 def _is_left_out(name: str) -> bool:
-    return name.startswith("_") or any(name == left or name.startswith(f"{left}.") for left in NOT_VARIED)
+    return name.startswith("_") or is_below(name, NOT_VARIED)

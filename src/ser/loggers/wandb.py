@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.config.checks import check_range
-from ser.errors import ConfigError
+from ser.errors import SettingError
 from ser.loggers import mistakes
 from ser.loggers.base import FOLD, Job, Logger, check_room, scalars
 from ser.runs import names
@@ -50,11 +50,11 @@ class Wandb(Logger):
         n_mistakes: int,
     ) -> None:
         if not project or len(project) > 128 or re.search(r"[/\\#?%:]", project):
-            raise ConfigError(f"logger.wandb.project: 1 to 128 characters, none of / \\ # ? % :; got {project!r}")
+            raise SettingError(f"project: 1 to 128 characters, none of / \\ # ? % :; got {project!r}")
         for tag in tags:
             if not 1 <= len(tag) <= 64:
-                raise ConfigError(f"logger.wandb.tags: a tag has 1 to 64 characters; got {tag!r}")
-        check_range("logger.wandb.n_mistakes", n_mistakes, 0, 200)
+                raise SettingError(f"tags: a tag has 1 to 64 characters; got {tag!r}")
+        check_range("n_mistakes", n_mistakes, 0, 200)
         self.project, self.entity, self.tags, self.offline = project, entity, tags, offline
         self.checkpoint, self.predictions, self.n_mistakes = checkpoint, predictions, n_mistakes
         self._mode: str | None = None

@@ -40,7 +40,7 @@ MISTAKES = {
     "several values without -m": (["model.depth=10,18"], ["model.depth=10,18", "multirun"]),
     "special characters": (["corpus.root=a(1)"], ["no folder a(1)"]),
     "a name in Japanese": (["corpus.root=録音/感情 1"], ["no folder 録音/感情 1"]),
-    "brackets": (["corpus.root=[a"], ["corpus.root=[a", "quote"]),
+    "brackets": (["corpus.root=[a"], ["no folder [a"]),
     "half precision on a CPU": (["trainer=cpu", "trainer.precision=16-mixed"], ["trainer.precision", "GPU"]),
     "smoothing with nll": (["loss.name=nll"], ["loss.label_smoothing", "cross_entropy"]),
 }
