@@ -8,12 +8,14 @@ import pytest
 from omegaconf import OmegaConf
 
 APP = """
+import os
 import sys
 import hydra
 
 @hydra.main(version_base=None, config_path=None)
 def app(cfg):
-    print("a =", cfg.a, sorted({"ser", "torch", "torchaudio"} & sys.modules.keys()), flush=True)
+    # In one piece: two processes of joblib speak at once.
+    os.write(1, f"a = {cfg.a} {sorted({'ser', 'torch', 'torchaudio'} & sys.modules.keys())}\\n".encode())
 
 app()
 print("hydra_plugins.ser_sweepers" in sys.modules, sorted({"ser", "torch", "torchaudio"} & sys.modules.keys()))
