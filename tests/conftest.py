@@ -13,7 +13,6 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads of OpenMP cannot be forked
 
-import forked
 import numpy as np
 import pytest
 import torch
@@ -29,6 +28,7 @@ from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
 from ser.training import processes
+from tests import forked
 
 TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
     "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},

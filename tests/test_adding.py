@@ -61,8 +61,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from components import make
-from conftest import Command
+from tests.components import make
+from tests.conftest import Command
 
 from ser.errors import CorpusNotFound
 
@@ -129,7 +129,7 @@ hop_s: 0.01
     "tests/features/test_loudness.py": """
 import pytest
 import torch
-from components import make
+from tests.components import make
 
 from ser.errors import ConfigError
 
@@ -187,7 +187,7 @@ hidden: 16
 """,
     "tests/models/test_spread.py": """
 import torch
-from components import make
+from tests.components import make
 
 
 def test_it_hears_how_much_a_band_changes() -> None:
@@ -232,7 +232,7 @@ probability: 0.5
 """,
     "tests/augment/test_polarity.py": """
 import torch
-from components import make
+from tests.components import make
 
 
 def test_some_clips_are_turned_and_others_stay() -> None:

@@ -5,10 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-import components
 import pytest
-from components import names
-from conftest import without_hub
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -18,6 +15,9 @@ from ser.config.build import build
 from ser.config.places import conf_dir
 from ser.config.schema import Config, read_config, register
 from ser.errors import ConfigError
+from tests import components
+from tests.components import names
+from tests.conftest import without_hub
 
 FILES = sorted(path.relative_to(conf_dir()).with_suffix("") for path in conf_dir().rglob("*.yaml"))
 CHOICES = [  # what is shared begins with _

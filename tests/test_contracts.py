@@ -6,11 +6,9 @@ Features are held to it on clips of noise, models on random frames of several sh
 import inspect
 from functools import cache
 
-import components
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import without_hub
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -18,6 +16,8 @@ from ser.config.build import build
 from ser.features.base import Feature
 from ser.layers.mask import frame_mask
 from ser.models.base import Model, WaveformModel
+from tests import components
+from tests.conftest import without_hub
 
 N_CLASSES = 4
 SECONDS = (0.9, 0.5, 0.31, 0.1)

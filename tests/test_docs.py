@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FAST, Command
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
@@ -16,6 +15,7 @@ from omegaconf import OmegaConf
 from ser.commands.messages import readable
 from ser.config.places import conf_dir
 from ser.config.schema import register
+from tests.conftest import FAST, Command
 
 ROOT = conf_dir().parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

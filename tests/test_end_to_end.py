@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from conftest import FAST, Command
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from ser import audio
 from ser.runs.report import rewrite_report
 from ser.training.recognizer import EmotionRecognizer
+from tests.conftest import FAST, Command
 
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),

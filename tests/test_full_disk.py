@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import FAST, Command
-from facts import FACTS
 from matplotlib.figure import Figure
 
 from ser.corpora.base import Utterance
@@ -23,6 +21,8 @@ from ser.runs.folder import is_finished
 from ser.runs.predictions import predictions_of
 from ser.runs.report import write_report
 from ser.store.store import Store
+from tests.conftest import FAST, Command
+from tests.facts import FACTS
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
 MOMENTS = {

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import Command
 
 from ser import audio
 from ser.corpora.base import Utterance
@@ -17,6 +16,7 @@ from ser.corpora.ravdess import Ravdess
 from ser.splits.by_clip import KFold, Random
 from ser.store.recordings import Recordings, load_recordings
 from ser.training.data import LengthBatches
+from tests.conftest import Command
 
 ROOT = os.environ.get("RAVDESS_ROOT")
 pytestmark = pytest.mark.skipif(not ROOT, reason="RAVDESS_ROOT does not say where the real corpus is")

@@ -2,12 +2,12 @@ from typing import Any
 
 import pytest
 import torch
-from components import make
 from torch import Tensor
 
 from ser.augment.base import Augment
 from ser.augment.specaugment import MIN_FRAMES
 from ser.layers.mask import frame_mask
+from tests.components import make
 
 NO_MASKS = {"n_frequency_masks": 0, "n_time_masks": 0}
 FREQUENCY = {"time_warp": 0.0, "n_frequency_masks": 1, "n_time_masks": 0}

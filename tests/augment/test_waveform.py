@@ -3,14 +3,14 @@ from typing import Any
 
 import pytest
 import torch
-from components import make, settings
-from conftest import FAST, Command
 from torch import Tensor
 
 from ser.augment.base import Augment
 from ser.augment.waveform import WaveformAugment
 from ser.errors import ConfigError
 from ser.layers.mask import frame_mask
+from tests.components import make, settings
+from tests.conftest import FAST, Command
 
 NAMES = ["pitch", "speed", "shift", "room", "noise", "low_pass", "high_pass", "gain"]
 RANGES = {"speed": "speed", "pitch": "pitch_semitones", "shift": "shift_s", "room": "room_rt60_s"} | {

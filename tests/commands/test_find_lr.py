@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import FAST
 
 from ser.commands import find_lr, main
 from ser.commands.find_lr import HIGHEST, LOWEST, N_SKIPPED, N_STEPS
 from ser.encoders import SpeechEncoder
 from ser.models.finetune import Finetune
 from ser.training.recognizer import EmotionRecognizer
+from tests.conftest import FAST
 
 WORDS = ["split=random", "batch_size=8", *FAST[:-1]]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import configured
 
 from ser.commands.help import SETTINGS, page
 from ser.config import choices
 from ser.config.dotted import leaves
+from tests.conftest import configured
 
 
 def test_it_names_every_choice_that_can_be_typed_and_marks_the_defaults() -> None:

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import FAST, Command
+
+from tests.conftest import FAST, Command
 
 MISTAKES = {
     "missing folder": (["corpus.root=nowhere"], ["corpus.root", "nowhere", "corpus=demo"]),

@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 import numpy as np
 import yaml
-from facts import facts
 
 from ser.corpora.base import Utterance
 from ser.files import write_csv
@@ -17,6 +16,7 @@ from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, write_report
 from ser.runs.results import Facts, Validation
 from ser.runs.status import FINISHED, Status
+from tests.facts import facts
 
 LABELS = ("neutral", "sad", "angry")
 RESNET = {"_target_": "ser.models.resnet.ResNet", "depth": 18, "dropout": 0.2}

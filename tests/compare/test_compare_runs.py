@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import LSTM, RESNET, clips, make_run
 
 from ser.compare.reading import LeftOut, Run, find_runs, read_run
 from ser.compare.rows import Row, differing, gather
 from ser.errors import CompareError
 from ser.runs.results import read_results
 from ser.runs.status import Status
+from tests.compare.made import LSTM, RESNET, clips, make_run
 
 
 def read(*folders: Path) -> list[Run]:

@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from made import clips, make_run
 
 from ser.compare.comparison import Table, compare
 from ser.compare.reading import LeftOut, Run, find_runs, read_run
 from ser.files import read_csv, write_csv
 from ser.runs.results import read_results
+from tests.compare.made import clips, make_run
 
 
 def tables(folder: Path) -> list[Table]:

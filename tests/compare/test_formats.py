@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from made import LSTM, RESNET, clips, make_run
 from rich.cells import cell_len
 
 from ser.commands import main
 from ser.config.places import conf_dir
 from ser.runs.results import read_results
 from ser.runs.status import Status
+from tests.compare.made import LSTM, RESNET, clips, make_run
 
 ODD = r"怒り_50%|<b>&$\{#^~[x"
 

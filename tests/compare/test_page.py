@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import LSTM, RESNET, clips, make_run
 
 from ser.commands import main
 from ser.compare.page import curves
+from tests.compare.made import LSTM, RESNET, clips, make_run
 
 HOSTILE = "<script>document.title='taken'</script>"
 ATTRIBUTE = "x\" onmouseover=\"document.title='taken'\" y='<img src=https://example.org/x onerror=alert(1)>"

@@ -1,6 +1,5 @@
 from typing import Any
 
-import components
 import pytest
 
 from ser.augment.specaugment import SpecAugment
@@ -12,6 +11,7 @@ from ser.features.melspec import MelSpectrogram
 from ser.models.resnet import ResNet
 from ser.splits.by_clip import KFold
 from ser.splits.by_speaker import PublishedFolds
+from tests import components
 
 MEL = components.settings("feature/melspec")
 NET = components.settings("model/resnet", width=4)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import FAST, Command
 
 from ser.corpora.folder import Folder
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
+from tests.conftest import FAST, Command
 
 NFD = unicodedata.normalize("NFD", "が")
 

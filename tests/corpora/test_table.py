@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import FAST, Command
 
 from ser.corpora.base import Utterance
 from ser.corpora.table import Table
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
+from tests.conftest import FAST, Command
 
 
 def read(folder: Path, content: str | bytes, name: str = "table.csv") -> list[Utterance]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, TINY_WAV2VEC, noise
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoFeatureExtractor, AutoModel
 
 from ser.encoders import Description, SpeechEncoder
 from ser.errors import EncoderError
+from tests.conftest import TINY, TINY_WAV2VEC, noise
 
 LENGTHS = (9000, 16000, 5123, 401, 400, 12345)
 kinds = pytest.mark.parametrize("name", TINY)

@@ -1,11 +1,11 @@
 import librosa
 import pytest
 import torch
-from components import make
 from torch import Tensor
 
 from ser.errors import ConfigError
 from ser.features.deltas import stack_deltas
+from tests.components import make
 
 
 def random_frames(*shape: int) -> Tensor:

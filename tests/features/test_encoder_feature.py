@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from components import make
-from conftest import FAST, TINY, Command, make_encoder, noise
 from torch import Tensor
 
 from ser.encoders import SpeechEncoder
@@ -16,6 +14,8 @@ from ser.errors import ConfigError, EncoderError
 from ser.features import encoder as encoder_feature
 from ser.features.encoder import Encoder
 from ser.training.recognizer import EmotionRecognizer
+from tests.components import make
+from tests.conftest import FAST, TINY, Command, make_encoder, noise
 
 
 def made(folder: str, **settings: Any) -> Encoder:

@@ -2,10 +2,10 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from components import make
-from conftest import assert_padding_changes_nothing, noise
 
 from ser.errors import ConfigError
+from tests.components import make
+from tests.conftest import assert_padding_changes_nothing, noise
 
 CASES = [
     ({}, {"n_fft": 512}, 129),

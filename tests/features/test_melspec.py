@@ -4,13 +4,13 @@ import librosa
 import numpy as np
 import pytest
 import torch
-from components import make
-from conftest import assert_padding_changes_nothing, noise
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.features.melspec import MelSpectrogram
+from tests.components import make
+from tests.conftest import assert_padding_changes_nothing, noise
 
 
 def oracle(feature: MelSpectrogram, clip: Tensor, **settings: float | int | None) -> Tensor:

@@ -1,12 +1,12 @@
 import librosa
 import pytest
 import torch
-from components import make
-from conftest import assert_padding_changes_nothing, noise
 from torch import Tensor
 
 from ser.errors import ConfigError
 from ser.features.mfcc import MFCC
+from tests.components import make
+from tests.conftest import assert_padding_changes_nothing, noise
 
 
 def oracle(feature: MFCC, clip: Tensor, *, n_coefficients: int, n_bands: int, deltas: int) -> Tensor:

@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from components import make
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+
+from tests.components import make
 
 
 def noise(*lengths: int) -> list[Tensor]:

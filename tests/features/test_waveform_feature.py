@@ -1,11 +1,11 @@
 import pytest
 import torch
-from components import make
-from conftest import noise
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.features.waveform import Waveform
+from tests.components import make
+from tests.conftest import noise
 
 
 def test_gives_the_samples_as_they_are() -> None:

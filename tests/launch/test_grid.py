@@ -13,12 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import FAST, Command
 from hydra import compose, initialize_config_dir
 from hydra.core.plugins import Plugins
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
-from sweeping import rows, states
 
 from ser.commands import main as ser
 from ser.config.places import conf_dir
@@ -27,6 +25,8 @@ from ser.errors import Aborted
 from ser.experiment import Outcome
 from ser.launch import run_folder, sweep_table, workers
 from ser.launch import sweep_folder as folder_of_a_sweep
+from tests.conftest import FAST, Command
+from tests.launch.sweeping import rows, states
 
 ROOT = conf_dir().parent
 SMALL = [*FAST[:-1], "epochs=1"]

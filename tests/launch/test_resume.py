@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 import soundfile
-from conftest import FAST, Command, Outcome
-from forked import start
 
 from ser.files import read_csv
 from ser.launch import run_folder
 from ser.training import checkpoints
 from ser.training.recognizer import EmotionRecognizer
+from tests.conftest import FAST, Command, Outcome
+from tests.forked import start
 
 # Everything that draws random numbers is on: masks, warp, mixup, dropout.
 SETTINGS = ["split=random", "epochs=4", "batch_size=4", "training.ema_decay=0.9", "training.monitor=loss", *FAST[:-1]]

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FAST, Command
-from forked import Running, start
-from sweeping import states
+
+from tests.conftest import FAST, Command
+from tests.forked import Running, start
+from tests.launch.sweeping import states
 
 Start = Callable[..., Running]
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FAST, Command, configured
-from facts import FACTS, facts
 
 from ser.config import extras
 from ser.errors import Aborted
@@ -24,6 +22,8 @@ from ser.runs.predictions import Predictions
 from ser.runs.report import Evaluation, summarize
 from ser.runs.results import CorpusFacts, Facts, Interruption, Results, SplitFacts
 from ser.store.recordings import Recordings
+from tests.conftest import FAST, Command, configured
+from tests.facts import FACTS, facts
 
 JOB = Job(Path("run"), "train", "resnet", None, [], {})
 SPLIT = SplitFacts("random", 2, 3, seed=0, hash="0", speaker_independent=True, n_train=3, n_val=1)

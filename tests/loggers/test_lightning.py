@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FAST, configured
 from pytorch_lightning.loggers import CSVLogger
 
 from ser.errors import ConfigError
@@ -12,6 +11,7 @@ from ser.experiment import run
 from ser.files import read_csv
 from ser.loggers.base import Job
 from ser.loggers.guard import build_loggers
+from tests.conftest import FAST, configured
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 
@@ -69,7 +69,7 @@ def test_each_fold_has_a_logger_of_its_own_and_the_same_result(
 def test_one_that_fails_is_told_once_and_left_alone(
     words: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loggers = [f"logger.{name}._target_=test_lightning.{name}" for name in ("Failing", "Unreachable")]
+    loggers = [f"logger.{name}._target_=tests.loggers.test_lightning.{name}" for name in ("Failing", "Unreachable")]
     evaluation = run(configured(*words, *loggers, CSV), tmp_path).evaluation
     assert evaluation is not None and len(evaluation.history) == 2
     so = f"the run goes on, and its files in {tmp_path} are complete without it"
@@ -110,7 +110,7 @@ def test_refusals_before_any_work(overrides: list[str], said: str) -> None:
 
 
 def test_a_package_that_is_missing_is_told_in_one_message(tmp_path: Path) -> None:
-    loggers = build_loggers(configured("logger.mine._target_=test_lightning.Lacking").logger)
+    loggers = build_loggers(configured("logger.mine._target_=tests.loggers.test_lightning.Lacking").logger)
     with (
         loggers.running(Job(tmp_path, "train", "a", None, [], {})),
         pytest.raises(ConfigError, match=r"logger.mine: test_lightning.Lacking cannot be made: no package"),

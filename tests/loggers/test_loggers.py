@@ -6,7 +6,6 @@ from pathlib import Path
 import hydra.utils
 import numpy as np
 import pytest
-from conftest import FAST, Command, configured
 
 from ser.config.places import conf_dir
 from ser.errors import ConfigError
@@ -15,6 +14,7 @@ from ser.loggers.base import Job, Logger
 from ser.loggers.guard import build_loggers
 from ser.runs.predictions import Predictions
 from ser.runs.results import read_results
+from tests.conftest import FAST, Command, configured
 
 CHOICES = sorted(path.stem for path in (conf_dir() / "logger").glob("*.yaml"))
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FAST, Command
 
 from ser.files import read_csv
 from ser.loggers.base import FOLD, Job
 from ser.loggers.wandb import _offline
 from ser.runs.results import read_results
+from tests.conftest import FAST, Command
 
 FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
 

@@ -1,6 +1,5 @@
 from typing import Any
 
-import components
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,6 +8,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.models.crnn import CRNN
+from tests import components
 
 BANDS, CLASSES = 12, 5
 

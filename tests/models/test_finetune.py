@@ -7,11 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import components
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import Command, noise
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -22,6 +20,8 @@ from ser.errors import ConfigError, EncoderError
 from ser.models.finetune import Finetune
 from ser.training.data import Batch
 from ser.training.recognizer import EmotionRecognizer
+from tests import components
+from tests.conftest import Command, noise
 
 N_CLASSES = 3
 KINDS = ("wav2vec2", "wav2vec2-stable", "hubert", "wavlm", "data2vec-audio", "unispeech-sat", "whisper")

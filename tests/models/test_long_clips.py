@@ -7,7 +7,7 @@ import sys
 PROGRAM = """
 import resource
 import torch
-from components import make
+from tests.components import make
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

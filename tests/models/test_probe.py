@@ -1,7 +1,8 @@
 import numpy as np
 import torch
-from components import make
 from sklearn.linear_model import LogisticRegression
+
+from tests.components import make
 
 
 def test_it_is_multinomial_regression_on_the_means() -> None:

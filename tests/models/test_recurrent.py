@@ -3,12 +3,12 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from components import make
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from ser.errors import ConfigError
 from ser.layers.recurrence import Recurrence
+from tests.components import make
 
 BANDS, CLASSES = 12, 5
 CELLS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU}

@@ -1,6 +1,5 @@
 from typing import Any
 
-import components
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,6 +7,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.models.resnet import DEPTHS, ConvNorm, ResNet
+from tests import components
 
 BANDS, CLASSES = 24, 5
 

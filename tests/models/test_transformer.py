@@ -1,7 +1,6 @@
 import math
 from typing import Any
 
-import components
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import ConfigError
 from ser.models.transformer import Transformer, positions
+from tests import components
 
 BANDS, CLASSES = 12, 5
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from facts import FACTS, facts
 from rich.cells import cell_len
 from sklearn.metrics import classification_report
 
@@ -21,6 +20,7 @@ from ser.runs.pooled import pool
 from ser.runs.predictions import Predictions, predictions_of, read_predictions
 from ser.runs.report import Evaluation, read_evaluation, render, rewrite_report, write_report
 from ser.runs.results import Interruption, Seconds, Validation, read_results
+from tests.facts import FACTS, facts
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 

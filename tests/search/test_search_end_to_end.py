@@ -8,8 +8,9 @@ from typing import Any
 
 import optuna
 import pytest
-from conftest import FAST, Command
-from forked import Running, start
+
+from tests.conftest import FAST, Command
+from tests.forked import Running, start
 
 LR = "optim.lr=tag(log, interval(1e-4, 1e-2))"
 SEARCH = ["-m", "hydra/sweeper=optuna", *FAST, "epochs=3", LR, "model.dropout=0.1,7", "hydra.sweep.dir=sweep"]

@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import components
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ from ser.corpora.ravdess import ACTORS
 from ser.errors import ConfigError, SplitError
 from ser.splits.audit import audit
 from ser.splits.base import PARTS, Protocol, Split
+from tests import components
 
 NAMES = components.names("split")
 PUBLISHED = {

@@ -17,8 +17,6 @@ import numpy.typing as npt
 import pytest
 import soundfile
 import torch
-from conftest import FAST, configured
-from frozen import HOP, FrozenNoise, computed
 
 from ser.corpora.base import Utterance
 from ser.errors import StoreError
@@ -28,6 +26,8 @@ from ser.store import frozen, store
 from ser.store.frozen import batches, load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.store.store import LOCK, Array
+from tests.conftest import FAST, configured
+from tests.frozen import HOP, FrozenNoise, computed
 
 RATE = 16_000
 N_CLIPS = 30
@@ -420,7 +420,7 @@ FORKING = """
 import json, logging, os, sys
 from pathlib import Path
 import torch
-from frozen import FrozenNoise
+from tests.frozen import FrozenNoise
 from ser.store import frozen
 from ser.store import store
 from ser.corpora.base import Utterance
@@ -557,7 +557,7 @@ def test_training_reads_frames_from_the_store(few: Path, tmp_path: Path, diary: 
     places = [f"corpus.root={few}", f"paths.store={tmp_path / 'store'}"]
     overrides = [word for word in FAST if not word.startswith("feature.")]
     config = configured("corpus=ravdess", "split=random", "augment=none", *places, *overrides)
-    config.feature = {"_target_": "frozen.FrozenNoise", "diary": str(diary)}
+    config.feature = {"_target_": "tests.frozen.FrozenNoise", "diary": str(diary)}
     (tmp_path / "run").mkdir()
     assert "accuracy" in run(config, tmp_path / "run").report
     assert len(computed(diary)) == 64

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
-from conftest import FAST, Command
 
 from ser import audio
 from ser.corpora.base import Utterance
@@ -21,6 +20,7 @@ from ser.store import store
 from ser.store.recordings import Recordings, load_recordings
 from ser.store.store import Store
 from ser.store.upkeep import remove
+from tests.conftest import FAST, Command
 
 RATE = 16_000
 Array = npt.NDArray[np.float32]

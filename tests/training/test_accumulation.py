@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from components import settings
-from test_recognizer import LABELS, make
 from torch import Tensor
 
 from ser.training.data import Batch, Part, SpeechData, collate
 from ser.training.recognizer import EmotionRecognizer
+from tests.components import settings
+from tests.training.test_recognizer import LABELS, make
 
 N_CLIPS, BATCH_SIZE = 30, 4  # the last batch of an epoch is half as large
 

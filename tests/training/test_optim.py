@@ -2,10 +2,10 @@ from itertools import pairwise
 
 import pytest
 import torch
-from components import make
 from torch import nn
 
 from ser.training.optim import OneCycle
+from tests.components import make
 
 
 def network() -> nn.Module:

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from components import make
-from conftest import Command
-from forked import SUBPROCESS, Running, start
 
 from ser.training import processes
 from ser.training.checkpoints import RandomState
+from tests.components import make
+from tests.conftest import Command
+from tests.forked import SUBPROCESS, Running, start
 
 # Nothing random but the order of the clips: the two processes draw numbers of their own.
 SETTINGS = ["split=random", "augment=none", "model.dropout=0", "model.depth=10", "model.width=8", "feature.n_bands=32"]

@@ -6,7 +6,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
-from components import settings
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
@@ -14,6 +13,7 @@ from ser.errors import ConfigError
 from ser.training import losses
 from ser.training.data import Batch, Part, SpeechData
 from ser.training.recognizer import EmotionRecognizer
+from tests.components import settings
 
 LABELS = ["neutral", "sad", "angry"]
 SETTINGS: dict[str, Any] = {

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from conftest import configured
-from test_recognizer import data, make
 from torch import Tensor
 
 from ser.errors import ConfigError
@@ -19,6 +17,8 @@ from ser.training.checkpoints import AtomicCheckpoints, best_path
 from ser.training.interruption import Interrupted, StopOnInterrupt
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.trainer import _Patience, bare_trainer, check_trainer, make_trainer
+from tests.conftest import configured
+from tests.training.test_recognizer import data, make
 
 CPU = ("trainer=cpu", "batch_size=8")
 

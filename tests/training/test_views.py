@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from conftest import FAST, Command
 from sklearn.metrics import balanced_accuracy_score
 
 from ser import audio
 from ser.augment import effects
 from ser.training.recognizer import EmotionRecognizer
+from tests.conftest import FAST, Command
 
 N_VIEWS = 3
 SETTINGS = ["split=kfold", "split.k=2", *FAST[:-1], "epochs=1", "loss.name=focal", "sampling=balanced"]
