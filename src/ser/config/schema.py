@@ -104,7 +104,7 @@ def read_config(cfg: DictConfig | dict[str, Any]) -> Config:
         for key in map(str, section):
             if key not in known:
                 raise ConfigError(unknown(f"{prefix}{key}", (prefix + name for name in known)))
-            if OmegaConf.is_missing(section, key) or (key == "trainer" and not section[key]):
+            if OmegaConf.is_missing(section, key) or (key == "trainer" and not merged.trainer):
                 group = prefix.rstrip(".") or key
                 raise ConfigError(f"{group}: nothing is chosen; set {group}=<name>, --help lists the names")
     made = OmegaConf.to_object(merged)
