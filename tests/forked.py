@@ -59,30 +59,30 @@ class Running:
         self.process.join()
 
 
-def start(*words: str, folder: Path) -> Running:
-    """Begin `python train.py` with these words in a folder, in a session of its own, as a user in a terminal would."""
+def start(*words: str, folder: Path, first: Callable[[], None] | None = None) -> Running:
+    """Begin `python train.py` with these words in a folder, in a session of its own, as a user in a terminal would.
+
+    Args:
+        first: is called before, in the new process.
+    """
     said = folder / f"said-{time.monotonic_ns()}.txt"
-    process = _context.Process(target=_run, args=(train.main, words, str(folder), str(said), dict(os.environ)))
+    process = _context.Process(target=_run, args=(words, folder, said, first))
     process.start()
     return Running(process, said)
 
 
-def _run(main: Callable[[], Any], words: Sequence[str], folder: str, said: str, environment: Mapping[str, str]) -> None:
+def _run(words: Sequence[str], folder: Path, said: Path, first: Callable[[], None] | None) -> None:
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
     os.chdir(folder)
-    _become(["train.py", *words], environment)
+    sys.argv = ["train.py", *words]
     file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(file, stream)
     sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
-    _end(main)
-
-
-def _become(words: Sequence[str], environment: Mapping[str, str]) -> None:
-    sys.argv = list(words)
-    os.environ.clear()
-    os.environ.update(environment)
+    if first:
+        first()
+    _end(train.main)
 
 
 def _end(main: Callable[[], Any]) -> None:
@@ -132,7 +132,9 @@ class _TrainingProcess:
 
 def _train_along(run_folder: str, environment: Mapping[str, str], reading: int, writing: int) -> None:
     os.close(writing)  # or the pipe would never be seen to close
-    _become(["training_process", run_folder], environment)
+    sys.argv = ["training_process", run_folder]
+    os.environ.clear()
+    os.environ.update(environment)
     os.dup2(reading, 0)
     sys.stdin = os.fdopen(0, closefd=False)
     _end(training_process.main)

@@ -13,7 +13,7 @@ def test_the_configurations_are_found() -> None:
 
 
 def test_the_source_is_found() -> None:
-    assert (source_dir() / "paths.py").is_file()
+    assert (source_dir() / "files.py").is_file()
 
 
 def test_writes_beside_and_replaces(tmp_path: Path) -> None:

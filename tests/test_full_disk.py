@@ -3,10 +3,13 @@
 import errno
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from ser.runs.report import write_report
 from ser.store.store import Store
 from tests.conftest import FAST, Command
 from tests.facts import FACTS
+from tests.forked import start
 
 # Where and at which call the disk fills up: reading audio, the second epoch's checkpoint, the report's figure.
 MOMENTS = {
@@ -35,46 +39,26 @@ SAID = {
     "checkpoint": "last.ckpt (No space",
     "report": "confusion.png (No space",
 }
-# Runs commands at once, each in a process of its own, and fills its disk, but for 16 kB, when the function is called
-# for the n-th time. Forked, so that what is slow to import is imported once.
-FILLING = """
-import json, os, pkgutil, sys
-from ser import experiment
-from ser.runs import figures
-from ser.commands import train
 
-def fill_at(place, n, filler):
-    room, _, name = place.rpartition(".")
-    room, left = pkgutil.resolve_name(room), [int(n)]
-    function = getattr(room, name)
 
-    def filling(*arguments, **options):
+def fill_at(place: str, filler: Path) -> None:
+    """Fill a disk, but for 16 kB, when a function is called for the n-th time; `place` is its name, and n."""
+    name, n = place.split()
+    room, _, function_name = name.rpartition(".")
+    module, left = pkgutil.resolve_name(room), [int(n)]
+    function = getattr(module, function_name)
+
+    def filling(*arguments: Any, **options: Any) -> Any:
         left[0] -= 1
         if left[0] == 0:
-            with open(filler, "wb", buffering=0) as file:
-                try:
+            with filler.open("wb", buffering=0) as file:
+                with suppress(OSError):
                     while file.write(bytes(4096)):
                         pass
-                except OSError:
-                    pass
                 file.truncate(file.tell() - 4 * 4096)  # what comes now breaks off in the midst of it
         return function(*arguments, **options)
 
-    setattr(room, name, filling)
-
-children = {}
-for output, moment, filler, words in json.load(sys.stdin):
-    child = os.fork()
-    if child == 0:
-        for stream in (1, 2):
-            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-        fill_at(*moment.split(), filler)
-        sys.argv[1:] = words
-        sys.exit(train.main())
-    children[child] = output
-codes = {children[child]: os.waitstatus_to_exitcode(status) for child, status in (os.wait() for _ in children)}
-print(json.dumps(codes))
-"""
+    setattr(module, function_name, filling)
 
 
 @dataclass(frozen=True)
@@ -111,25 +95,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stopped(disks: dict[str, Path], speech: Path, folder: Path) -> dict[str, Stopped]:
-    """A run for each moment, in processes of their own."""
-    jobs = []
+    """A run for each moment, in a process of its own."""
+    runs = {}
     for moment, disk in disks.items():
         words = ["corpus=ravdess", "split=random", f"corpus.root={speech}", *settings(moment, disk, speech)]
-        jobs.append([str(folder / moment), MOMENTS[moment], str(disk / "filler"), words])
-    done = subprocess.run(
-        [sys.executable, "-c", FILLING],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-        input=json.dumps(jobs),
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-        timeout=240,
-    )
-    codes = json.loads(done.stdout)
-    return {
-        moment: Stopped(disk, codes[str(folder / moment)], (folder / moment).read_text(encoding="utf-8"))
-        for moment, disk in disks.items()
-    }
+        fill = partial(fill_at, MOMENTS[moment], disk / "filler")
+        (folder / moment).mkdir()
+        runs[moment] = start(*words, folder=folder / moment, first=fill)
+    return {moment: Stopped(disks[moment], run.wait(), run.output) for moment, run in runs.items()}
 
 
 def settings(moment: str, disk: Path, speech: Path) -> list[str]:

@@ -120,8 +120,8 @@ def _sections() -> Iterable[tuple[str, type]]:
 def unknown(name: str, known: Iterable[str]) -> str:
     """What to say of a setting that does not exist.
 
-    >>> unknown("trainer.epochs", ["trainer.max_epochs", "trainer.devices"])
-    'trainer.epochs: no such setting; did you mean trainer.max_epochs? there are trainer.max_epochs, trainer.devices'
+    >>> unknown("loss.nam", ["loss.name", "loss.focal_gamma"])
+    'loss.nam: no such setting; did you mean loss.name? there are loss.name, loss.focal_gamma'
     """
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)

@@ -48,10 +48,7 @@ class _Loader(importlib.abc.Loader):
             if not _does_not_fit(error):
                 raise
             reason = str(error.__cause__ or error).splitlines()[0]  # torch says which file, the linker why
-            log.info(
-                "torchaudio works without its compiled extension, which does not fit this torch (%s); nothing here needs it",
-                reason,
-            )
+            log.info("torchaudio works without its compiled extension, which does not fit this torch: %s", reason)
             module._IS_TORCHAUDIO_EXT_AVAILABLE = False  # type: ignore[attr-defined]
             module._IS_ALIGN_AVAILABLE = False  # type: ignore[attr-defined]
             module._check_cuda_version = lambda: None  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from ser.config.build import build_object
 from ser.config.checks import check_choice, check_range
-from ser.config.schema import Config, unknown
+from ser.config.schema import Config, Training, unknown
 from ser.errors import ConfigError
 from ser.training import processes
 from ser.training.checkpoints import MONITORS, AtomicCheckpoints, checkpoint_callbacks
@@ -61,7 +62,10 @@ def check_trainer(config: Config, folder: Path) -> None:
         if name in OURS:
             raise ConfigError(f"trainer.{name} is given by the program; {OURS[name]}")
         if name not in known:
-            raise ConfigError(unknown(f"trainer.{name}", [f"trainer.{one}" for one in known if one not in OURS]))
+            ours = [f"training.{item.name}" for item in fields(Training)]
+            raise ConfigError(
+                unknown(f"trainer.{name}", [*ours, *(f"trainer.{one}" for one in known if one not in OURS)])
+            )
     _check_whole("trainer.max_epochs", trainer["max_epochs"])
     _check_whole("trainer.num_nodes", trainer["num_nodes"])
     _check_whole("trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"])
