@@ -27,6 +27,7 @@ from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
+from ser.files import hold
 from ser.training import processes
 from tests import forked
 
@@ -132,21 +133,31 @@ def encoders() -> Path:
 
 
 @pytest.fixture(scope="session")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes which run the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def speech(shared: Path) -> Path:
     """Four speakers in RAVDESS's layout, 240 clips spoken by eSpeak NG."""
-    root = tmp_path_factory.mktemp("speech")
+    root = shared / "corpora" / "speech"
     make_actors(["01", "02", "03", "04"], root)
-    (root / SYNTHETIC_MARKER).unlink()  # for once, they shall pass for RAVDESS
+    (root / SYNTHETIC_MARKER).unlink(missing_ok=True)  # for once, they shall pass for RAVDESS
     return root
 
 
 @pytest.fixture(scope="session")
 def few(speech: Path) -> Path:
     """One clip of each speaker, emotion and sentence."""
-    root = speech.parent / "few"
-    for clip in speech.rglob("03-01-*-01-*-01-*.wav"):
-        (root / clip.parent.name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(clip, root / clip.parent.name)
+    root, beside = speech.parent / "few", speech.parent / "copying"
+    with hold(speech.parent / "few.lock", "waiting for the other tests"):
+        if not root.exists():
+            for clip in speech.rglob("03-01-*-01-*-01-*.wav"):
+                (beside / clip.parent.name).mkdir(parents=True, exist_ok=True)
+                shutil.copy(clip, beside / clip.parent.name)
+            beside.rename(root)
     return root
 
 

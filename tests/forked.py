@@ -10,11 +10,14 @@ import subprocess
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from joblib.externals.loky.backend import context as loky
 
 from ser.commands import train, training_process
 
@@ -101,6 +104,12 @@ def _end(main: Callable[[], Any]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def fork_workers() -> None:
+    """Have the workers of launcher=joblib forked, where a user has them import all anew."""
+    warnings.filterwarnings("ignore", message="`fork` start method should not be used with `loky`")
+    loky.set_start_method("fork", force=True)
 
 
 class _TrainingProcess:

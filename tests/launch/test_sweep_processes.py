@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FAST, Command
-from tests.forked import Running, start
+from tests.forked import Running, fork_workers, start
 from tests.launch.sweeping import states
 
 Start = Callable[..., Running]
@@ -22,10 +22,10 @@ def begin(tmp_path: Path, few: Path, no_figures: None) -> Iterator[Start]:
     """`begin("seed=0,1", ...)` begins `python train.py -m` in a process of its own, all in the sweep folder `sweep`."""
     begun: list[Running] = []
 
-    def run(*words: str) -> Running:
+    def run(*words: str, first: Callable[[], None] | None = None) -> Running:
         corpus = ["corpus=ravdess", f"corpus.root={few}", "split=random", "hydra.sweep.dir=sweep"]
         store = [] if any(word.startswith("paths.store=") for word in words) else [f"paths.store={few.parent}/store"]
-        begun.append(start("-m", *corpus, *store, *FAST[:-1], *words, folder=tmp_path))
+        begun.append(start("-m", *corpus, *store, *FAST[:-1], *words, folder=tmp_path, first=first))
         return begun[-1]
 
     yield run
@@ -51,7 +51,7 @@ def members(session: int) -> list[int]:
 
 def test_killed_with_its_workers_and_gone_on_with(begin: Start, command: Command, few: Path, tmp_path: Path) -> None:
     words = ("seed=0,0,0", "epochs=10", "launcher=joblib", "hydra.launcher.n_jobs=2")
-    run = begin(*words)
+    run = begin(*words, first=fork_workers)
     run.wait_for("sweep/0/checkpoints/last.ckpt")
     run.kill()
     assert_all_end(run.pid)

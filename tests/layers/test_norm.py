@@ -56,4 +56,5 @@ def check_a_part(process: int, meeting: str) -> None:
 
 
 def test_two_processes_normalise_as_one(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(check_a_part, (str(tmp_path / "meeting"),), nprocs=2)  # type: ignore[no-untyped-call]
+    start = torch.multiprocessing.start_processes
+    start(check_a_part, (str(tmp_path / "meeting"),), nprocs=2, start_method="fork")  # type: ignore[no-untyped-call]

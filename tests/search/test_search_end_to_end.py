@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from tests.conftest import FAST, Command
-from tests.forked import Running, start
+from tests.forked import Running, fork_workers, start
 
 LR = "optim.lr=tag(log, interval(1e-4, 1e-2))"
 SEARCH = ["-m", "hydra/sweeper=optuna", *FAST, "epochs=3", LR, "model.dropout=0.1,7", "hydra.sweep.dir=sweep"]
@@ -19,7 +19,7 @@ SEARCH = ["-m", "hydra/sweeper=optuna", *FAST, "epochs=3", LR, "model.dropout=0.
 def begin(speech: Path, *words: str) -> Running:
     """The command in a process of its own; the words are those that the fixture `command` adds."""
     corpus = ["corpus=ravdess", f"corpus.root={speech}", "split=random", f"paths.store={speech.parent / 'store'}"]
-    return start(*words, *corpus, folder=Path.cwd())
+    return start(*words, *corpus, folder=Path.cwd(), first=fork_workers)
 
 
 def states() -> dict[str, str]:
