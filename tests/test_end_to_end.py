@@ -181,6 +181,7 @@ def test_mixed_precision_trains_with_gradient_clipping(command: Command) -> None
 def test_it_learns(command: Command) -> None:
     """A few epochs on 240 clips beat chance (1 in 8) by far."""
     overrides = ["model.depth=10", "model.width=16", "augment=none", "split=random", "epochs=12", "batch_size=16"]
+    overrides += ["feature.hop_s=0.02", "feature.n_bands=32"]
     assert command(*overrides, "hydra.run.dir=learnt").code == 0
     assert json.loads(Path("learnt/metrics.json").read_text(encoding="utf-8"))["uar"] > 0.3
 

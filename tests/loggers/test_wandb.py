@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class Logged:
         return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 
+@cache
 def inspect(folder: Path) -> Logged:
     """An offline run by its own folder."""
 
@@ -69,7 +71,7 @@ def inspect(folder: Path) -> Logged:
 
 def logged(run: Path) -> list[Logged]:
     """The offline runs of a run folder itself, the oldest first."""
-    return [inspect(path) for path in sorted(run.glob("wandb/offline-run-*"))]
+    return [inspect(path.resolve()) for path in sorted(run.glob("wandb/offline-run-*"))]
 
 
 @pytest.fixture(autouse=True)
