@@ -13,9 +13,9 @@ import soundfile
 from ser import audio
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import Ravdess
-from ser.splits.by_clip import KFold, Random
 from ser.store.recordings import Recordings, load_recordings
 from ser.training.data import LengthBatches
+from tests.components import make
 from tests.conftest import Command
 
 ROOT = os.environ.get("RAVDESS_ROOT")
@@ -65,9 +65,8 @@ def test_the_identical_pair_is_found_and_kept_together(utterances: list[Utteranc
     assert recordings.digests[first] == recordings.digests[second]
     assert len(set(recordings.digests.values())) == 1439
     for seed in range(5):
-        for split in KFold(fold="all", seed=seed).folds(utterances, recordings.digests) + Random(seed=seed).folds(
-            utterances, recordings.digests
-        ):
+        protocols = make("split/kfold", fold="all", seed=seed), make("split/random", seed=seed)
+        for split in [one for protocol in protocols for one in protocol.folds(utterances, recordings.digests)]:
             parts = {utterance.id: part for utterance, part in split.rows()}
             assert parts[first] == parts[second]
 
