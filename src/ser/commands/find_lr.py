@@ -116,6 +116,10 @@ def find(config: Config, folder: Path) -> float:
     found.plot(ax=axes)
     if rate is not None:
         axes.plot(rate, dict(curve)[rate], "ro")
+        # Lightning's average begins far too low, and ends where the loss explodes: neither is shown.
+        start, low = curve[N_SKIPPED // 2], min(loss for _, loss in curve[N_SKIPPED // 2 :])
+        room = max(start[1] - low, 1e-3)
+        axes.set(xlim=(start[0], None), ylim=(low - 0.2 * room, start[1] + 0.6 * room))
     with replacing(folder / "learning_rate.png") as beside:
         figure.savefig(beside, dpi=120)
     write_csv(folder / "learning_rate.csv", [{"lr": rate, "loss": loss} for rate, loss in curve])
