@@ -61,10 +61,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.components import make
-from tests.conftest import Command
 
 from ser.errors import CorpusNotFound
+from tests.components import make
+from tests.conftest import Command
 
 
 def test_what_a_name_says(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ class Loudness(Feature):
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         whole = waveforms[:, : waveforms.shape[1] // self.hop * self.hop]
-        power = whole.unflatten(1, (-1, self.hop)).square().mean(-1)  # (batch, frames)
+        power = whole.reshape(len(whole), -1, self.hop).square().mean(-1)  # (batch, frames)
         return 10 * torch.log10(power + 1e-10)[:, None], lengths // self.hop
 ''',
     "conf/feature/loudness.yaml": """
@@ -126,12 +126,12 @@ sample_rate: 16000
 trim_db: null
 hop_s: 0.01
 """,
-    "tests/features/test_loudness.py": """
+    "tests/features/test_loudness.py": r"""
 import pytest
 import torch
-from tests.components import make
 
 from ser.errors import ConfigError
+from tests.components import make
 
 
 def test_ten_times_the_amplitude_is_20_db_more() -> None:
@@ -143,7 +143,7 @@ def test_ten_times_the_amplitude_is_20_db_more() -> None:
 
 
 def test_a_hop_out_of_range_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"feature\\.hop_s must lie between"):
+    with pytest.raises(ConfigError, match=r"feature\.hop_s must lie between"):
         make("feature/loudness", hop_s=1.0)
 """,
     "src/ser/models/spread.py": '''
@@ -187,6 +187,7 @@ hidden: 16
 """,
     "tests/models/test_spread.py": """
 import torch
+
 from tests.components import make
 
 
@@ -232,6 +233,7 @@ probability: 0.5
 """,
     "tests/augment/test_polarity.py": """
 import torch
+
 from tests.components import make
 
 
@@ -304,6 +306,8 @@ def test_five_parts_are_added_and_nothing_that_exists_is_changed(tmp_path: Path)
     for name, text in ADDED.items():
         with (tmp_path / name).open("x", encoding="utf-8") as file:  # which must not exist
             file.write(text.removeprefix("\n"))
+    linted = [name for name in ADDED if name.endswith(".py")]
+    subprocess.run([sys.executable, "-m", "ruff", "check", "-q", *linted], cwd=tmp_path, check=True)
     tests = [f"tests/{name}" for name in OVER_ALL] + [name for name in ADDED if name.startswith("tests/")]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-q", "-k", CHOSEN, *tests],

@@ -62,6 +62,7 @@ def test_how_it_ends_when_it_fails(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         (["ravdess", "--revision", "main"], 2, "--revision and --allow-pickle go with an encoder"),
         (["demo"], 1, "corpus=demo has no release that could be downloaded"),
         (["folder"], 1, "corpus=folder has no release that could be downloaded"),
+        (["table"], 1, "corpus=table has no release that could be downloaded"),
     ],
 )
 def test_mistakes(words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,3 +118,8 @@ def test_what_is_refused(words: list[str], capfd: pytest.CaptureFixture[str], wo
     captured = capfd.readouterr()
     assert stop.value.code == 1
     assert said in captured.out + captured.err and "Traceback" not in captured.out + captured.err
+
+
+def test_several_configurations_are_refused(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "-m", "seed=0,1"]) == 2
+    assert "one configuration at a time; leave -m out" in capfd.readouterr().err and not Path("outputs").exists()

@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,13 +86,26 @@ def test_termination_ends_all_processes(in_training: Running) -> None:
             time.sleep(0.05)
 
 
-def test_a_training_process_ends_with_the_main_one(tmp_path: Path) -> None:
-    """Started as it is outside of tests."""
-    program = [sys.executable, "-m", "ser.commands.training_process", str(tmp_path)]
-    other = subprocess.Popen(program, stdin=subprocess.PIPE, text=True)
-    assert other.stdin is not None
-    other.stdin.close()
-    assert other.wait(timeout=120) != 0
+def test_a_training_process_ends_with_the_main_one(few: Path, tmp_path: Path, no_figures: None) -> None:
+    """As a user has it: the other process is not forked."""
+    corpus = ["corpus=ravdess", f"corpus.root={few}", f"paths.store={few.parent / 'store'}"]
+    run = start(*corpus, *SETTINGS, "epochs=500", "trainer=ddp", "hydra.run.dir=run", folder=tmp_path)
+    run.wait_for("run/checkpoints/last.ckpt")
+    [other] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    assert b"ser.commands.training_process" in Path(f"/proc/{other}/cmdline").read_bytes()
+    run.kill()
+    for _ in range(200):
+        if not is_alive(int(other)):
+            return
+        time.sleep(0.05)
+    raise AssertionError("it outlives the main process")
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def test_a_batch_of_one_value_a_channel_can_be_learnt_from() -> None:

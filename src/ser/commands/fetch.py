@@ -11,7 +11,7 @@ import click
 from ser.config import choices
 from ser.config.build import build
 from ser.corpora.base import Corpus
-from ser.errors import ConfigError
+from ser.errors import ConfigError, DownloadError
 
 EXAMPLES = """\b
 Examples:
@@ -75,6 +75,10 @@ def _class_of(corpus: str) -> type[Corpus]:
 
 
 def _fetch_corpus(name: str, folder: Path) -> None:
+    if _class_of(name).release is None:
+        raise DownloadError(
+            f"corpus={name} has no release that could be downloaded; ser fetch lists those that have one"
+        )
     corpus: Corpus = build("corpus", {**choices.choice("corpus", name), "root": str(folder)})
     fetched = corpus.fetch_release()
     print(f"{folder} holds {name}{'' if fetched else ' already: nothing to do'}; train with it:")

@@ -43,6 +43,8 @@ def command(words: tuple[str, ...]) -> None:
 
     Prints a rate for optim.lr, and leaves learning_rate.csv and learning_rate.png in a folder of its own.
     """
+    if {"-m", "--multirun"} & set(words):
+        raise click.UsageError("a learning rate is searched for one configuration at a time; leave -m out.")
     folder = "hydra.run.dir=${paths.outputs}/${now:%Y-%m-%d}/${now:%H-%M-%S-%f}-find_lr"
     own = [] if any(word.startswith("hydra.run.dir=") for word in words) else [folder]
     sys.argv = ["ser find-lr", *words, *own, "hydra.job.name=find_lr"]
@@ -122,7 +124,7 @@ def find(config: Config, folder: Path) -> float:
         axes.set(xlim=(start[0], None), ylim=(low - 0.2 * room, start[1] + 0.6 * room))
     with replacing(folder / "learning_rate.png") as beside:
         figure.savefig(beside, dpi=120)
-    write_csv(folder / "learning_rate.csv", [{"lr": rate, "loss": loss} for rate, loss in curve])
+    write_csv(folder / "learning_rate.csv", [{"lr": tried, "loss": loss} for tried, loss in curve])
     if rate is None:
         raise ConfigError(
             f"loss: training breaks up at a learning rate of {curve[-1][0]:.2g} already; set optim.lr lower, as the"

@@ -112,7 +112,7 @@ def _make_apart(actor: str, root: Path) -> None:
         if run.returncode != 0:
             code = run.returncode
             how = f"exit code {code}" if code > 0 else f"killed by signal {-code}; is there memory enough?"
-            reason = (run.stderr.strip() or how).splitlines()[-1]
+            reason = (run.stderr.strip() or how).splitlines()[-1].removeprefix(f"{StoreError.__module__}.StoreError: ")
             raise StoreError(f"corpus=demo: the clips of actor {actor} could not be made in {scratch}: {reason}")
         try:
             folder.rename(root / folder.name)
@@ -127,11 +127,11 @@ def make_actor(actor: str, folder: Path) -> None:
     engine = espeak.Espeak()
     speaker = Speaker.of(actor)
     for name in clip_names(actor):
-        soundfile.write(folder / name, make_clip(engine, speaker, name), SAMPLE_RATE, subtype="PCM_16")
+        try:
+            soundfile.write(folder / name, make_clip(engine, speaker, name), SAMPLE_RATE, subtype="PCM_16")
+        except soundfile.LibsndfileError as error:
+            raise StoreError(f"{error.error_string.rstrip('.')}; is the disk full?") from None
 
 
 if __name__ == "__main__":
-    try:
-        make_actor(sys.argv[1], Path(sys.argv[2]))
-    except soundfile.LibsndfileError as error:
-        sys.exit(f"{error.error_string.rstrip('.')}; is the disk full?")
+    make_actor(sys.argv[1], Path(sys.argv[2]))
