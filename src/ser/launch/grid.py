@@ -20,7 +20,7 @@ from ser.launch import sweep_table, workers
 from ser.launch.sweep_folder import is_at_work, what_differs
 from ser.launch.sweep_table import Job
 from ser.runs.folder import differences
-from ser.runs.status import FAILED, FINISHED
+from ser.runs.status import FAILED, FINISHED, NOT_BEGUN
 
 log = logging.getLogger("ser")
 
@@ -106,7 +106,7 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
         job = Job(number, overrides, folder / str(cfg.hydra.sweep.subdir))
         if job.folder in [other.folder for other in jobs]:
             raise ConfigError(f"hydra.sweep.subdir: several runs would share the folder {job.folder}; leave it out")
-        if sweep_table.state(job.folder) != sweep_table.NOT_BEGUN:
+        if sweep_table.state(job.folder) != NOT_BEGUN:
             changed = differences(job.folder, cfg)
             if changed:
                 raise ResumeError(

@@ -12,11 +12,10 @@ from filelock import FileLock
 
 from ser.files import replacing, write_csv
 from ser.runs.folder import is_finished
-from ser.runs.names import MAIN_SCORES, METRICS, RUN_LOCK
-from ser.runs.status import FINISHED, INTERRUPTED, read_status
+from ser.runs.names import MAIN_SCORES, METRICS, RUN_LOCK, validation_column
+from ser.runs.status import FINISHED, INTERRUPTED, NOT_BEGUN, UNFINISHED, read_status
 
 TABLE = "sweep.csv"
-NOT_BEGUN, UNFINISHED = "not begun", "unfinished"  # beside those of status.json
 
 _JOBS = Path(".hydra", "jobs.json")
 _LOCK = Path(".hydra", "table.lock")
@@ -87,7 +86,7 @@ def _row(folder: Path, job: Job, keys: Sequence[str]) -> dict[str, Any]:
         "number": job.number,
         **{key: values[key] for key in keys},
         "state": now,
-        **{f"val_{name}": _rounded(validation.get(name)) for name in MAIN_SCORES},
+        **{validation_column(name): _rounded(validation.get(name)) for name in MAIN_SCORES},
         **{f"test_{name}": _rounded(results.get(name)) for name in MAIN_SCORES},
         "seconds": status.seconds if status else "",
         "message": status.message if status else "",
@@ -126,10 +125,11 @@ def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    names = ["number", *keys, "val_uar", "test_uar", "state"]
+    val_uar = validation_column("uar")
+    names = ["number", *keys, val_uar, "test_uar", "state"]
     for name in names:
         table.add_column(name.replace("number", "run"), justify="right" if "uar" in name else "left", overflow="fold")
-    for row in sorted(made, key=lambda row: -float(row["val_uar"] or -1)):
+    for row in sorted(made, key=lambda row: -float(row[val_uar] or -1)):
         cells = [f"{row[name]:.3f}" if isinstance(row[name], float) else str(row[name]) for name in names]
         table.add_row(*cells)
     console = Console(soft_wrap=False, highlight=False, markup=False)

@@ -67,10 +67,20 @@ def check_room(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
+def score_on_test(score: str) -> str:
+    """What loggers call a score of the test."""
+    return f"test/{score}"
+
+
+def score_on_validation(score: str) -> str:
+    """What loggers call a score of the epoch kept."""
+    return f"validation/{score}"
+
+
 def scalars(results: Results) -> dict[str, float]:
     """The single numbers of a result: test/accuracy and so on, and of the epoch kept validation/epoch and so on."""
     validation = results.facts.validation
     return {
-        **{f"test/{name}": value for name, value in results.scores.by_name.items()},
-        **{f"validation/{name}": value for name, value in (plain(validation) if validation else {}).items()},
+        **{score_on_test(name): value for name, value in results.scores.by_name.items()},
+        **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
     }
