@@ -80,7 +80,7 @@ class Prepared:
             batch_size=self.config.batch_size,
             seed=self.config.seed,
             sampling=self.config.sampling,
-            corpus=self.corpus.fingerprint,
+            fingerprint=self.corpus.fingerprint,
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:

@@ -26,6 +26,7 @@ class Job:
         name: short and readable, from what was asked for on the command line.
         group: the sweep, or the command whose folds belong together; None for a run by itself.
         tags: words to find it by.
+        outputs: folder of all runs, as `paths.outputs` names it.
         config: the configuration, nested, and what it was applied to: corpus and protocol.
     """
 
@@ -34,6 +35,7 @@ class Job:
     name: str
     group: str | None
     tags: list[str]
+    outputs: Path
     config: dict[str, Any]
 
 

@@ -175,7 +175,7 @@ class Wandb(Logger):
         import wandb
 
         table = wandb.Table(columns=[*MISTAKE_COLUMNS, "confidence", "p_emotion", "audio", "spectrogram"])
-        sample_rate = recordings.parameters["sample_rate"]
+        sample_rate = recordings.sample_rate
         for row in mistakes.worst(evaluation.predictions, self.n_mistakes):
             clip = recordings.waveforms[row[names.UTTERANCE]]
             table.add_data(
