@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from ser.runs.results import CorpusFacts, Facts, Seconds, SplitFacts
+from ser.runs.results import CorpusFacts, Facts, Results, Scores, Seconds, SplitFacts, Validation
 from ser.splits.audit import Audit
 
 FACTS = Facts(
@@ -25,6 +25,13 @@ def facts(**changes: Any) -> Facts:
     """FACTS, but for some; those of `corpus`, `split` and `audit` as mappings."""
     parts = {name: replace(getattr(FACTS, name), **changes.pop(name)) for name in _PARTS if name in changes}
     return replace(FACTS, **parts, **changes)
+
+
+def results(*, test: float = 0.5, validation: float | None = None) -> Results:
+    """Such as a run leaves whose scores are all the same: `test`, and `validation` of the first epoch."""
+    scores = Scores(test, test, test, test, n_test=0, per_class={}, labels=[], confusion=[])
+    kept = validation and Validation(epoch=1, loss=1.0, uar=validation, accuracy=validation, macro_f1=validation)
+    return Results(scores, facts(validation=kept))
 
 
 _PARTS = ("corpus", "split", "audit")

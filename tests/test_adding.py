@@ -289,7 +289,7 @@ from ser.loggers.diary import Diary
 
 def test_each_event_is_a_line(tmp_path: Path) -> None:
     diary = Diary(file="log.txt")
-    diary.start(Job(tmp_path, "train", "resnet", None, [], {}))
+    diary.start(Job(tmp_path, "train", "resnet", None, [], tmp_path, {}))
     diary.log_epoch(1, {"val/uar": 0.5})
     diary.close(1)
     assert (tmp_path / "log.txt").read_text() == "began resnet\\nepoch 1: 0.50\\nended with 1\\n"

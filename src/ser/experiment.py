@@ -21,20 +21,19 @@ from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
-from ser.runs.folder import is_finished
 from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, read_evaluation, render, write_report
-from ser.runs.results import Facts, Interruption, Seconds, SplitFacts, Validation, read_results
+from ser.runs.results import Facts, Interruption, Seconds, SplitFacts, Validation
 from ser.runs.split import check_unchanged, write_split
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.trial import read_trial
 from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
-from ser.training.checkpoints import best_path, corpus_of, epoch_of
+from ser.training.checkpoints import best_path, epoch_of, fingerprint_of
 from ser.training.data import SpeechData
 from ser.training.interruption import Interrupted, StopOnInterrupt
 from ser.training.progress import History
@@ -89,11 +88,11 @@ def run(config: Config, folder: Path) -> Outcome:
     with processes.training_processes(config, folder):
         if config.split["fold"] == ALL_FOLDS:
             return _run_folds(folder, prepared, loggers)
-        return _run_fold(folder, prepared.folds[0], prepared, loggers, _judged(folder, prepared))
+        return _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
 
 
-def _judged(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:
-    """What asks the search after each epoch, where the run in `folder` is a trial of one."""
+def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:
+    """Callbacks of the search's pruning, where the run in `folder` is a trial of one."""
     trial = read_trial(folder)
     if trial is None:
         return []
@@ -116,7 +115,7 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     for split in prepared.folds:
         own = fold_folder(folder, split.fold)
         with _fold_folder(own, prepared.config, split.fold) if prepared.is_main else nullcontext():
-            outcome = _run_fold(own, split, prepared, loggers, _judged(folder, prepared, scores))
+            outcome = _run_fold(own, split, prepared, loggers, _pruning(folder, prepared, scores))
             log.info("\n%s\n", outcome.report)
         if outcome.pruned:
             return outcome
@@ -136,14 +135,15 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
 
 
 def _run_fold(
-    folder: Path, split: Split, prepared: Prepared, loggers: Loggers, judges: Sequence[pl.Callback]
+    folder: Path, split: Split, prepared: Prepared, loggers: Loggers, pruning: Sequence[pl.Callback]
 ) -> Outcome:
     """Train on one fold, test, and write its files; a fold that is finished already is left as it is."""
     config = prepared.config
     if config.resume:
-        check_unchanged(folder, split, prepared.corpus.fingerprint, _corpus_before(folder))
-        if is_finished(folder):
-            return Outcome.of(read_evaluation(folder))
+        finished = _finished(folder)
+        check_unchanged(folder, split, prepared.corpus.fingerprint, _fingerprint_before(folder, finished))
+        if finished:
+            return Outcome.of(finished)
     leaks = audit(split, prepared.recordings.digests)
     if prepared.is_main:
         write_split(folder, split)
@@ -156,18 +156,27 @@ def _run_fold(
     protocol = _describe_split(split, leaks, config.split["seed"])
     with loggers.running(describe(config, folder, kind, protocol, prepared.corpus)):
         try:
-            return _train_and_test(folder, split, protocol, leaks, prepared, loggers, judges)
+            return _train_and_test(folder, split, protocol, leaks, prepared, loggers, pruning)
         except Pruned as pruned:
             if prepared.is_main:
                 (folder / LAST).unlink(missing_ok=True)  # there is nothing to go on with
             return Outcome(str(pruned), pruned=True)
 
 
-def _corpus_before(folder: Path) -> str | None:
+def _finished(folder: Path) -> Evaluation | None:
+    """The test of the run or fold in a folder, if it came to its end; None also where its files are damaged."""
+    try:
+        evaluation = read_evaluation(folder)
+    except (FileNotFoundError, ValueError):
+        return None
+    return None if evaluation.results.facts.interrupted else evaluation
+
+
+def _fingerprint_before(folder: Path, finished: Evaluation | None) -> str | None:
     """Fingerprint of the corpus that the run or fold in a folder has seen, where it has noted one."""
-    if is_finished(folder):
-        return read_results(folder).facts.corpus.fingerprint
-    return corpus_of(folder / LAST) if (folder / LAST).exists() else None
+    if finished:
+        return finished.results.facts.corpus.fingerprint
+    return fingerprint_of(folder / LAST) if (folder / LAST).exists() else None
 
 
 def _train_and_test(
@@ -177,20 +186,21 @@ def _train_and_test(
     leaks: Audit,
     prepared: Prepared,
     loggers: Loggers,
-    judges: Sequence[pl.Callback],
+    pruning: Sequence[pl.Callback],
 ) -> Outcome:
     """Train on one fold, or go on with it, test, and write its files."""
     config = prepared.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
     recognizer, data = prepared.recognizer(split), prepared.data(split)
-    stop = StopOnInterrupt(folder)
+    stop, history = StopOnInterrupt(folder), History(folder)
     trainer = make_trainer(
         config,
         folder,
         stop,
+        history,
         title="Training" if split.n_folds == 1 else f"Training, fold {split.fold} of {split.n_folds}",
         loggers=loggers.for_trainer(folder),
-        further=[*([LogEpochs(loggers)] if loggers else []), *judges],
+        further=[*([LogEpochs(loggers)] if loggers else []), *pruning],
     )
     started = time.monotonic()
     last = folder / LAST
@@ -205,7 +215,6 @@ def _train_and_test(
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
-    [history] = [one.rows for one in trainer.callbacks if isinstance(one, History)]  # type: ignore[attr-defined]
     facts = Facts(
         seed=config.seed,
         corpus=prepared.corpus,
@@ -214,7 +223,7 @@ def _train_and_test(
         seconds=Seconds(prepared.audio_s, round(trained - started, 1), round(time.monotonic() - trained, 1)),
         split=protocol,
         audit=leaks,
-        validation=validation_of(history, epoch_of(best)),
+        validation=validation_of(history.rows, epoch_of(best)),
         n_parameters=sum(parameter.numel() for parameter in recognizer.trained.parameters()),
         device=device_name(trainer),
         precision=str(trainer.precision),
@@ -227,7 +236,7 @@ def _train_and_test(
         facts,
         predictions_of(heard, prepared.labels, plain),
         views=None if views is None else predictions_of(heard, prepared.labels, views),
-        history=history,
+        history=history.rows,
     )
     if loggers:
         loggers.log_results(evaluation, prepared.recordings)

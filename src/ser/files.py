@@ -88,7 +88,7 @@ def try_lock(lock_file: Path) -> FileLock | None:
 
 
 def digest(data: Any) -> str:
-    """Hash of a bytes-like object, 128 bits in hexadecimal."""
+    """Of a bytes-like object, 128 bits in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 

@@ -14,8 +14,8 @@ from ser.corpora.base import Corpus, Utterance
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
-from ser.files import digest, write_csv
-from ser.runs.names import BROKEN
+from ser.files import digest
+from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
@@ -80,7 +80,7 @@ class Prepared:
             batch_size=self.config.batch_size,
             seed=self.config.seed,
             sampling=self.config.sampling,
-            corpus=self.corpus.fingerprint,
+            fingerprint=self.corpus.fingerprint,
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -188,11 +188,10 @@ def _leave_out_broken(
     if not usable:
         raise CorpusNotFound(f"none of the {len(broken)} clips can be used; the first: {next(iter(broken.values()))}")
     if broken and write:
-        rows = [{"utterance": name, "problem": problem} for name, problem in sorted(broken.items())]
-        write_csv(folder / BROKEN, rows)
+        path = write_broken(folder, broken)
         log.warning(
             "left out %d of %d clips that cannot be used, listed in %s; the first: %s",
-            *(len(broken), len(utterances), folder / BROKEN, next(iter(broken.values()))),
+            *(len(broken), len(utterances), path, next(iter(broken.values()))),
         )
     return usable
 

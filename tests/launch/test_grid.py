@@ -137,7 +137,7 @@ def test_damaged_and_foreign_files_do_not_keep_a_sweep_from_going_on(command: Co
         Path("outputs", str(number), "multirun.yaml").write_text(content, encoding="utf-8")
     (folder / "0" / "status.json").write_text('{"state": "fini', encoding="utf-8")
     (folder / "1" / "metrics.json").write_text("{", encoding="utf-8")
-    (folder / ".hydra" / "jobs.json").write_text("", encoding="utf-8")
+    (folder / ".hydra" / "planned.json").write_text("", encoding="utf-8")
     outcome = command(*grid, "resume=true")
     gc.collect()
     assert outcome.code == 1 and f"sweep folder {folder};" in outcome.output, outcome.output
@@ -260,11 +260,11 @@ def test_gpus_that_are_named_and_how_many_runs_at_once(monkeypatch: pytest.Monke
 
 def test_keys_that_vary(tmp_path: Path) -> None:
     words = [["model=resnet", "optim.lr=0.1", "+a='x=y'"], ["model=resnet", "optim.lr=0.2", "+a='x=y'"]]
-    jobs = [sweep_table.Job(number, overrides, tmp_path / str(number)) for number, overrides in enumerate(words)]
+    jobs = [sweep_table.PlannedRun(number, overrides, tmp_path / str(number)) for number, overrides in enumerate(words)]
     assert sweep_table.varying(jobs) == ["optim.lr"] and sweep_table.varying(jobs[:1]) == []
     (tmp_path / ".hydra").mkdir()
-    sweep_table.write_jobs(tmp_path, jobs)
-    assert sweep_table.read_jobs(tmp_path) == jobs
+    sweep_table.write_planned(tmp_path, jobs)
+    assert sweep_table.read_planned(tmp_path) == jobs
     assert sweep_table.update(tmp_path) == sweep_table.rows(tmp_path)
     assert [row["optim.lr"] for row in rows(tmp_path)] == ["0.1", "0.2"]
 

@@ -25,7 +25,7 @@ from ser.store.recordings import Recordings
 from tests.conftest import FAST, Command, configured
 from tests.facts import FACTS, facts
 
-JOB = Job(Path("run"), "train", "resnet", None, [], {})
+JOB = Job(Path("run"), "train", "resnet", None, [], Path("outputs"), {})
 SPLIT = SplitFacts("random", 2, 3, seed=0, hash="0", speaker_independent=True, n_train=3, n_val=1)
 CORPUS = CorpusFacts("demo", None, n_utterances=4, n_broken=0, fingerprint="1")
 METHODS = ["start", "log_epoch", "log_results", "close"]

@@ -85,7 +85,7 @@ def test_where_the_files_go_may_be_said(tmp_path: Path) -> None:
     elsewhere = build_loggers(
         configured(CSV, f"logger.mine.save_dir={tmp_path / 'there'}", "logger.mine.name=x").logger
     )
-    with elsewhere.running(Job(tmp_path, "train", "a", None, [], {})):
+    with elsewhere.running(Job(tmp_path, "train", "a", None, [], tmp_path, {})):
         [one], [other] = (elsewhere.for_trainer(tmp_path / "run") for _ in range(2))
     assert one is not other
     assert one.save_dir == str(tmp_path / "there") and one.name == "x"
@@ -112,7 +112,7 @@ def test_refusals_before_any_work(overrides: list[str], said: str) -> None:
 def test_a_package_that_is_missing_is_told_in_one_message(tmp_path: Path) -> None:
     loggers = build_loggers(configured("logger.mine._target_=tests.loggers.test_lightning.Lacking").logger)
     with (
-        loggers.running(Job(tmp_path, "train", "a", None, [], {})),
+        loggers.running(Job(tmp_path, "train", "a", None, [], tmp_path, {})),
         pytest.raises(ConfigError, match=r"logger.mine: .*Lacking cannot be made: no package"),
     ):
         loggers.for_trainer(tmp_path)

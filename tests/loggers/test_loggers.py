@@ -74,7 +74,7 @@ def test_mlflow_goes_on_with_the_run_of_a_folder(tmp_path: Path) -> None:
     for name, exit_code in {"one": 1, "two": 0}.items():
         for folder in ("a", "b") if name == "one" else ("a",):
             logger = Mlflow(tracking_uri=None, experiment="ser")
-            logger.start(Job(tmp_path / folder, "train", name, None, [], {"paths": {"outputs": str(tmp_path)}}))
+            logger.start(Job(tmp_path / folder, "train", name, None, [], tmp_path, {}))
             logger.close(exit_code)
     runs = mlflow.tracking.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["1"])
     assert {Path(run.data.tags["folder"]).name: run.info.status for run in runs} == {"a": "FINISHED", "b": "FAILED"}

@@ -123,7 +123,7 @@ def test_without_a_key_it_goes_offline_and_says_so_in_one_line(plain: tuple[Path
 
 
 def test_where_offline_runs_lie_can_be_pasted_into_a_shell() -> None:
-    job = Job(Path("my runs [1]/fold-0"), FOLD, "", None, [], {})
+    job = Job(Path("my runs [1]/fold-0"), FOLD, "", None, [], Path("outputs"), {})
     runs = "'my runs [1]'"
     assert _offline(job) == f"{runs}/wandb/offline-run-* {runs}/fold-*/wandb/offline-run-*"
 

@@ -1,7 +1,6 @@
 """The search itself, with a launcher that trains nothing."""
 
 import csv
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from ser.runs import status
 from ser.search.settings import read_settings
 from ser.search.study import Search, _ending
 from ser.search.trial import TRIAL, OptunaTrial, read_trial
+from tests.facts import results
 
 SPACE = ["optim.lr=tag(log, interval(1e-4, 1e-2))", "model.depth=10,18"]
 
@@ -156,7 +156,7 @@ def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
     def end(folder: Path, cfg: Any) -> float:
         status.Status({"0": status.PRUNED, "1": status.FAILED}.get(folder.name, status.FINISHED), 1.0).write(folder)
         if folder.name == "2":
-            (folder / "metrics.json").write_text('{"uar": 0.9, "validation": {"uar": 0.75}}')
+            results(test=0.9, validation=0.75).write(folder)
             raise TerminatedWorkerError
         return 0.5
 
@@ -172,7 +172,7 @@ def test_one_that_had_ended_before_it_was_told_is_not_run_again() -> None:
 def test_a_killed_search_hears_of_the_trials_that_had_ended_meanwhile() -> None:
     def end_and_stop(folder: Path, cfg: Any) -> float:
         status.Status(status.FINISHED, 1.0).write(folder)
-        (folder / "metrics.json").write_text('{"validation": {"uar": 0.75}}')
+        results(validation=0.75).write(folder)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -277,8 +277,7 @@ def test_nothing_of_the_test_is_seen() -> None:
     """All that the database, trials.csv and best.yaml know of a run is its validation UAR."""
 
     def run(folder: Path, cfg: Any) -> float:
-        results = {"uar": 0.987654, "accuracy": 0.987654, "validation": {"uar": 0.5}}
-        (folder / "metrics.json").write_text(json.dumps(results))
+        results(test=0.987654, validation=0.5).write(folder)
         (folder / "predictions.csv").write_text("0.987654")
         return good(folder, cfg)
 

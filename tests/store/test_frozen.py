@@ -561,9 +561,9 @@ def test_training_reads_frames_from_the_store(few: Path, tmp_path: Path, diary: 
     (tmp_path / "run").mkdir()
     assert "accuracy" in run(config, tmp_path / "run").report
     assert len(computed(diary)) == 64
-    material = prepare(config, tmp_path / "run")
-    assert material.rate == 100.0
-    batch = next(iter(material.data(material.folds[0]).train_dataloader()))
+    prepared = prepare(config, tmp_path / "run")
+    assert prepared.rate == 100.0
+    batch = next(iter(prepared.data(prepared.folds[0]).train_dataloader()))
     assert batch.inputs.shape[1] == 8 and batch.inputs.dtype == torch.float32
     assert batch.inputs.shape[2] == int(batch.lengths.max())
     assert computed(diary) == []

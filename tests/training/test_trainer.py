@@ -15,6 +15,7 @@ from ser.runs.names import BEST, LAST, VALIDATION
 from ser.training import checkpoints
 from ser.training.checkpoints import AtomicCheckpoints, best_path
 from ser.training.interruption import Interrupted, StopOnInterrupt
+from ser.training.progress import History
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.trainer import _Patience, bare_trainer, check_trainer, make_trainer
 from tests.conftest import configured
@@ -26,7 +27,7 @@ CPU = ("trainer=cpu", "batch_size=8")
 def trainer(folder: Path, *overrides: str) -> pl.Trainer:
     folder.mkdir(exist_ok=True)
     config = configured(*CPU, "epochs=3", *overrides)
-    return make_trainer(config, folder, StopOnInterrupt(folder), title="Training")
+    return make_trainer(config, folder, StopOnInterrupt(folder), History(folder), title="Training")
 
 
 class Steps(pl.Callback):
@@ -98,7 +99,9 @@ class TestAveraging:
     def test_ctrl_c_in_the_first_step_leaves_a_recogniser_that_knows_its_normalisation(self, tmp_path: Path) -> None:
         stop = StopOnInterrupt(tmp_path)
         stop.asked = True
-        training = make_trainer(configured(*CPU, "training.ema_decay=0.9"), tmp_path, stop, title="Training")
+        training = make_trainer(
+            configured(*CPU, "training.ema_decay=0.9"), tmp_path, stop, History(tmp_path), title="Training"
+        )
         with pytest.raises(Interrupted):
             training.fit(make(), datamodule=data())
         recognizer = EmotionRecognizer.load_from_checkpoint(tmp_path / BEST, weights_only=True)

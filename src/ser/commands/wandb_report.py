@@ -9,7 +9,10 @@ import click
 from ser.config.dotted import is_below, leaves
 from ser.config.extras import need
 from ser.errors import SerError
+from ser.loggers.base import POOLED, TRAIN, score_on_test, score_on_validation
+from ser.loggers.wandb import CONFUSION, EPOCH, LEARNING_CURVES, MISTAKES, TRAIN_LOSS, VAL_UAR
 from ser.runs.folder import MAY_DIFFER
+from ser.runs.names import MAIN_SCORES
 
 EXAMPLES = """\b
 Examples:
@@ -18,8 +21,9 @@ Examples:
 
 docs/logging.md tells how to log to W&B."""
 
-CHOSEN_BY, TESTED = "validation/uar", "test/uar"
-SCORES = (CHOSEN_BY, TESTED, "test/accuracy", "test/macro_f1")
+CHOSEN_BY, TESTED = score_on_validation("uar"), score_on_test("uar")
+SCORES = (CHOSEN_BY, *map(score_on_test, MAIN_SCORES))
+WHOLE = [TRAIN, POOLED]  # kinds of jobs: not the single folds
 # Of the configuration, what differs between runs without having been varied.
 NOT_VARIED = (*MAY_DIFFER, "overrides", "protocol", "experiment", "choices.experiment")
 
@@ -70,7 +74,7 @@ def dashboard(runs: Sequence[LoggedRun], group: str, *, project: str, entity: st
     keys = varied(runs)
 
     member = expr.Or(expr.Metric("Group") == group, expr.Tags().isin([_tag(group)]))
-    kinds = expr.Metric("JobType").isin(["train", "pooled"])
+    kinds = expr.Metric("JobType").isin(WHOLE)
     whole = wr.Runset(
         entity=entity,
         project=project,
@@ -81,7 +85,7 @@ def dashboard(runs: Sequence[LoggedRun], group: str, *, project: str, entity: st
         visible_columns=[_column(key) for key in keys],
     )
     columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(key)) for key in keys]
-    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(score)) for score in SCORES[:2]]
+    columns += [wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric(score)) for score in (CHOSEN_BY, TESTED)]
     panels: list[Any] = [
         wr.ParallelCoordinatesPlot(title="what was varied", columns=columns, layout=wr.Layout(w=24, h=10)),
         *(
@@ -94,17 +98,17 @@ def dashboard(runs: Sequence[LoggedRun], group: str, *, project: str, entity: st
             )
             for key in keys
         ),
-        wr.LinePlot(title="validation UAR", x="epoch", y=["val/uar"]),
-        wr.LinePlot(title="training loss", x="epoch", y=["train/loss"]),
+        wr.LinePlot(title="validation UAR", x=EPOCH, y=[VAL_UAR]),
+        wr.LinePlot(title="training loss", x=EPOCH, y=[TRAIN_LOSS]),
     ]
     blocks: list[Any] = [wr.H1("Runs"), wr.PanelGrid(runsets=[whole], panels=panels)]
     chosen = best(runs)
     if chosen is not None:
         alone = wr.Runset(entity=entity, project=project, name="best", filters=expr.And(expr.Metric("ID") == chosen.id))
         pictures = [
-            wr.MediaBrowser(title="confusion of the best run", media_keys=["figures/confusion"]),
-            wr.MediaBrowser(title="curves of the best run", media_keys=["figures/curves"]),
-            wr.WeavePanelSummaryTable(table_name="test/mistakes", layout=wr.Layout(w=24, h=12)),
+            wr.MediaBrowser(title="confusion of the best run", media_keys=[CONFUSION]),
+            wr.MediaBrowser(title="curves of the best run", media_keys=[LEARNING_CURVES]),
+            wr.WeavePanelSummaryTable(table_name=MISTAKES, layout=wr.Layout(w=24, h=12)),
         ]
         blocks += [wr.H1("The best on validation"), wr.PanelGrid(runsets=[alone], panels=pictures)]
     return wr.Report(project=project, entity=entity, title=f"ser: {group}", blocks=blocks, width="fluid")
@@ -116,7 +120,7 @@ def fetch(group: str, *, project: str, entity: str) -> list[LoggedRun]:
 
     wanted = {
         "$or": [{"group": group}, {"tags": {"$in": [_tag(group)]}}],
-        "jobType": {"$in": ["train", "pooled"]},
+        "jobType": {"$in": WHOLE},
     }
     return [LoggedRun(run.id, run.config, dict(run.summary)) for run in wandb.Api().runs(f"{entity}/{project}", wanted)]
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from ser.compare.comparison import Score, Table
 from ser.compare.reading import LeftOut
 from ser.compare.rows import NONE, Row
-from ser.runs.names import MAIN_SCORES, SCORES
+from ser.runs.names import MAIN_SCORES, SCORES, validation_column
 from ser.runs.results import Spread
 
 PRIMARY = (
@@ -208,11 +208,12 @@ def comma_separated(tables: Sequence[Table]) -> str:
 
 def _numbers(table: Table, index: int) -> dict[str, Any]:
     row, scores = table.rows[index], table.scores[index]
+    val_uar = validation_column("uar")
     values: dict[str, Any] = {
         "runs": len(row.trainings),
         "n_test": len(row.clips),
-        "val_uar": row.validation.mean if row.validation else "",
-        "val_uar_std": row.validation.std if row.validation else "",
+        val_uar: row.validation.mean if row.validation else "",
+        f"{val_uar}_std": row.validation.std if row.validation else "",
     }
     for name, score in scores.items():
         values |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}

@@ -13,10 +13,24 @@ from ser.config.dotted import is_below, leaves
 from ser.errors import CompareError
 from ser.runs.folder import MAY_DIFFER
 from ser.runs.history import History, read_history
-from ser.runs.names import CONFIG, HYDRA, METRICS, PREDICTIONS, SPLIT, STATUS, fold_folder, fold_folders
+from ser.runs.names import (
+    CONFIG,
+    EMOTION,
+    FOLD,
+    HYDRA,
+    METRICS,
+    PREDICTED,
+    PREDICTIONS,
+    SPEAKER,
+    SPLIT,
+    STATUS,
+    UTTERANCE,
+    fold_folder,
+    fold_folders,
+)
 from ser.runs.predictions import read_predictions
 from ser.runs.results import Results, read_results
-from ser.runs.status import FINISHED, INTERRUPTED, read_status
+from ser.runs.status import FINISHED, INTERRUPTED, UNFINISHED, read_status
 
 # What cannot change what is learnt and tested, or is said otherwise: the corpus is known by its fingerprint, wherever
 # it lies; an experiment by what it sets.
@@ -132,7 +146,7 @@ def read_run(folder: Path) -> Run | LeftOut:
         if status is not None and status.state != FINISHED:
             return LeftOut(folder, status.state)
         if not (folder / METRICS).exists():
-            return LeftOut(folder, "unfinished")
+            return LeftOut(folder, UNFINISHED)
         results = read_results(folder)
         if results.facts.interrupted:
             return LeftOut(folder, INTERRUPTED)
@@ -189,8 +203,8 @@ def _trainings(folder: Path, results: Results) -> list[Training]:
         raise ValueError(f"{PREDICTIONS} is of another run")
     by_fold: dict[int, dict[Clip, str]] = {}
     for row in predictions.rows:
-        clip = Clip(row["utterance"], row["speaker"], row["emotion"])
-        by_fold.setdefault(int(row["fold"] if split.is_pooled else split.fold), {})[clip] = row["predicted"]
+        clip = Clip(row[UTTERANCE], row[SPEAKER], row[EMOTION])
+        by_fold.setdefault(int(row[FOLD] if split.is_pooled else split.fold), {})[clip] = row[PREDICTED]
     trainings = []
     for fold, predicted in by_fold.items():
         place = fold_folder(folder, fold) if split.is_pooled else folder

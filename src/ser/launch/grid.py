@@ -18,9 +18,9 @@ from omegaconf import DictConfig, open_dict
 from ser.errors import ConfigError, ProcessError, ResumeError, SweepError
 from ser.launch import sweep_table, workers
 from ser.launch.sweep_folder import is_at_work, what_differs
-from ser.launch.sweep_table import Job
+from ser.launch.sweep_table import PlannedRun
 from ser.runs.folder import differences
-from ser.runs.status import FAILED, FINISHED
+from ser.runs.status import FAILED, FINISHED, NOT_BEGUN
 
 log = logging.getLogger("ser")
 
@@ -50,21 +50,21 @@ def run_grid(
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     folder = Path(config.hydra.sweep.dir)
-    jobs = _jobs(arguments, config, hydra_context, folder)
-    missing = [job for job in jobs if sweep_table.state(job.folder) != FINISHED]
-    at_work = [job for job in missing if is_at_work(job.folder)]
+    planned = _planned(arguments, config, hydra_context, folder)
+    missing = [run for run in planned if sweep_table.state(run.folder) != FINISHED]
+    at_work = [run for run in missing if is_at_work(run.folder)]
     if at_work:
-        numbers = ", ".join(str(job.number) for job in at_work)
+        numbers = ", ".join(str(run.number) for run in at_work)
         log.warning("a process of an earlier try is at work still on run %s; it is left alone", numbers)
-    missing = [job for job in missing if job not in at_work]
+    missing = [run for run in missing if run not in at_work]
     (folder / workers.STOP).unlink(missing_ok=True)  # of a try that was killed
-    sweep_table.write_jobs(folder, jobs)
+    sweep_table.write_planned(folder, planned)
     sweep_table.update(folder)
     try:
-        with _telling(folder, jobs), workers.stopping(config):
+        with _telling(folder, planned), workers.stopping(config):
             results = [
                 launcher.launch(
-                    [[*job.overrides, f"hydra.sweep.subdir={_quoted(job, folder)}"] for job in group],
+                    [[*run.overrides, f"hydra.sweep.subdir={_quoted(run, folder)}"] for run in group],
                     initial_job_idx=group[0].number,
                 )
                 for group in _groups(missing, max_batch_size, at_once=config.hydra.launcher._target_ != BASIC)
@@ -84,7 +84,9 @@ def run_grid(
     return results
 
 
-def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraContext, folder: Path) -> list[Job]:
+def _planned(
+    arguments: Sequence[str], config: DictConfig, hydra_context: HydraContext, folder: Path
+) -> list[PlannedRun]:
     """All runs of the grid. Each is composed, so that what cannot be is told before anything begins."""
     loader = hydra_context.config_loader
     parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(arguments))
@@ -96,43 +98,43 @@ def _jobs(arguments: Sequence[str], config: DictConfig, hydra_context: HydraCont
             f"resume: the sweep in {folder} had other runs: {different}; give its command again, with resume, or"
             " begin a new sweep"
         )
-    jobs: list[Job] = []
+    planned: list[PlannedRun] = []
     for number, overrides in enumerate(combinations):
         cfg = loader.load_sweep_config(config, overrides)
         with open_dict(cfg):
             cfg.hydra.job.num = number
             cfg.hydra.job.id = str(number)
         HydraConfig.instance().set_config(cfg)
-        job = Job(number, overrides, folder / str(cfg.hydra.sweep.subdir))
-        if job.folder in [other.folder for other in jobs]:
-            raise ConfigError(f"hydra.sweep.subdir: several runs would share the folder {job.folder}; leave it out")
-        if sweep_table.state(job.folder) != sweep_table.NOT_BEGUN:
-            changed = differences(job.folder, cfg)
+        run = PlannedRun(number, overrides, folder / str(cfg.hydra.sweep.subdir))
+        if run.folder in [other.folder for other in planned]:
+            raise ConfigError(f"hydra.sweep.subdir: several runs would share the folder {run.folder}; leave it out")
+        if sweep_table.state(run.folder) != NOT_BEGUN:
+            changed = differences(run.folder, cfg)
             if changed:
                 raise ResumeError(
-                    f"resume: the run in {job.folder} had other settings: {'; '.join(changed)}; give its command"
+                    f"resume: the run in {run.folder} had other settings: {'; '.join(changed)}; give its command"
                     " again, with resume, or begin a new sweep"
                 )
-        jobs.append(job)
+        planned.append(run)
     HydraConfig.instance().set_config(config)
-    return jobs
+    return planned
 
 
-def _groups(jobs: Sequence[Job], size: int | None, *, at_once: bool) -> Iterator[list[Job]]:
+def _groups(planned: Sequence[PlannedRun], size: int | None, *, at_once: bool) -> Iterator[list[PlannedRun]]:
     """Runs to be handed to the launcher together; one after another, their numbers follow each other."""
-    group: list[Job] = []
-    for job in jobs:
-        follows = at_once or not group or job.number == group[-1].number + 1
+    group: list[PlannedRun] = []
+    for run in planned:
+        follows = at_once or not group or run.number == group[-1].number + 1
         if group and (not follows or len(group) == size):
             yield group
             group = []
-        group.append(job)
+        group.append(run)
     if group:
         yield group
 
 
-def _quoted(job: Job, folder: Path) -> str:
-    return QuotedString(str(job.folder.relative_to(folder)), Quote.single).with_quotes()
+def _quoted(run: PlannedRun, folder: Path) -> str:
+    return QuotedString(str(run.folder.relative_to(folder)), Quote.single).with_quotes()
 
 
 def _first_line(error: Exception) -> str:
@@ -140,13 +142,13 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _telling(folder: Path, jobs: Sequence[Job]) -> Iterator[None]:
+def _telling(folder: Path, planned: Sequence[PlannedRun]) -> Iterator[None]:
     """Say what became of the runs, however the body ends."""
     try:
         yield
     finally:
         rows = sweep_table.update(folder)
-        sweep_table.show(rows, sweep_table.varying(jobs))
+        sweep_table.show(rows, sweep_table.varying(planned))
         failed: dict[str, list[str]] = {}
         for row in rows:
             if row["state"] == FAILED:

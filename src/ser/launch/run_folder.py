@@ -13,7 +13,7 @@ from ser.errors import ConfigError, ResumeError
 from ser.files import try_lock
 from ser.launch.callbacks import holds_a_sweep, make, named_folder, not_swallowed, without_hydra
 from ser.runs.folder import differences, holds_a_run, is_unfinished
-from ser.runs.names import RUN_LOCK
+from ser.runs.names import HYDRA, REPORT, RUN_LOCK
 from ser.training import processes
 
 RUN_DIR = "hydra.run.dir"
@@ -101,7 +101,7 @@ def _folder_to_go_on_with(config: DictConfig) -> Path:
             f"resume: no run in {folder}; name the folder of one, or give resume=true for the newest of this command"
         )
     if not is_unfinished(folder):
-        raise ResumeError(f"resume: the run in {folder} is finished; see its report.txt")
+        raise ResumeError(f"resume: the run in {folder} is finished; see its {REPORT}")
     different = differences(folder, config)
     if different:
         raise ResumeError(
@@ -114,7 +114,7 @@ def _folder_to_go_on_with(config: DictConfig) -> Path:
 def _newest_unfinished(config: DictConfig) -> Path:
     outputs = Path(config.paths.outputs).expanduser()
     # Folds have no hydra.yaml of their own. Runs of a sweep have, but are continued by name only.
-    runs = [path.parents[1] for path in outputs.rglob(".hydra/hydra.yaml")]
+    runs = [path.parents[1] for path in outputs.rglob(HYDRA)]
     runs = [folder for folder in runs if not holds_a_sweep(folder.parent)]
     for folder in sorted(runs, key=lambda path: path.stat().st_mtime, reverse=True):
         if is_unfinished(folder) and not differences(folder, config):

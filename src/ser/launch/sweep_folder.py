@@ -19,7 +19,7 @@ from ser.errors import ConfigError, ResumeError
 from ser.files import replacing, try_lock
 from ser.launch import workers
 from ser.launch.callbacks import MULTIRUN, as_typed, holds_a_sweep, make, named_folder, not_swallowed
-from ser.launch.sweep_table import is_complete, read_jobs, update
+from ser.launch.sweep_table import is_complete, read_planned, update
 from ser.runs.folder import MAY_DIFFER, holds_a_run
 from ser.runs.names import RUN_LOCK
 
@@ -169,7 +169,7 @@ def _what(overrides: Sequence[str]) -> list[str]:
 
 def what_differs(folder: Path, wanted: list[list[str]]) -> str:
     """How the runs of the sweep in this folder differ from those wanted now; empty if they do not."""
-    before = [job.overrides for job in read_jobs(folder)]
+    before = [run.overrides for run in read_planned(folder)]
     if not before:
         return ""
     if len(before) != len(wanted):

@@ -12,18 +12,18 @@ from filelock import FileLock
 
 from ser.files import replacing, write_csv
 from ser.runs.folder import is_finished
-from ser.runs.names import MAIN_SCORES, METRICS, RUN_LOCK
-from ser.runs.status import FINISHED, INTERRUPTED, read_status
+from ser.runs.names import MAIN_SCORES, RUN_LOCK, validation_column
+from ser.runs.results import Scores, Validation, read_results
+from ser.runs.status import FINISHED, INTERRUPTED, NOT_BEGUN, UNFINISHED, read_status
 
 TABLE = "sweep.csv"
-NOT_BEGUN, UNFINISHED = "not begun", "unfinished"  # beside those of status.json
 
-_JOBS = Path(".hydra", "jobs.json")
+_PLANNED = Path(".hydra", "planned.json")
 _LOCK = Path(".hydra", "table.lock")
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedRun:
     """A run of a sweep, begun or not.
 
     Attributes:
@@ -37,18 +37,18 @@ class Job:
     folder: Path
 
 
-def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
+def write_planned(folder: Path, planned: Sequence[PlannedRun]) -> None:
     """Note which runs a sweep is to have."""
-    noted = [{"overrides": job.overrides, "folder": str(job.folder.relative_to(folder))} for job in jobs]
-    with replacing(folder / _JOBS) as beside:
+    noted = [{"overrides": run.overrides, "folder": str(run.folder.relative_to(folder))} for run in planned]
+    with replacing(folder / _PLANNED) as beside:
         beside.write_text(json.dumps(noted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_jobs(folder: Path) -> list[Job]:
+def read_planned(folder: Path) -> list[PlannedRun]:
     """The runs of the sweep in this folder; none where it holds no grid, or what was noted of it is damaged."""
     try:
-        noted = json.loads((folder / _JOBS).read_text(encoding="utf-8"))
-        return [Job(number, job["overrides"], folder / job["folder"]) for number, job in enumerate(noted)]
+        noted = json.loads((folder / _PLANNED).read_text(encoding="utf-8"))
+        return [PlannedRun(number, run["overrides"], folder / run["folder"]) for number, run in enumerate(noted)]
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return []
 
@@ -63,46 +63,46 @@ def state(folder: Path) -> str:
     return UNFINISHED if (folder / RUN_LOCK).exists() else NOT_BEGUN
 
 
-def varying(jobs: Sequence[Job]) -> list[str]:
+def varying(planned: Sequence[PlannedRun]) -> list[str]:
     """The overridden keys that are not the same in all runs."""
-    pairs = [dict(word.split("=", 1) for word in job.overrides) for job in jobs]
+    pairs = [dict(word.split("=", 1) for word in run.overrides) for run in planned]
     return [key for key in pairs[0] if len({values.get(key) for values in pairs}) > 1]
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
     """sweep.csv, made anew: what each run of the sweep in this folder was, and what became of it."""
-    jobs = read_jobs(folder)
-    return [_row(folder, job, varying(jobs)) for job in jobs]
+    planned = read_planned(folder)
+    return [_row(folder, run, varying(planned)) for run in planned]
 
 
-def _row(folder: Path, job: Job, keys: Sequence[str]) -> dict[str, Any]:
-    values = dict(word.split("=", 1) for word in job.overrides)
-    status, now = read_status(job.folder), state(job.folder)
-    results: dict[str, Any] = {}
+def _row(folder: Path, run: PlannedRun, keys: Sequence[str]) -> dict[str, Any]:
+    values = dict(word.split("=", 1) for word in run.overrides)
+    status, now = read_status(run.folder), state(run.folder)
+    results = None
     if now in (FINISHED, INTERRUPTED):
         with suppress(FileNotFoundError, ValueError):  # ValueError: damaged
-            results = json.loads((job.folder / METRICS).read_text(encoding="utf-8"))
-    validation = results.get("validation") or {}
+            results = read_results(run.folder)
+    validation, test = (results.facts.validation, results.scores) if results else (None, None)
     return {
-        "number": job.number,
+        "number": run.number,
         **{key: values[key] for key in keys},
         "state": now,
-        **{f"val_{name}": _rounded(validation.get(name)) for name in MAIN_SCORES},
-        **{f"test_{name}": _rounded(results.get(name)) for name in MAIN_SCORES},
+        **{validation_column(name): _rounded(validation, name) for name in MAIN_SCORES},
+        **{f"test_{name}": _rounded(test, name) for name in MAIN_SCORES},
         "seconds": status.seconds if status else "",
         "message": status.message if status else "",
-        "folder": str(job.folder.relative_to(folder)),
+        "folder": str(run.folder.relative_to(folder)),
     }
 
 
-def _rounded(score: float | None) -> float | str:
-    return "" if score is None else round(score, 5)
+def _rounded(scores: Validation | Scores | None, name: str) -> float | str:
+    return "" if scores is None else round(getattr(scores, name), 5)
 
 
 def update(folder: Path) -> list[dict[str, Any]]:
     """Write sweep.csv anew; its rows, none where the folder holds no grid. Several processes may do so at once."""
     made: list[dict[str, Any]] = []
-    if read_jobs(folder):
+    if read_planned(folder):
         lock = FileLock(folder / _LOCK)  # who reads last shall write last
         with suppress(OSError):  # a file system that gives no locks
             lock.acquire()
@@ -116,8 +116,8 @@ def update(folder: Path) -> list[dict[str, Any]]:
 
 def is_complete(folder: Path) -> bool:
     """Whether every run of the grid in this folder is finished."""
-    jobs = read_jobs(folder)
-    return bool(jobs) and all(state(job.folder) == FINISHED for job in jobs)
+    planned = read_planned(folder)
+    return bool(planned) and all(state(run.folder) == FINISHED for run in planned)
 
 
 def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
@@ -126,10 +126,11 @@ def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    names = ["number", *keys, "val_uar", "test_uar", "state"]
+    val_uar = validation_column("uar")
+    names = ["number", *keys, val_uar, "test_uar", "state"]
     for name in names:
         table.add_column(name.replace("number", "run"), justify="right" if "uar" in name else "left", overflow="fold")
-    for row in sorted(made, key=lambda row: -float(row["val_uar"] or -1)):
+    for row in sorted(made, key=lambda row: -float(row[val_uar] or -1)):
         cells = [f"{row[name]:.3f}" if isinstance(row[name], float) else str(row[name]) for name in names]
         table.add_row(*cells)
     console = Console(soft_wrap=False, highlight=False, markup=False)

@@ -26,6 +26,7 @@ class Job:
         name: short and readable, from what was asked for on the command line.
         group: the sweep, or the command whose folds belong together; None for a run by itself.
         tags: words to find it by.
+        outputs: folder of all runs, as `paths.outputs` names it.
         config: the configuration, nested, and what it was applied to: corpus and protocol.
     """
 
@@ -34,6 +35,7 @@ class Job:
     name: str
     group: str | None
     tags: list[str]
+    outputs: Path
     config: dict[str, Any]
 
 
@@ -67,10 +69,20 @@ def check_room(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
+def score_on_test(score: str) -> str:
+    """What loggers call a score of the test."""
+    return f"test/{score}"
+
+
+def score_on_validation(score: str) -> str:
+    """What loggers call a score of the epoch kept."""
+    return f"validation/{score}"
+
+
 def scalars(results: Results) -> dict[str, float]:
     """The single numbers of a result: test/accuracy and so on, and of the epoch kept validation/epoch and so on."""
     validation = results.facts.validation
     return {
-        **{f"test/{name}": value for name, value in results.scores.by_name.items()},
-        **{f"validation/{name}": value for name, value in (plain(validation) if validation else {}).items()},
+        **{score_on_test(name): value for name, value in results.scores.by_name.items()},
+        **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
     }

@@ -50,7 +50,7 @@ def describe(config: Config, folder: Path, kind: str, split: SplitFacts, corpus:
         "protocol": {name: getattr(split, name) for name in PROTOCOL},
         "corpus": {**config.corpus, **{name: getattr(corpus, name) for name in CORPUS}},
     }
-    return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], told)
+    return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], outputs, told)
 
 
 def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:

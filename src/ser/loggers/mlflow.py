@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -37,7 +36,7 @@ class Mlflow(Logger):
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
         self._job = job
-        outputs = Path(job.config["paths"]["outputs"]).expanduser().absolute()
+        outputs = job.outputs.absolute()
         is_local = self.tracking_uri is None
         tags = {"folder": str(job.folder.absolute()), "kind": job.kind, "group": job.group or ""}
         outputs.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,12 @@ log = logging.getLogger("ser")
 
 INIT_S = 30.0  # to wait for the server at the start
 FINISH_S, UPLOAD_S = 60.0, 600.0  # to wait at the end until all is sent, without and with artifacts
-BEST = {"val/uar": "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
-CURVES = ("train/loss", *BEST, "lr", "grad_norm", "clips_per_s")
+TRAIN_LOSS, VAL_UAR = "train/loss", "val/uar"  # of each epoch
+CONFUSION, LEARNING_CURVES, MISTAKES = "figures/confusion", "figures/curves", "test/mistakes"
+EPOCH = "epoch"
+BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
+CURVES = (TRAIN_LOSS, *BEST, "lr", "grad_norm", "clips_per_s")
+MISTAKE_COLUMNS = (names.UTTERANCE, names.SPEAKER, names.EMOTION, names.PREDICTED)  # as in predictions.csv
 
 
 class Wandb(Logger):
@@ -75,15 +79,15 @@ class Wandb(Logger):
         self._run = self._init(job, mode)
         if mode != "disabled" and not Path(self._run.dir).is_relative_to(self._files):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(self._files))  # W&B went elsewhere
-        self._run.define_metric("epoch", hidden=True)
+        self._run.define_metric(EPOCH, hidden=True)
         for name in CURVES:
-            self._run.define_metric(name, step_metric="epoch", summary=BEST.get(name))
+            self._run.define_metric(name, step_metric=EPOCH, summary=BEST.get(name))
         if mode == "online":
             log.info("W&B: %s", self._run.url)
 
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
         check_room(self._files)
-        self._run.log({"epoch": epoch, **scores})
+        self._run.log({EPOCH: epoch, **scores})
 
     def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         import wandb
@@ -97,13 +101,13 @@ class Wandb(Logger):
                 y_true=predictions.truth, preds=predictions.predicted, class_names=predictions.labels, title="test"
             ),
             "test/per_class": wandb.Table(columns=["emotion", "precision", "recall", "f1", "support"], data=classes),
-            "figures/confusion": wandb.Image(str(self._folder / names.CONFUSION)),
+            CONFUSION: wandb.Image(str(self._folder / names.CONFUSION)),
         }
         if (self._folder / names.CURVES).exists():
-            content["figures/curves"] = wandb.Image(str(self._folder / names.CURVES))
+            content[LEARNING_CURVES] = wandb.Image(str(self._folder / names.CURVES))
         with self._staging():
             if self.n_mistakes:
-                content["test/mistakes"] = self._mistakes(evaluation, recordings)
+                content[MISTAKES] = self._mistakes(evaluation, recordings)
             self._run.log(content)
             facts = {
                 key: results[key]
@@ -170,15 +174,14 @@ class Wandb(Logger):
     def _mistakes(self, evaluation: Evaluation, recordings: Recordings) -> Any:
         import wandb
 
-        table = wandb.Table(
-            columns=["utterance", "speaker", "emotion", "predicted", "confidence", "p_emotion", "audio", "spectrogram"]
-        )
-        sample_rate = recordings.parameters["sample_rate"]
+        table = wandb.Table(columns=[*MISTAKE_COLUMNS, "confidence", "p_emotion", "audio", "spectrogram"])
+        sample_rate = recordings.sample_rate
         for row in mistakes.worst(evaluation.predictions, self.n_mistakes):
-            clip = recordings.waveforms[row["utterance"]]
+            clip = recordings.waveforms[row[names.UTTERANCE]]
             table.add_data(
-                *(row["utterance"], row["speaker"], row["emotion"], row["predicted"], mistakes.confidence(row)),
-                float(row[names.probability_column(row["emotion"])]),
+                *(row[column] for column in MISTAKE_COLUMNS),
+                mistakes.confidence(row),
+                float(row[names.probability_column(row[names.EMOTION])]),
                 wandb.Audio(clip, sample_rate=sample_rate),
                 wandb.Image(mistakes.spectrogram(clip, sample_rate)),
             )

@@ -21,6 +21,7 @@ from rich.cells import cell_len, set_cell_size
 from ser.files import replacing
 from ser.metrics import Counts
 from ser.runs.history import History
+from ser.runs.names import EPOCH, TRAIN_LOSS, validation_column
 
 log = logging.getLogger("ser")
 
@@ -59,9 +60,9 @@ def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]
     for number, (fold, rows) in enumerate(histories.items()):
         color = f"C{number % 10}"
         name = "" if len(histories) == 1 else f"fold {fold} "
-        _line(losses, _known(rows, "train_loss"), color=color, label="training")
-        _line(losses, _known(rows, "val_loss"), color=color, label="validation", linestyle="--")
-        uar = _known(rows, "val_uar")
+        _line(losses, _known(rows, TRAIN_LOSS), color=color, label="training")
+        _line(losses, _known(rows, validation_column("loss")), color=color, label="validation", linestyle="--")
+        uar = _known(rows, validation_column("uar"))
         _line(scores, uar, color=color, label=None if many else f"{name}validation")
         if kept.get(fold) in uar:
             scores.plot(kept[fold], uar[kept[fold]], "o", color=color, label="epoch kept" if number == 0 else None)
@@ -81,7 +82,7 @@ def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]
 
 def _known(rows: History, column: str) -> dict[int, float]:
     """The values of a column by epoch, those that are numbers."""
-    values = {int(row["epoch"]): float(row[column]) for row in rows}
+    values = {int(row[EPOCH]): float(row[column]) for row in rows}
     return {epoch: value for epoch, value in values.items() if math.isfinite(value)}
 
 

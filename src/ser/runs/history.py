@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import read_csv
-from ser.runs.names import HISTORY, VALIDATION
+from ser.runs.names import EPOCH, HISTORY, VALIDATION, validation_column
 from ser.runs.results import Validation
 
 History = Sequence[Mapping[str, Any]]
@@ -22,7 +22,7 @@ def read_history(folder: Path) -> History:
 def validation_of(history: History, epoch: int) -> Validation | None:
     """Scores on the validation part after an epoch; None where it was not finished, or nothing was validated."""
     for row in history:
-        scores = {name: float(row[f"val_{name}"]) for name in VALIDATION}
-        if int(row["epoch"]) == epoch and all(map(math.isfinite, scores.values())):
+        scores = {name: float(row[validation_column(name)]) for name in VALIDATION}
+        if int(row[EPOCH]) == epoch and all(map(math.isfinite, scores.values())):
             return Validation(epoch=epoch, **scores)
     return None

@@ -25,11 +25,24 @@ FOLDS = "fold-*"  # folders, of the folds of split.fold=all
 # Scores of a test, by their keys in metrics.json, and the words for them.
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1", "weighted_f1": "weighted F1"}
 MAIN_SCORES = ("uar", "accuracy", "macro_f1")  # those in tables of several runs; on validation too
-VALIDATION = ("loss", *MAIN_SCORES)  # in history.csv val_loss and so on
+VALIDATION = ("loss", *MAIN_SCORES)  # those of an epoch
 
-# Columns of predictions.csv that no attribute of a corpus may take.
-RESERVED_COLUMNS = ("utterance", "path", "speaker", "emotion", "predicted", "fold")
+# Columns of split.csv, predictions.csv and broken.csv, which clips stand in.
+UTTERANCE = "utterance"
+PATH = "path"
+SPEAKER = "speaker"
+EMOTION = "emotion"
+PART = "part"
+PREDICTED = "predicted"
+FOLD = "fold"
+PROBLEM = "problem"
+RESERVED_COLUMNS = (UTTERANCE, PATH, SPEAKER, EMOTION, PREDICTED, FOLD)  # no attribute of a corpus may take them
 _PROBABILITY = "p_"  # and the emotion
+
+# Columns of history.csv, beside those of validation_column.
+EPOCH = "epoch"
+TRAIN_LOSS = "train_loss"
+LEARNING_RATE = "lr"
 
 
 def probability_column(emotion: str) -> str:
@@ -44,6 +57,15 @@ def emotion_of(column: str) -> str | None:
     ('sad', None)
     """
     return column.removeprefix(_PROBABILITY) if column.startswith(_PROBABILITY) else None
+
+
+def validation_column(score: str) -> str:
+    """The column of a table, such as history.csv, with a score on the validation part.
+
+    >>> validation_column("uar")
+    'val_uar'
+    """
+    return f"val_{score}"
 
 
 def is_reserved(column: str) -> bool:

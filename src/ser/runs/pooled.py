@@ -42,6 +42,7 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
         split=replace(
             first.split,
             fold=ALL_FOLDS,
+            # Split.hash is of another function; this one stays too, for hashes are compared between runs.
             hash=digest("".join(fold.split.hash for fold in folds).encode())[:16],
             speaker_independent=all(fold.split.speaker_independent for fold in folds),
         ),

@@ -10,7 +10,17 @@ import numpy.typing as npt
 from ser import metrics
 from ser.corpora.base import Utterance
 from ser.files import read_csv, write_csv
-from ser.runs.names import emotion_of, is_reserved, probability_column
+from ser.runs.names import (
+    EMOTION,
+    FOLD,
+    PATH,
+    PREDICTED,
+    SPEAKER,
+    UTTERANCE,
+    emotion_of,
+    is_reserved,
+    probability_column,
+)
 
 
 @dataclass(frozen=True)
@@ -23,12 +33,12 @@ class Predictions:
     @property
     def truth(self) -> list[int]:
         """Class numbers (n_test,)."""
-        return self._numbers("emotion")
+        return self._numbers(EMOTION)
 
     @property
     def predicted(self) -> list[int]:
         """Class numbers (n_test,)."""
-        return self._numbers("predicted")
+        return self._numbers(PREDICTED)
 
     @property
     def confusion(self) -> metrics.Counts:
@@ -55,11 +65,11 @@ def predictions_of(
     for utterance, row in zip(utterances, probabilities, strict=True):
         rows.append(
             {
-                "utterance": utterance.id,
-                "path": str(utterance.path),
-                "speaker": utterance.speaker or "",
-                "emotion": utterance.emotion,
-                "predicted": labels[int(row.argmax())],
+                UTTERANCE: utterance.id,
+                PATH: str(utterance.path),
+                SPEAKER: utterance.speaker or "",
+                EMOTION: utterance.emotion,
+                PREDICTED: labels[int(row.argmax())],
                 **{probability_column(label): f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
                 **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
             }
@@ -69,7 +79,7 @@ def predictions_of(
 
 def pooled(folds: Mapping[int, Predictions]) -> Predictions:
     """The predictions of all folds, with a column `fold`."""
-    rows = [{**row, "fold": str(fold)} for fold, predictions in folds.items() for row in predictions.rows]
+    rows = [{**row, FOLD: str(fold)} for fold, predictions in folds.items() for row in predictions.rows]
     return Predictions(rows, next(iter(folds.values())).labels)
 
 
@@ -82,6 +92,6 @@ def read_predictions(path: Path) -> Predictions:
     """
     rows = read_csv(path)
     labels = [emotion for column in (rows[0] if rows else ()) if (emotion := emotion_of(column)) is not None]
-    if not rows or not {row.get(column) for row in rows for column in ("emotion", "predicted")} <= set(labels):
+    if not rows or not {row.get(column) for row in rows for column in (EMOTION, PREDICTED)} <= set(labels):
         raise ValueError(f"{path} is damaged: it is empty, or names an emotion without a column of its own")
     return Predictions(rows, labels)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ser.errors import ResumeError
 from ser.files import read_csv, write_csv
-from ser.runs import names
+from ser.runs.names import EMOTION, PART, PATH, SPEAKER, SPLIT, UTTERANCE
 from ser.splits.base import Split
 
 
@@ -12,15 +12,15 @@ def write_split(folder: Path, split: Split) -> None:
     """Write split.csv."""
     rows = [
         {
-            "utterance": utterance.id,
-            "path": str(utterance.path),
-            "speaker": utterance.speaker or "",
-            "emotion": utterance.emotion,
-            "part": part,
+            UTTERANCE: utterance.id,
+            PATH: str(utterance.path),
+            SPEAKER: utterance.speaker or "",
+            EMOTION: utterance.emotion,
+            PART: part,
         }
         for utterance, part in split.rows()
     ]
-    write_csv(folder / names.SPLIT, rows)
+    write_csv(folder / SPLIT, rows)
 
 
 def check_unchanged(folder: Path, split: Split, fingerprint: str, before: str | None) -> None:
@@ -35,8 +35,8 @@ def check_unchanged(folder: Path, split: Split, fingerprint: str, before: str | 
     Raises:
         ResumeError: clips were added, removed, or moved to another part; or recordings were replaced.
     """
-    path = folder / names.SPLIT
-    assigned = {row["utterance"]: row["part"] for row in read_csv(path)} if path.exists() else {}
+    path = folder / SPLIT
+    assigned = {row[UTTERANCE]: row[PART] for row in read_csv(path)} if path.exists() else {}
     now = {utterance.id: part for utterance, part in split.rows()}
     changed = sorted(name for name in assigned.keys() | now.keys() if assigned.get(name) != now.get(name))
     if assigned and changed:

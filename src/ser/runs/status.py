@@ -9,6 +9,7 @@ from ser.files import replacing
 from ser.runs.names import STATUS
 
 FINISHED, INTERRUPTED, PRUNED, FAILED = "finished", "interrupted", "pruned", "failed"
+UNFINISHED, NOT_BEGUN = "unfinished", "not begun"  # where there is no status.json
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ser.files import replacing, write_csv
+from ser.runs.names import validation_column
 from ser.runs.status import read_status
 from ser.search.space import Space, word
 
@@ -117,7 +118,7 @@ def _row(folder: Path, trial: "FrozenTrial", space: Space) -> dict[str, Any]:
     return {
         "trial": trial.number,
         "state": NAMES[trial.state.name],
-        "val_uar": "" if score is None else f"{score:.5f}",
+        validation_column("uar"): "" if score is None else f"{score:.5f}",
         **{key: word(space[key], trial.params[key]) if key in trial.params else "" for key in space},
         "epochs": _epochs(trial),
         "seconds": before.seconds if before else "",

@@ -1,7 +1,6 @@
 """The search: asks Optuna for trials, has Hydra's launcher run them, and tells Optuna their validation UAR."""
 
 import hashlib
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,8 @@ from ser.launch import workers
 from ser.launch.callbacks import without_hydra
 from ser.runs import status
 from ser.runs.folder import differences
-from ser.runs.names import CONFIG, LOG, METRICS
+from ser.runs.names import CONFIG, LOG
+from ser.runs.results import read_results
 from ser.search import report, space
 from ser.search.database import open_database, sqlite_url
 from ser.search.settings import Settings
@@ -217,8 +217,8 @@ class Search:
 
 def _validation_uar(folder: Path) -> float | None:
     """What a finished run has returned; of metrics.json nothing else is looked at."""
-    results = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    return float(results["validation"]["uar"]) if results["validation"] else None
+    validation = read_results(folder).facts.validation
+    return validation.uar if validation else None
 
 
 def _ending(folder: Path, result: JobReturn) -> tuple[float | None, str]:

@@ -24,7 +24,7 @@ class Audit:
 
 
 def audit(split: Split, digests: Mapping[str, str]) -> Audit:
-    """Look for leaks: speakers and recordings (by hash of their samples) on both sides of the test."""
+    """Look for leaks: speakers and recordings (by the digest of their samples) on both sides of the test."""
     seen = split.train + split.val
     speakers = [{utterance.speaker for utterance in side} for side in (seen, split.test)]
     known = None not in speakers[0] | speakers[1]

@@ -74,7 +74,7 @@ class Protocol(ABC):
 
         Args:
             utterances: the corpus.
-            digests: hash of each utterance's recording, by id; identical recordings stay in one part.
+            digests: of each utterance's recording, by id; identical recordings stay in one part.
 
         Raises:
             SplitError: the protocol cannot be applied to this corpus.

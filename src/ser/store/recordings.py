@@ -37,6 +37,12 @@ class Recordings:
     broken: dict[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveforms, in Hz."""
+        rate: int = self.parameters["sample_rate"]
+        return rate
+
 
 def load_recordings(
     utterances: Sequence[Utterance], folder: Path, *, sample_rate: int, top_db: float | None

@@ -90,7 +90,7 @@ def read_shard(folder: Path, name: str) -> Shard:
 
 
 def map_threads(function: Any, items: Iterable[Any], *, n_bytes: int, title: str) -> list[Any]:
-    """Results of a function that lets go of Python's lock, such as hashing; with a bar where that takes long."""
+    """Results of a function that lets go of Python's lock, such as making digests; with a bar where that takes long."""
     from rich.progress import track
 
     items = list(items)

@@ -127,7 +127,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _words(values: Mapping[str, Any]) -> Iterator[str]:
-    """Parameters such as "top_db 20.0"; without hashes, and what only the program can read."""
+    """Parameters such as "top_db 20.0"; without digests, and what only the program can read."""
     for key, value in values.items():
         if isinstance(value, Mapping) and key != "libraries":
             yield from _words(value)

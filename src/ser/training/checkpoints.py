@@ -28,9 +28,9 @@ def epoch_of(path: Path) -> int:
     return int(_read(path)["epoch"]) + 1
 
 
-def corpus_of(path: Path) -> str:
+def fingerprint_of(path: Path) -> str:
     """The fingerprint of the corpus that a checkpoint was trained on."""
-    return str(_read(path)[SpeechData.__qualname__]["corpus"])  # as Lightning names the state of a DataModule
+    return str(_read(path)[SpeechData.__qualname__]["fingerprint"])  # as Lightning names the state of a DataModule
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -171,7 +171,7 @@ class SpeechData(pl.LightningDataModule):
         batch_size: over all processes.
         seed: of the order in training.
         sampling: natural, or balanced (every class equally often in training).
-        corpus: fingerprint of the corpus; a checkpoint remembers it.
+        fingerprint: of the corpus; a checkpoint remembers it.
     """
 
     def __init__(
@@ -182,10 +182,10 @@ class SpeechData(pl.LightningDataModule):
         batch_size: int,
         seed: int,
         sampling: str = "natural",
-        corpus: str = "",
+        fingerprint: str = "",
     ) -> None:
         super().__init__()
-        self.batch_size, self.seed, self.sampling, self.corpus = batch_size, seed, sampling, corpus
+        self.batch_size, self.seed, self.sampling, self.fingerprint = batch_size, seed, sampling, fingerprint
         self.rate = rate
         longest = {"train": round(TRAINING_CLIP_S * rate)}
         self.datasets = {
@@ -216,7 +216,7 @@ class SpeechData(pl.LightningDataModule):
         return self._in_order("train", 0, 1)
 
     def state_dict(self) -> dict[str, str]:
-        return {"corpus": self.corpus}
+        return {"fingerprint": self.fingerprint}
 
     @property
     def _place(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ser.files import write_csv
-from ser.runs.names import HISTORY, VALIDATION
+from ser.runs.names import EPOCH, HISTORY, LEARNING_RATE, TRAIN_LOSS, VALIDATION, validation_column
 
 log = logging.getLogger("ser")
 
@@ -43,10 +43,10 @@ class History(pl.Callback):
         scores = epoch_scores(trainer)
         self.rows.append(
             {
-                "epoch": trainer.current_epoch + 1,
-                "train_loss": f"{scores['train/loss']:.5f}",
-                **{f"val_{name}": f"{scores[f'val/{name}']:.5f}" for name in VALIDATION},
-                "lr": f"{trainer.optimizers[0].param_groups[0]['lr']:.3g}",
+                EPOCH: trainer.current_epoch + 1,
+                TRAIN_LOSS: f"{scores['train/loss']:.5f}",
+                **{validation_column(name): f"{scores[f'val/{name}']:.5f}" for name in VALIDATION},
+                LEARNING_RATE: f"{trainer.optimizers[0].param_groups[0]['lr']:.3g}",
             }
         )
         if trainer.is_global_zero:

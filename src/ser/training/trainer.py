@@ -132,20 +132,21 @@ def make_trainer(
     config: Config,
     folder: Path,
     stop: StopOnInterrupt,
+    history: History,
     *,
     title: str,
     loggers: Iterable[Logger] = (),
     further: Sequence[Callback] = (),
 ) -> pl.Trainer:
-    """A Trainer that leaves checkpoints/best.ckpt (best on validation), last.ckpt and history.csv in `folder`.
+    """A Trainer that leaves checkpoints/best.ckpt (best on validation) and last.ckpt in `folder`.
 
-    The callbacks of the configuration come after its own, and `further` ones last.
+    The callbacks of the configuration come after its own, `stop` and `history`, and `further` ones last.
     """
     training = config.training
     callbacks: list[Callback] = checkpoint_callbacks(folder, training.monitor)
     if training.ema_decay is not None:  # before `stop`, which may save the average as soon as the first step is taken
         callbacks.append(WeightAveraging(avg_fn=_moving_average(training.ema_decay)))
-    callbacks += [stop, EndOnTermination(), History(folder), ProgressBar(title, config.trainer["max_epochs"])]
+    callbacks += [stop, EndOnTermination(), history, ProgressBar(title, config.trainer["max_epochs"])]
     if training.patience is not None:
         callbacks.append(
             _Patience(f"val/{training.monitor}", mode=MONITORS[training.monitor], patience=training.patience)

@@ -10,10 +10,11 @@ from ser.compare import formats
 from ser.compare.comparison import Table
 from ser.compare.page.curves import Curve, panel, style
 from ser.compare.rows import Row
+from ser.runs.names import EPOCH, validation_column
 
 _HERE = Path(__file__).parent
 N_OPEN = 6  # confusion matrices that are unfolded at first
-CURVES = {"val_uar": "validation UAR", "val_loss": "validation loss"}  # columns of history.csv
+CURVES = {"uar": "validation UAR", "loss": "validation loss"}
 
 
 def page(tables: Sequence[Table], left_out: str) -> str:
@@ -50,17 +51,18 @@ def _section(number: int, table: Table) -> dict[str, Any]:
         "primary": formats.PRIMARY.format(unit=table.unit),
         "names": [table.name(index) for index in range(len(table.rows))],
         "styles": [style(index) for index in range(len(table.rows))],
-        "panels": [panel(title, list(_curves(table, column))) for column, title in CURVES.items()],
+        "panels": [panel(title, list(_curves(table, score))) for score, title in CURVES.items()],
         "matrices": [_matrix(row) for row in table.rows],
         "n_open": N_OPEN,
     }
 
 
-def _curves(table: Table, column: str) -> Iterator[Curve]:
-    """A curve for each training: a column of its history.csv over the epochs."""
+def _curves(table: Table, score: str) -> Iterator[Curve]:
+    """A curve for each training: a score on the validation part over the epochs."""
+    column = validation_column(score)
     for index, row in enumerate(table.rows):
         for training in row.trainings:
-            points = [(int(epoch["epoch"]), float(epoch[column])) for epoch in training.history]
+            points = [(int(epoch[EPOCH]), float(epoch[column])) for epoch in training.history]
             name = f"{index + 1}: {table.name(index)} (seed {training.seed}, fold {training.fold})"
             yield Curve(index, name, points, training.kept)
 
