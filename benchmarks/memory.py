@@ -46,7 +46,9 @@ def train(folder: Path, n_clips: int, n_epochs: int) -> None:
     gigabytes = sum(store[key].nbytes for key in keys) / 1e9
     targets = np.random.default_rng(1).integers(0, N_CLASSES, n_clips).tolist()
     part = Part([store[key] for key in keys], targets)
-    loader = SpeechData({"train": part}, rate=FRAME_RATE, batch_size=32, seed=0).train_dataloader()
+    loader = SpeechData(
+        {"train": part}, rate=FRAME_RATE, batch_size=32, seed=0, sampling="natural", fingerprint=""
+    ).train_dataloader()
     network = Probe(n_bands=N_BANDS, n_channels=1, n_classes=N_CLASSES, hidden=None)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for epoch in range(n_epochs):

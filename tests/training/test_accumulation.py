@@ -22,7 +22,7 @@ def data() -> SpeechData:
     targets = (random.integers(0, 100, N_CLIPS) // 40).tolist()  # the last class is rare
     clips = [random.uniform(-1, 1, 1600 + 100 * i).astype(np.float32) for i in range(N_CLIPS)]
     parts = {"train": Part(clips, targets), "val": Part(clips[:3], [0, 1, 2])}
-    return SpeechData(parts, rate=16000, batch_size=BATCH_SIZE, seed=0)
+    return SpeechData(parts, rate=16000, batch_size=BATCH_SIZE, seed=0, sampling="natural", fingerprint="")
 
 
 class AgainstOneBatch(pl.Callback):

@@ -124,7 +124,7 @@ def test_batches_do_not_come_in_order_of_length() -> None:
 def test_parts_are_served_whole() -> None:
     sizes = {"train": 21, "val": 10, "test": 9}
     parts = {name: Part(waveforms(*range(10 * size, 11 * size)), list(range(size))) for name, size in sizes.items()}
-    data = SpeechData(parts, rate=16000, batch_size=4, seed=0)
+    data = SpeechData(parts, rate=16000, batch_size=4, seed=0, sampling="natural", fingerprint="")
     loaders = {"val": data.val_dataloader(), "test": data.predict_dataloader(), "train": data.statistics_dataloader()}
     for name, loader in loaders.items():
         batches = list(loader)
@@ -141,7 +141,9 @@ def test_training_batches_differ_between_epochs_and_not_between_runs() -> None:
     part = Part(waveforms(*range(100, 140)), [0] * 40)
 
     def run() -> list[list[list[int]]]:
-        loader = SpeechData({"train": part}, rate=16000, batch_size=4, seed=3).train_dataloader()
+        loader = SpeechData(
+            {"train": part}, rate=16000, batch_size=4, seed=3, sampling="natural", fingerprint=""
+        ).train_dataloader()
         batches = []
         for epoch in range(2):
             loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
@@ -183,7 +185,7 @@ class TestBalanced:
         part = Part(waveforms(*[100] * 12), [0] * 11 + [1])
         times = {}
         for sampling in ("natural", "balanced"):
-            data = SpeechData({"train": part}, rate=16000, batch_size=4, seed=0, sampling=sampling)
+            data = SpeechData({"train": part}, rate=16000, batch_size=4, seed=0, sampling=sampling, fingerprint="")
             times[sampling] = [place for batch in data.train_dataloader() for place in batch.places.tolist()].count(11)
         assert times["natural"] == 1 and times["balanced"] > 2
 
@@ -229,7 +231,7 @@ class TestLongClips:
     def data(self, *seconds: float, part: str = "train", batch_size: int = 8) -> SpeechData:
         clips = [np.arange(1, round(self.RATE * s) + 1, dtype=np.float32) for s in seconds]
         parts = {part: Part(clips, [0] * len(clips))}
-        return SpeechData(parts, rate=self.RATE, batch_size=batch_size, seed=0)
+        return SpeechData(parts, rate=self.RATE, batch_size=batch_size, seed=0, sampling="natural", fingerprint="")
 
     def test_training_hears_a_part_another_each_time(self) -> None:
         dataset = self.data(50, TRAINING_CLIP_S, 3).datasets["train"]

@@ -49,7 +49,14 @@ def data() -> SpeechData:
         ]
         return Part(clips, targets)
 
-    return SpeechData({"train": part(24), "val": part(6), "test": part(5)}, rate=16000, batch_size=8, seed=0)
+    return SpeechData(
+        {"train": part(24), "val": part(6), "test": part(5)},
+        rate=16000,
+        batch_size=8,
+        seed=0,
+        sampling="natural",
+        fingerprint="",
+    )
 
 
 def trainer(folder: Path, n_epochs: int = 2, **arguments: Any) -> pl.Trainer:
@@ -209,7 +216,7 @@ def test_the_validation_loss_does_not_depend_on_the_batches(tmp_path: Path) -> N
     part = Part(val.inputs, [0, 0, 0, 1, 2, 2])
     found = []
     for batch_size in (1, 2, 4, 6):
-        some = SpeechData({"val": part}, rate=16000, batch_size=batch_size, seed=0)
+        some = SpeechData({"val": part}, rate=16000, batch_size=batch_size, seed=0, sampling="natural", fingerprint="")
         found.append(trainer(tmp_path).validate(made, datamodule=some, verbose=False)[0]["val/loss"])
     assert found == pytest.approx([found[0]] * 4, rel=1e-5)
 
@@ -235,6 +242,8 @@ def test_trains_with_one_clip_a_batch(tmp_path: Path) -> None:
         rate=16000,
         batch_size=1,
         seed=0,
+        sampling="natural",
+        fingerprint="",
     )
     training = trainer(tmp_path, n_epochs=1)
     training.fit(make(feature={**SETTINGS["feature"], "n_bands": 64}), datamodule=some)

@@ -181,8 +181,8 @@ class SpeechData(pl.LightningDataModule):
         rate: float,
         batch_size: int,
         seed: int,
-        sampling: str = "natural",
-        fingerprint: str = "",
+        sampling: str,
+        fingerprint: str,
     ) -> None:
         super().__init__()
         self.batch_size, self.seed, self.sampling, self.fingerprint = batch_size, seed, sampling, fingerprint
