@@ -230,3 +230,9 @@ def test_models_over_sequences_train(overrides: list[str], command: Command) -> 
     loaded = EmotionRecognizer.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True).eval()
     answers = loaded(torch.randn(2, 16_000), torch.tensor([16_000, 9_000]))
     torch.testing.assert_close(answers.exp().sum(dim=1), torch.ones(2))
+
+
+def test_a_callback_that_watches_an_unknown_score_is_refused(command: Command) -> None:
+    watcher = "callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val_f1}"
+    outcome = command("split=random", watcher, *FAST)
+    assert outcome.code == 1 and "Lightning refuses to train: Early stopping" in outcome.output

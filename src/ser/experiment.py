@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from traceback import walk_tb
 
 import numpy as np
 import numpy.typing as npt
@@ -255,9 +256,17 @@ def _train(
         trainer.fit(recognizer, datamodule=data, ckpt_path=last, weights_only=True)
     except Interrupted as stop:
         return stop
-    except MisconfigurationException as error:  # such as a callback that needs a logger
+    except (MisconfigurationException, RuntimeError) as error:  # such as a callback that watches an unknown score
+        if isinstance(error, RuntimeError) and not _is_of_a_callback(error):
+            raise
         raise ConfigError(f"Lightning refuses to train: {' '.join(str(error).split())}") from None
     return None
+
+
+def _is_of_a_callback(error: Exception) -> bool:
+    """Whether a callback of Lightning's own has raised this."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("pytorch_lightning.callbacks")
 
 
 def _test(

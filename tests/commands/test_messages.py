@@ -1,6 +1,8 @@
 import errno
 import itertools
 import logging
+import re
+import sys
 
 import pytest
 import yaml
@@ -128,6 +130,19 @@ def test_a_launcher_without_its_package_says_how_to_install_it(name: str) -> Non
     extra = name.partition("_")[0]
     assert said.startswith(f"launcher={name} needs the package hydra-{extra}-launcher, which is missing")
     assert said.endswith(f'pip install "ser-lab[{extra}]"')
+
+
+def test_an_unknown_choice_in_a_list_names_what_there_is() -> None:
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"), pytest.raises(MissingConfigException) as refusal:
+        compose("train", overrides=["logger=[wandb,foo]"])
+    assert re.fullmatch("logger=foo: no such logger; choose from .*wandb.*", explain(refusal.value))
+
+
+def test_multirun_may_stand_between_the_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["ser", "seed=1,2", "-m", "epochs=3"])
+    run_command(lambda: None)
+    assert sys.argv == ["ser", "-m", "seed=1,2", "epochs=3"]
 
 
 def test_a_launcher_that_nobody_ships_is_unknown() -> None:

@@ -264,6 +264,15 @@ class TestRefusals:
         outcome = command(*RUN, "model.dropout=0.5", "resume=true")
         assert outcome.code == 1 and "model.dropout was 0.2, now 0.5" in outcome.output
 
+    def test_a_damaged_checkpoint(self, command: Command, at_step: Any) -> None:
+        at_step(STEPS_AN_EPOCH + 3, kill)
+        until_killed(command, *RUN)
+        at_step(10**6, kill)
+        last = Path("run/checkpoints/last.ckpt")
+        last.write_bytes(last.read_bytes()[:999])
+        outcome = command(*RUN, "resume=true")
+        assert outcome.code == 1 and "last.ckpt is damaged; delete it" in outcome.output
+
     def test_another_corpus(self, command: Command, whole: Path, few: Path, at_step: Any) -> None:
         shutil.copytree(few, "corpus")
         at_step(STEPS_AN_EPOCH + 3, kill)

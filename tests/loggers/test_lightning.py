@@ -97,8 +97,8 @@ REFUSED = {
         ["logger.mine._target_=pytorch_lightning.loggers.Nowhere"],
         "logger.mine._target_: no such class",
     ),
-    "no class at all": (["logger.mine.name=x"], "logger.mine._target_: no such class"),
-    "no mapping": (["logger.mine=3"], "logger.mine"),
+    "no class at all": (["logger.mine.name=x"], "logger.mine: it is not chosen; add logger=mine"),
+    "no mapping": (["logger.mine=3"], "logger.mine: it is not chosen"),
     "no logger": (["logger.mine._target_=pathlib.Path"], "logger.mine: pathlib.Path is no logger"),
 }
 

@@ -211,6 +211,8 @@ REFUSALS = {
         "callbacks=1",
         r"trainer\.callbacks is given by the program; add",
     ),
+    "a word where a number belongs": ("max_steps=abc", r"trainer\.max_steps must be .*got 'abc'"),
+    "no batch to test": ("limit_test_batches=0", r"trainer\.limit_test_batches"),
     "a profiler that does not exist": ("profiler=watch", r"trainer: Lightning refuses a setting: .*profiler"),
 }
 

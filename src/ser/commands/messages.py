@@ -21,6 +21,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+from ser.config import choices
 from ser.config.extras import missing
 from ser.config.places import conf_dir
 from ser.config.schema import unknown
@@ -39,7 +40,8 @@ def run_command(command: Callable[[], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra shall raise its errors, not print them
     logging.raiseExceptions = False  # a log that cannot be written shall not end in tracebacks
     HydraConfig.instance().cfg = None
-    sys.argv[1:] = [readable(word) for word in sys.argv[1:]]
+    words = [readable(word) for word in sys.argv[1:]]
+    sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))  # between words Hydra knows it not
     try:
         try:
             command()
@@ -125,7 +127,8 @@ def explain(error: Exception) -> str:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         if group == "hydra/launcher" and (needed := _explain_launcher(choice)):
             return needed
-        return f"{group}={choice}: no such {group}; choose from {', '.join(error.options or [])}"
+        options = error.options or choices.groups().get(group, [])  # of a list of choices Hydra names none
+        return f"{group}={choice}: no such {group}; choose from {', '.join(options)}"
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: cannot be read; write name=value, and quote a value with special characters:"

@@ -1,8 +1,11 @@
 """One run, or with -m many: `ser train`."""
 
 import logging
+import signal
+import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import hydra
@@ -43,9 +46,9 @@ def _run(cfg: DictConfig) -> float | None:
             Status(state, round(time.monotonic() - started, 1), message).write(folder)
 
     with messages() if is_alone else nullcontext():
-        from ser.experiment import run
-
         try:
+            with _heard_afterwards():
+                from ser.experiment import run
             outcome = run(read_config(cfg), folder)
         except (KeyboardInterrupt, Aborted):
             record(INTERRUPTED)
@@ -65,6 +68,23 @@ def _run(cfg: DictConfig) -> float | None:
     if outcome.interrupted and not workers.is_worker():
         raise KeyboardInterrupt  # a sweep shall stop too
     return outcome.validation.uar if outcome.validation else None
+
+
+@contextmanager
+def _heard_afterwards() -> Iterator[None]:
+    """Keep Ctrl-C until the end of what takes seconds to import: some libraries swallow it there."""
+    asked: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    previous = signal.getsignal(signal.SIGINT)
+    if is_main and callable(previous):
+        signal.signal(signal.SIGINT, lambda signum, _: asked.append(signum))
+    try:
+        yield
+    finally:
+        if is_main and callable(previous):
+            signal.signal(signal.SIGINT, previous)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,22 @@ def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], give
         hint = hints.get(name, Any)
         if value is None and typing.get_origin(hint) is Mapping:
             continue  # a component that was taken away: said where it is built
-        if not _fits(value, hint):
-            raise SettingError(f"{group}.{name} must be {_wanted(hint)}; got {value!r}")
+        check_type(f"{group}.{name}", value, hint)
     for name in known:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
             raise SettingError(f"{group}.{name} is missing; it must be {_wanted(hints.get(name, Any))}")
+
+
+def check_type(name: str, value: Any, hint: Any) -> None:
+    """Refuse a value from YAML that cannot stand where one of type `hint` is wanted.
+
+    >>> check_type("trainer.max_steps", "many", int)
+    Traceback (most recent call last):
+    ...
+    ser.errors.SettingError: trainer.max_steps must be a whole number; got 'many'
+    """
+    if not _fits(value, hint):
+        raise SettingError(f"{name} must be {_wanted(hint)}; got {value!r}")
 
 
 _WORDS = {
@@ -75,20 +86,28 @@ _WORDS = {
 
 
 def _wanted(hint: Any) -> str:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else [hint]
-    return " or ".join(_word(option) for option in options)
+    return " or ".join(_word(option) for option in _options(hint))
+
+
+def _options(hint: Any) -> Sequence[Any]:
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    return typing.get_args(hint) if is_union else (hint,)
 
 
 def _word(hint: Any) -> str:
     if typing.get_origin(hint) is list:
         return f"a list: [{_word(typing.get_args(hint)[0])}, ...]"
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(map(str, typing.get_args(hint)))
     return _WORDS.get(typing.get_origin(hint) or hint, str(hint))
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value from YAML can stand where a parameter of type `hint` is wanted; unknown hints accept all."""
-    if isinstance(hint, types.UnionType):
-        return any(_fits(value, option) for option in typing.get_args(hint))
+    if len(options := _options(hint)) > 1:
+        return any(_fits(value, option) for option in options)
+    if typing.get_origin(hint) is typing.Literal:
+        return value in typing.get_args(hint)
     if typing.get_origin(hint) is list:
         return isinstance(value, list) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
     if hint is float:

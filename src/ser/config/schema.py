@@ -10,6 +10,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ser.errors import ConfigError
 
+MANY = 25  # names, that are not listed where one is near
+
 # The schema has types only; the values stand in conf/.
 
 
@@ -126,4 +128,5 @@ def unknown(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    return f"{name}: no such setting; {hint}there are {', '.join(known)}"
+    listed = "--cfg job lists all" if near and len(known) > MANY else f"there are {', '.join(known)}"
+    return f"{name}: no such setting; {hint}{listed}"

@@ -117,6 +117,10 @@ def build_loggers(group: Mapping[str, Any]) -> Loggers:
     for name, settings in group.items():
         if settings is None:
             continue
+        if not isinstance(settings, Mapping) or "_target_" not in settings:
+            raise ConfigError(
+                f"logger.{name}: it is not chosen; add logger={name}, or name a class: logger.{name}._target_="
+            )
         kind = _class_of(settings)
         if kind is None or issubclass(kind, Logger):  # of none, `build` says what is wrong
             ours[name] = build(f"logger.{name}", settings)

@@ -45,6 +45,8 @@ def differences(folder: Path, config: DictConfig) -> list[str]:
     path = folder / CONFIG
     try:
         before = dict(leaves(OmegaConf.to_container(OmegaConf.load(path))))
+        if "seed" not in before:
+            raise ValueError
     except (OSError, ValueError, YAMLError):
         return [f"{path} cannot be read"]
     now = dict(leaves(OmegaConf.to_container(config)))

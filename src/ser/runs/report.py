@@ -163,6 +163,8 @@ def render(results: Results) -> str:
             f"ONLY {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
             "",
         ]
+    elif facts.validation is None and not facts.interrupted and not results.folds:
+        lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
     lines += [*_class_table(scores), "", _line(scores.by_name)]
     if results.folds:
         parts = [

@@ -1,13 +1,16 @@
 """Checkpoints: the best on validation, and the last, from which a killed training goes on as if never stopped."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from ser.errors import ResumeError
 from ser.files import replacing
 from ser.runs.names import BEST, LAST
 from ser.training import processes
@@ -34,8 +37,11 @@ def fingerprint_of(path: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    return content
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return content
+    except (RuntimeError, ValueError, EOFError, UnpicklingError, BadZipFile):
+        raise ResumeError(f"{path} is damaged; delete it, and what it was kept of begins anew") from None
 
 
 def checkpoint_callbacks(folder: Path, monitor: str) -> list[Callback]:

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import typing
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -18,7 +19,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, WeightAveraging
 from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
-from ser.config.build import build_object
+from ser.config.build import build_object, check_type
 from ser.config.checks import check_choice, check_range
 from ser.config.schema import Config, Training, unknown
 from ser.errors import ConfigError
@@ -37,6 +38,7 @@ OURS = {
     "use_distributed_sampler": "clips are shared out among processes in any case",
     "barebones": "use debug=fast",
 }
+CHECKED = ("accelerator", "devices", "precision", "num_nodes", "max_epochs", "accumulate_grad_batches")  # by themselves
 PROFILERS = {
     "simple": profilers.SimpleProfiler,
     "advanced": profilers.AdvancedProfiler,
@@ -58,7 +60,8 @@ def check_trainer(config: Config, folder: Path) -> None:
     if training.ema_decay is not None:
         check_range("training.ema_decay", training.ema_decay, 0, 0.999999)
     known = [name for name in inspect.signature(pl.Trainer.__init__).parameters if name != "self"]
-    for name in trainer:
+    hints = typing.get_type_hints(inspect.unwrap(pl.Trainer.__init__))
+    for name, value in trainer.items():
         if name in OURS:
             raise ConfigError(f"trainer.{name} is given by the program; {OURS[name]}")
         if name not in known:
@@ -66,6 +69,15 @@ def check_trainer(config: Config, folder: Path) -> None:
             raise ConfigError(
                 unknown(f"trainer.{name}", [*ours, *(f"trainer.{one}" for one in known if one not in OURS)])
             )
+        if name not in CHECKED and not (isinstance(value, Mapping) and "_target_" in value):
+            check_type(f"trainer.{name}", value, hints[name])
+    for name in ("limit_train_batches", "limit_test_batches", "limit_predict_batches", "max_steps"):
+        if name in trainer and trainer[name] == 0:
+            raise ConfigError(f"trainer.{name}=0: nothing would be trained, or tested; set it higher, or leave it out")
+    if trainer.get("log_every_n_steps") is not None:
+        check_range("trainer.log_every_n_steps", trainer["log_every_n_steps"], 1, 1_000_000)
+    if trainer.get("gradient_clip_val") is not None:
+        check_range("trainer.gradient_clip_val", trainer["gradient_clip_val"], 0, 1e6)
     _check_whole("trainer.max_epochs", trainer["max_epochs"])
     _check_whole("trainer.num_nodes", trainer["num_nodes"])
     _check_whole("trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"])
@@ -197,7 +209,7 @@ def _object(name: str, value: Any, folder: Path) -> Any:
     """An argument as it is, or the object that it describes."""
     if isinstance(value, Mapping) and "_target_" in value:
         return build_object(f"trainer.{name}", value)
-    if name == "profiler" and value in PROFILERS:
+    if name == "profiler" and isinstance(value, str) and value in PROFILERS:
         return PROFILERS[value](dirpath=folder, filename="profile")  # Lightning's own would print it
     return value
 
