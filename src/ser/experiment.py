@@ -257,16 +257,17 @@ def _train(
     except Interrupted as stop:
         return stop
     except (MisconfigurationException, RuntimeError) as error:  # such as a callback that watches an unknown score
-        if isinstance(error, RuntimeError) and not _is_of_a_callback(error):
+        if not isinstance(error, MisconfigurationException) and not _is_of_a_callback(error):
             raise
         raise ConfigError(f"Lightning refuses to train: {' '.join(str(error).split())}") from None
     return None
 
 
 def _is_of_a_callback(error: Exception) -> bool:
-    """Whether a callback of Lightning's own has raised this."""
+    """Whether a callback of Lightning's own has raised this, and not, say, a GPU without memory."""
     *_, (frame, _) = walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).startswith("pytorch_lightning.callbacks")
+    raised_in = str(frame.f_globals.get("__name__"))
+    return type(error) is RuntimeError and raised_in.startswith("pytorch_lightning.callbacks")
 
 
 def _test(
