@@ -13,7 +13,7 @@ FACTS = Facts(
     versions={"python": "3.11"},
     seconds=Seconds(1.0, 2.0, 3.0),
     split=SplitFacts("kfold", 1, 5, seed=0, hash="def", speaker_independent=True, n_train=120, n_val=20),
-    audit=Audit([], []),
+    audit=Audit([], 0, []),
     validation=None,
     n_parameters=1000,
     device="cpu",

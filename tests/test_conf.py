@@ -43,8 +43,8 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def chosen(group: str, name: str) -> DictConfig:
-    known = {field.name for field in fields(Config)} | {"hydra/sweeper"}
-    return composed(f"{group}={name}" if group in known else f"+{group}={name}")
+    known = group in {field.name for field in fields(Config)} or group.startswith("hydra/")
+    return composed(f"{group}={name}" if known else f"+{group}={name}")
 
 
 def test_the_default_composes() -> None:

@@ -71,7 +71,7 @@ def test_a_run_leaves_what_the_contract_says(command: Command, folder: Path) -> 
     assert metrics["uar"] == pytest.approx(balanced_accuracy_score(truth, predicted))
     assert metrics["weighted_f1"] == pytest.approx(f1_score(truth, predicted, average="weighted"))
     assert metrics["split"]["name"] == "speaker" and metrics["split"]["speaker_independent"] is True
-    assert metrics["audit"] == {"shared_speakers": [], "identical": []}
+    assert metrics["audit"] == {"shared_speakers": [], "n_unknown": 0, "identical": []}
     assert {"git_commit", "versions", "device", "seconds", "seed", "corpus"} <= set(metrics)
     text = (run / "report.txt").read_text(encoding="utf-8")
     assert text.strip() in outcome.output, "the report is printed too"
@@ -201,10 +201,15 @@ def test_the_picture_feature_and_other_settings_train(command: Command) -> None:
 
 
 def test_the_command_of_the_readme_in_a_process_of_its_own(speech: Path, tmp_path: Path) -> None:
-    command = [sys.executable, str(Path(__file__).parents[1] / "train.py"), "corpus=ravdess", "split=random"]
+    train = str(Path(__file__).parents[1] / "train.py")
+    program = (
+        "import atexit, runpy, sys; sys.argv = sys.argv[1:];"
+        "atexit.register(lambda: print('loggers:', {'wandb', 'tensorboard', 'mlflow'}.intersection(sys.modules)));"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
     environment = {**os.environ, "RAVDESS_ROOT": str(speech)}
     done = subprocess.run(
-        [*command, "hydra.run.dir=run", *FAST],
+        [sys.executable, "-c", program, train, "corpus=ravdess", "split=random", "hydra.run.dir=run", *FAST],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -214,6 +219,7 @@ def test_the_command_of_the_readme_in_a_process_of_its_own(speech: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     assert "Warning" not in done.stderr, done.stderr
+    assert "loggers: set()" in done.stdout, "nothing is imported that was not asked for"
 
 
 MODELS = {

@@ -145,13 +145,13 @@ def _run_fold(
         check_unchanged(folder, split, prepared.corpus.fingerprint, _fingerprint_before(folder, finished))
         if finished:
             return Outcome.of(finished)
-    leaks = audit(split, prepared.recordings.digests)
+    leaks = audit(split, prepared.content)
     if prepared.is_main:
         write_split(folder, split)
     log.info(
         "split=%s, fold %d of %d: %d clips for training, %d for validation, %d for test; speaker_independent: %s",
         *(split.name, split.fold, split.n_folds, len(split.train), len(split.val), len(split.test)),
-        "yes" if leaks.speaker_independent else "no",
+        leaks.verdict,
     )
     kind = FOLD if config.split["fold"] == ALL_FOLDS else TRAIN
     protocol = _describe_split(split, leaks, config.split["seed"])

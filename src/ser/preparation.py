@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ser.audio import CANCELLING, OTHER_LENGTH
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
+from ser.corpora.files import check_unicode
+from ser.corpora.keys import key, one_spelling, part
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
@@ -19,6 +22,9 @@ from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
+from ser.splits.by_column import COLUMN, Given
+from ser.splits.overlaps import shared_content
+from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
@@ -29,6 +35,10 @@ from ser.training.trainer import check_trainer, frozen_device
 log = logging.getLogger("ser")
 
 SAMPLINGS = ("natural", "balanced")
+_REMARKS = {
+    OTHER_LENGTH: "files hold more or less sound than they say; what they hold is used",
+    CANCELLING: "files have channels that cancel each other",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Prepared:
     Attributes:
         config: of the run.
         recordings: waveforms of all usable clips.
+        content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
         inputs: what training reads, by utterance id: the waveforms, or a frozen feature's frames.
         rate: samples or frames a second of `inputs`.
         labels: the emotions, in class order.
@@ -49,6 +60,7 @@ class Prepared:
 
     config: Config
     recordings: Recordings
+    content: Mapping[str, str]
     inputs: Mapping[str, Array]
     rate: float
     labels: list[str]
@@ -109,36 +121,43 @@ def prepare(config: Config, folder: Path) -> Prepared:
     if corpus.notice:
         log.warning("%s", corpus.notice)
     started = time.monotonic()
-    utterances = corpus.utterances()
-    protocol.folds(utterances, {utterance.id: utterance.id for utterance in utterances})  # for the same reason
+    utterances, spellings = one_spelling(corpus.utterances())
+    for utterance in utterances:
+        check_unicode(utterance.path)
+    for remark in [*spellings, *_about_split(utterances, protocol)]:
+        log.warning("%s: %s", corpus.name, remark)
+    _labels(utterances)
+    names = {utterance.id: utterance.id for utterance in utterances}
+    check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
     inputs: Mapping[str, Array] = recordings.waveforms
     rate: float = feature.sample_rate
+    read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
+    if read:
+        _cut(read, protocol, recordings)  # refused before a frozen feature is computed
     if isinstance(feature, FrozenFeature):
         device, precision = frozen_device(trainer)
         inputs = load_frames(feature, recordings, store, device=device, precision=precision)
         rate = feature.frame_rate
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
-    labels = label_order(utterance.emotion for utterance in usable)
-    if len(labels) < 2:
-        raise CorpusNotFound(
-            f"corpus: all {len(usable)} usable clips are {labels[0]}; two emotions at least are needed"
-        )
-    for remark in corpus.remarks(usable):
+    labels = _labels(usable)
+    for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:
         log.warning("%s: %s", corpus.name, remark)
     speakers = {utterance.speaker for utterance in usable if utterance.speaker}
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
     audio_s = round(time.monotonic() - started, 1)
-    folds = protocol.folds(usable, recordings.digests)
+    folds, content, remarks = _cut(usable, protocol, recordings)
+    for remark in remarks:
+        log.warning("%s", remark)
     n_processes = processes.n_processes(trainer)
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Prepared(config, recordings, inputs, rate, labels, folds, described, here, audio_s)
+    return Prepared(config, recordings, content, inputs, rate, labels, folds, described, here, audio_s)
 
 
 def check_settings(config: Config, folder: Path) -> None:
@@ -194,6 +213,45 @@ def _leave_out_broken(
             *(len(broken), len(utterances), path, next(iter(broken.values()))),
         )
     return usable
+
+
+def _cut(
+    utterances: Sequence[Utterance], protocol: Protocol, recordings: Recordings
+) -> tuple[list[Split], dict[str, str], list[str]]:
+    """The folds, what the clips share by id, and what to say of the folds."""
+    content = shared_content(utterances, recordings.digests, recordings.files)
+    folds = protocol.folds(utterances, content)
+    return folds, content, check_sense(folds, recordings.digests)
+
+
+def _labels(utterances: Sequence[Utterance]) -> list[str]:
+    """The emotions in class order; two at least."""
+    labels = label_order(utterance.emotion for utterance in utterances)
+    if len(labels) < 2:
+        raise CorpusNotFound(f"corpus: all {len(utterances)} clips are {labels[0]}; two emotions at least are needed")
+    return labels
+
+
+def _about_split(utterances: Sequence[Utterance], protocol: Protocol) -> list[str]:
+    """Whether the corpus brings a split of its own that is not used."""
+    words = [word for utterance in utterances if key(word := utterance.attributes.get(COLUMN, ""))]
+    if isinstance(protocol, Given) or not words:
+        return []
+    counts = Counter(part(word) or word for word in words)
+    names = [name for name in (*PARTS, *sorted(counts.keys() - set(PARTS))) if name in counts]
+    told = ", ".join(f"{name} {counts[name]}" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return [f"brings a split of its own ({told}), which split={protocol.name} does not use; split=given does"]
+
+
+def _about_files(usable: Sequence[Utterance], recordings: Recordings) -> list[str]:
+    """What somebody should know of the files that were read."""
+    told = []
+    for kind, what in _REMARKS.items():
+        notes = {utterance.path: recordings.remarks.get(utterance.id, {}) for utterance in usable}
+        found = [(path, note[kind]) for path, note in notes.items() if kind in note]
+        if found:
+            told.append(f"{len(found)} {what}, such as {found[0][0]} ({found[0][1]})")
+    return told
 
 
 def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> CorpusFacts:

@@ -1,8 +1,11 @@
 import errno
+import io
 import itertools
 import logging
+import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,11 +13,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 
-from ser.commands.messages import explain, messages, readable, run_command
+from ser.commands.explain import explain
+from ser.commands.messages import messages, run_command
+from ser.commands.overrides import readable
 from ser.config.places import conf_dir
 from ser.config.schema import read_config, register
 from ser.errors import Aborted, ConfigError
 from ser.launch.callbacks import CallbackFailed
+from tests.conftest import Command
 
 PATHS = [
     *("録音/感情", "my clips (1)", "C:\\Users\\me\\clips", "C:\\my clips", "C:\\録音\\", "\\\\server\\録音", "~/録音"),
@@ -148,3 +154,35 @@ def test_multirun_may_stand_between_the_overrides(monkeypatch: pytest.MonkeyPatc
 def test_a_launcher_that_nobody_ships_is_unknown() -> None:
     said = explain(MissingConfigException("Could not find", "hydra/launcher/moon", ["basic"]))
     assert said == "hydra/launcher=moon: no such hydra/launcher; choose from basic"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("lr=0.01", "lr: no such setting; did you mean optim.lr?"),
+        ("max_epochs=3", "did you mean trainer.max_epochs?"),
+        ("trainer.ema_decay=0.9", "trainer.ema_decay: no such setting; did you mean training.ema_decay?"),
+        ("training.ema_decay=much", "training.ema_decay must be a number or null; got 'much'"),
+        ("epochs=1.5", "epochs must be a whole number; got '1.5'"),
+    ],
+)
+def test_a_setting_that_is_none_and_a_value_of_another_type(command: Command, word: str, said: str) -> None:
+    outcome = command(word, "hydra.run.dir=run")
+    assert outcome.code == 1 and said in outcome.output and "Traceback" not in outcome.output
+
+
+def test_words_that_are_no_unicode_are_refused_before_any_work(command: Command, tmp_path: Path) -> None:
+    outcome = command("hydra.run.dir=run" + os.fsdecode(b"\xff"))
+    assert outcome.code == 1 and "hydra.run.dir=run\\xff: is not Unicode" in outcome.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_that_cannot_show_a_name_loses_no_line(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.BytesIO()
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(shown, "latin-1", write_through=True))
+    outcome = command("corpus=folder", "corpus.root=録音é", "hydra.run.dir=run")
+    assert outcome.code == 1 and "corpus.root: no folder \\u9332\\u97f3é" in shown.getvalue().decode("latin-1")
+    assert "録音é" in (tmp_path / "run" / "train.log").read_text(encoding="utf-8")

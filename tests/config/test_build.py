@@ -45,9 +45,14 @@ def test_an_unknown_key_is_refused_with_the_known_ones() -> None:
         build("feature", {**MEL, "n_mels": 16})
 
 
+def test_values_as_an_agent_writes_them() -> None:
+    feature = build("feature", {**MEL, "n_bands": 16.0, "trim_db": "None"})
+    assert (feature.n_bands, type(feature.n_bands), feature.trim_db) == (16, int, None)
+
+
 WRONG = [
     ("feature", {**MEL, "n_bands": "many"}, "n_bands"),
-    ("feature", {**MEL, "n_bands": 16.0}, "n_bands"),
+    ("feature", {**MEL, "n_bands": 16.5}, "n_bands"),
     ("feature", {**MEL, "n_bands": True}, "n_bands"),
     ("feature", {**MEL, "n_bands": None}, "n_bands"),
     ("feature", {**MEL, "hop_s": "0.01"}, "hop_s"),
@@ -59,7 +64,7 @@ WRONG = [
     ("model", {**NET, "dropout": "0.1"}, "dropout"),
     ("model", components.settings("model/finetune", checkpoint=5), "checkpoint"),
     ("split", {**KFOLD, "fold": True}, "fold"),
-    ("split", {**KFOLD, "fold": 1.0}, "fold"),
+    ("split", {**KFOLD, "fold": 1.5}, "fold"),
     ("split", {**KFOLD, "fold": None}, "fold"),
     ("split", {**KFOLD, "seed": "zero"}, "seed"),
     ("corpus", components.settings("corpus/ravdess", root=None), "root"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from ser.corpora.base import Utterance
+from ser.corpora.base import WHOLE, Segment, Utterance
 from ser.corpora.table import Table
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
 from tests.conftest import FAST, Command
@@ -22,7 +22,7 @@ def read(folder: Path, content: str | bytes, name: str = "table.csv") -> list[Ut
 def test_columns_become_an_utterance(tmp_path: Path) -> None:
     content = "Path, EMOTION ,speaker,Gender,split\nb/2.wav, Happy ,anna,f,train\n/data/1.flac,怒り,,,TEST\n"
     far, near = read(tmp_path, content)
-    assert (near.id, near.path, near.emotion, near.speaker) == ("b/2", tmp_path / "b/2.wav", "happy", "anna")
+    assert (near.id, near.path, near.emotion, near.speaker) == ("b/2", tmp_path / "b/2.wav", "Happy", "anna")
     assert near.attributes == {"gender": "f", "split": "train"} and near.corpus == "table"
     assert (far.path, far.emotion, far.speaker) == (Path("/data/1.flac"), "怒り", None)
     assert far.id == os.path.relpath("/data/1", tmp_path) and far.attributes == {"gender": "", "split": "TEST"}
@@ -74,12 +74,54 @@ def test_missing_clips_are_left_to_the_run(tmp_path: Path) -> None:
     assert len(read(tmp_path, f"path,emotion\nnowhere/a.wav,sad\n{long}.wav,sad\nfolder.wav,sad\n.,sad\n")) == 4
 
 
-def test_formats_that_cannot_be_read_are_said(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("path,emotion\na.m4a,sad\nb.wav,sad\n")
+def test_addresses_and_home_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    written = ["file:///data/my%20a.wav", "FILE://localhost/data/b.wav", "~/c.wav", "sub\\d.wav", "~\\e.wav"]
+    rows = "".join(f"{path},sad\n" for path in written)
+    found = {utterance.path for utterance in read(tmp_path, f"path,emotion\n{rows}")}
+    home = tmp_path / "home"
+    assert found == {
+        Path("/data/my a.wav"),
+        Path("/data/b.wav"),
+        home / "c.wav",
+        tmp_path / "sub/d.wav",
+        home / "e.wav",
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'path,emotion,speaker\n"a.wav", "sad", "x"\n',
+        "sep=;\r\npath;emotion;speaker\r\na.wav;sad;x\r\n",
+        '"sep=|"\npath|emotion|speaker\na.wav|sad|x\n',
+        "SEP=\t\npath\temotion\tspeaker\na.wav\tsad\tx\n",
+        "path|emotion|speaker\na.wav|sad|x\n",
+        'sep=;,, \npath;emotion;speaker\n"a.wav" ; "sad" ;x\n',
+    ],
+)
+def test_separators_and_quotes_as_people_have_them(tmp_path: Path, content: str) -> None:
+    (utterance,) = read(tmp_path, content)
+    assert (utterance.id, utterance.emotion, utterance.speaker, utterance.attributes) == ("a", "sad", "x", {})
+
+
+def test_segments_of_a_recording(tmp_path: Path) -> None:
+    rows = "a.wav,sad,0,1.50\na.wav,happy,1.5,\nb.wav,sad,,\nc.wav,sad,-,2\n"
+    found = {u.id: (u.path.name, u.segment) for u in read(tmp_path, f"path,emotion,start,end\n{rows}")}
+    assert found == {
+        "a@0-1.5": ("a.wav", Segment(0, 1.5)),
+        "a@1.5-": ("a.wav", Segment(1.5)),
+        "b": ("b.wav", WHOLE),
+        "c@0-2": ("c.wav", Segment(0, 2)),
+    }
+
+
+def test_columns_that_are_used_for_nothing_are_said(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,emotion,split,gender,age,start_time,spk\na.wav,sad,train,f,9,1,x\n")
     corpus = Table(path=tmp_path / "t.csv")
-    assert len(corpus.utterances()) == 2
+    corpus.utterances()
     (remark,) = corpus.remarks([])
-    assert "1 files in formats that cannot be read (.m4a)" in remark and "ffmpeg" in remark
+    assert "age, start_time, spk; to use one, rename it: spk to speaker, start_time to start" in remark
 
 
 HEADER = "path,emotion\n"
@@ -92,6 +134,13 @@ MISTAKES: dict[str, tuple[str | bytes, str]] = {
     "a column twice": ("path,emotion,Path\na.wav,sad,b.wav\n", "names path twice"),
     "no path": (f"{HEADER}a.wav,sad\n ,sad\n", "row 3 has no path"),
     "no emotion": (f"{HEADER}\na.wav,\n", "row 3 has no emotion"),
+    "an emotion that is none": (f"{HEADER}a.wav,NaN\n", "row 2 has no emotion ('NaN')"),
+    "another name": ("file,label\na.wav,sad\n", "rename file to path, rename label to emotion"),
+    "no time": ("path,emotion,start\na.wav,sad,1:05\n", "row 2: start must be a number of seconds"),
+    "a segment backwards": (
+        "path,emotion,start,end\na.wav,sad,2,1\n",
+        "row 2: the segment ends at 1 s and starts at 2 s",
+    ),
     "too few fields": (f"{HEADER}a.wav,sad\nb.wav\n", "row 3 has 1 fields where the header has 2"),
     "too many fields": (f"{HEADER}a, b.wav,sad\n", "row 2 has 3 fields"),
     "twice": (f"{HEADER}a.wav,sad\nb.wav,sad\nx/../a.wav,happy\n", "rows 2 and 4 name the same recording, a "),

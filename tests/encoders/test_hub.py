@@ -170,6 +170,17 @@ def test_only_what_is_needed_is_fetched_and_only_once(hub: Hub, tmp_path: Path, 
         fetch(ID, "old")
 
 
+def test_an_id_with_the_processor_s_file_alone_is_fetched(hub: Hub, tmp_path: Path, encoders: Path) -> None:
+    folder = shutil.copytree(encoders / "wavlm", tmp_path / "newer")
+    extractor = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    (folder / "processor_config.json").write_text(json.dumps({"feature_extractor": extractor}))
+    hub.revisions["main"] = folder
+    assert same(fetch(ID, None), encoders / "wavlm")
+    hub.asked.clear()
+    assert SpeechEncoder.load(fetch(ID, None)).kind == "wavlm" and hub.asked == []
+
+
 def test_a_revision_is_pinned(hub: Hub, encoders: Path) -> None:
     hub.revisions["old"] = encoders / "hubert"
     assert SpeechEncoder.load(fetch(ID, "old")).kind == "hubert"

@@ -9,9 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoFeatureExtractor, AutoModel
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModel,
+    Wav2Vec2CTCTokenizer,
+    Wav2Vec2Processor,
+    WhisperProcessor,
+    WhisperTokenizer,
+)
 
 from ser.encoders import Description, SpeechEncoder
+from ser.encoders.folder import fetch_into
+from ser.encoders.weights import weights_digest
 from ser.errors import EncoderError
 from tests.conftest import TINY, TINY_WAV2VEC, noise
 
@@ -221,6 +230,49 @@ def pickle(folder: Path) -> None:
 
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
+
+
+def save_processor(folder: Path, *, is_whisper: bool) -> None:
+    """Leave a folder as transformers' processor of an encoder writes it, instead of its feature extractor alone."""
+    extractor = AutoFeatureExtractor.from_pretrained(folder)
+    (folder / "preprocessor_config.json").unlink()
+    words = {"<pad>": 0, "<unk>": 1, "|": 2, "a": 3, "<|endoftext|>": 4}
+    (folder / "vocab.json").write_text(json.dumps(words))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    if is_whisper:
+        tokenizer = WhisperTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+        WhisperProcessor(extractor, tokenizer).save_pretrained(folder)
+    else:
+        tokenizer = Wav2Vec2CTCTokenizer(str(folder / "vocab.json"), unk_token="<unk>", pad_token="<pad>")
+        Wav2Vec2Processor(extractor, tokenizer).save_pretrained(folder)
+
+
+@kinds
+@pytest.mark.parametrize("with_older_file", [False, True])
+def test_what_a_processor_of_transformers_saves_is_read(
+    encoders: Path, tmp_path: Path, name: str, with_older_file: bool
+) -> None:
+    folder = shutil.copytree(encoders / name, tmp_path / name)
+    save_processor(folder, is_whisper=name == "whisper")
+    assert not (folder / "preprocessor_config.json").exists()
+    if with_older_file:  # as transformers does, the newer one is believed
+        (folder / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
+    theirs = AutoFeatureExtractor.from_pretrained(folder).to_dict()
+    ours = Description.read(folder)
+    assert ours.extractor == Description.read(encoders / name).extractor
+    assert ours.extractor == {key: theirs[key] for key in ours.extractor}
+    assert weights_digest(folder) != weights_digest(encoders / name)  # of other files
+    fetch_into(tmp_path / "copy", str(folder), None, allow_pickle=False)
+    assert Description.read(tmp_path / "copy").extractor == ours.extractor
+
+
+def test_a_processor_that_says_nothing_of_the_extractor_is_passed_over(encoders: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(encoders / "wavlm", tmp_path / "wavlm")
+    (folder / "processor_config.json").write_text('{"processor_class": "Wav2Vec2Processor"}')
+    assert Description.read(folder).extractor == Description.read(encoders / "wavlm").extractor
+    (folder / "processor_config.json").write_text('{"feature_extractor": "Wav2Vec2FeatureExtractor"}')
+    with pytest.raises(EncoderError, match=r"processor_config\.json: is broken"):
+        Description.read(folder)
 
 
 def foreign(folder: Path) -> None:

@@ -44,6 +44,7 @@ def test_two_by_two_with_failing_runs_and_only_those_again(
     outcome = command(*grid)
     gc.collect()
     assert outcome.code == 1
+    assert "Launching 4 jobs locally" in outcome.output  # Hydra's words
     assert "4 runs: 2 finished, 2 failed" in outcome.output and "Traceback" not in outcome.output
     assert "failed: sweep/2, sweep/3: corpus.root: no folder absent" in outcome.output
     assert "ser compare sweep" in outcome.output and "resume=true" in outcome.output

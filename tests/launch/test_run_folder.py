@@ -1,6 +1,7 @@
 """The run folder before a run: free, or the right one to go on with. Nothing is trained here."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from ser.launch.callbacks import CallbackFailed, make
 from ser.launch.run_folder import RunFolder
 from ser.launch.sweep_folder import SweepFolder
 from ser.runs.folder import differences, holds_a_run, is_unfinished
+from tests.conftest import Command
 
 
 @pytest.fixture(autouse=True)
@@ -273,3 +275,28 @@ def test_of_two_runs_at_once_one_wins_and_the_other_is_refused() -> None:
     assert said[loser] == "hydra.run.dir: another run is at work in mine; wait for it, or name another folder\n"
     assert [path.name for path in Path("mine").glob("worked-*")] == [f"worked-{winner + 1}"]
     assert OmegaConf.load(Path("mine/.hydra/config.yaml")).seed == winner + 1
+
+
+QUICK = ["epochs=1", "model=probe", "feature=mfcc", "augment=none"]
+
+
+@pytest.mark.parametrize("flags", [[], ["-m"]])
+def test_paths_are_relative_to_where_the_command_is_given(
+    command: Command, few: Path, tmp_path: Path, flags: list[str]
+) -> None:
+    (tmp_path / "clips").symlink_to(few)
+    place = "hydra.sweep.dir=run" if flags else "hydra.run.dir=run"
+    words = [*QUICK, "hydra.job.chdir=true", "corpus.root=clips", place, *(["seed=0,1"] if flags else [])]
+    outcome = command(*flags, *words)
+    assert outcome.code == 0 and "hydra.job.chdir is not used" in outcome.output
+    assert Path.cwd() == tmp_path and sorted(path.name for path in tmp_path.iterdir()) == ["clips", "run"]
+    assert (tmp_path / "run" / ("1/report.txt" if flags else "report.txt")).is_file()
+
+
+def test_hydra_s_own_logging_may_be_chosen(
+    command: Command, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for logger in map(logging.getLogger, list(logging.root.manager.loggerDict)):
+        monkeypatch.setattr(logger, "disabled", logger.disabled)  # for the tests that follow in this process
+    outcome = command(*QUICK, f"corpus.root={few}", "hydra.run.dir=run", "hydra/job_logging=disabled")
+    assert outcome.code == 0 and (tmp_path / "run" / "report.txt").is_file()

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ser.files import read_csv
-from ser.loggers.base import FOLD, Job
+from ser.loggers.base import FOLD, Job, say_once
 from ser.loggers.wandb import _offline
 from ser.runs.results import read_results
 from tests.conftest import FAST, Command
@@ -27,7 +27,11 @@ class Logged:
 
     folder: Path
     records: list[dict[str, Any]]
-    summary: dict[str, Any]
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        made: dict[str, Any] = json.loads(leet(self.folder, "--summary", "--json"))
+        return made
 
     def of(self, kind: str) -> list[Any]:
         return [record[kind] for record in self.records if record["type"] == kind]
@@ -57,16 +61,15 @@ class Logged:
         return [dict(zip(content["columns"], row, strict=True)) for row in content["data"]]
 
 
+def leet(folder: Path, *flags: str) -> str:
+    program = [sys.executable, "-m", "wandb", "leet", "inspect", *flags, str(folder)]
+    return subprocess.run(program, capture_output=True, check=True, text=True).stdout
+
+
 @cache
 def inspect(folder: Path) -> Logged:
     """An offline run by its own folder."""
-
-    def leet(*flags: str) -> str:
-        program = [sys.executable, "-m", "wandb", "leet", "inspect", *flags, str(folder)]
-        return subprocess.run(program, capture_output=True, check=True, text=True).stdout
-
-    records = [json.loads(line) for line in leet("--json").splitlines()]
-    return Logged(folder, records, json.loads(leet("--summary", "--json")))
+    return Logged(folder, [json.loads(line) for line in leet(folder, "--json").splitlines()])
 
 
 def logged(run: Path) -> list[Logged]:
@@ -77,8 +80,8 @@ def logged(run: Path) -> list[Logged]:
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody has logged in to W&B here."""
-    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_DATA_DIR", "WANDB_SWEEP_ID", "WANDB_RUN_ID"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
 
@@ -239,15 +242,23 @@ def test_two_processes_are_one_run(once: Callable[..., tuple[Path, str]]) -> Non
     assert float(value) == pytest.approx(epoch["val/uar"])
 
 
-def test_a_sweep_is_a_group(quick: Command) -> None:
-    words = ["epochs=1", "model.depth=10,11", "logger=wandb", "hydra.sweep.dir=outputs/today/x-sweep"]
+def test_a_sweep_is_a_group_and_an_id_from_outside_serves_its_first_run(
+    quick: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"WANDB_RUN_ID": "given", "WANDB_NAME": "mine", "WANDB_RUN_GROUP": "g"}.items():
+        monkeypatch.setenv(name, value)
+    words = ["epochs=1", "model.depth=10,11", "seed=0,1", "logger=wandb", "hydra.sweep.dir=outputs/today/x-sweep"]
     outcome = quick(*FAST[1:-1], *words, "-m")
-    good, bad = Path("outputs/today/x-sweep/0"), Path("outputs/today/x-sweep/1")
+    sweep = Path("outputs/today/x-sweep")
     assert "model.depth" in outcome.output
-    [one] = logged(good)
+    assert "not used: WANDB_RUN_GROUP (runs that belong together are the group today/x-sweep)" in outcome.output
+    [one], [other] = (logged(sweep / number) for number in "01")
     assert (one.about["run_group"], one.about["tags"]) == ("today/x-sweep", ["today/x-sweep"])
-    assert one.config["sweep"] == "today/x-sweep" and "depth=10" in one.about["display_name"]
-    assert not (bad / "wandb").exists()  # refused before anything was begun
+    assert other.about["run_group"] == "today/x-sweep"
+    assert one.config["sweep"] == "today/x-sweep" and "mine" in one.about["display_name"]
+    assert "depth=10" in one.about["display_name"] and "seed=1" in other.about["display_name"]
+    assert one.about["run_id"] == "given" != other.about["run_id"]
+    assert not (sweep / "2" / "wandb").exists()  # refused before anything was begun
 
 
 def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
@@ -307,3 +318,39 @@ def test_refusals(overrides: list[str], said: str, command: Command) -> None:
     outcome = command("logger=wandb", *overrides, "hydra.run.dir=run")
     assert outcome.code == 1 and "Traceback" not in outcome.output
     assert any(line.startswith(said) for line in outcome.output.splitlines()), outcome.output
+
+
+OUTSIDE = {"WANDB_PROJECT": "mine", "WANDB_NAME": "a name", "WANDB_TAGS": "x, y", "WANDB_DIR": "elsewhere"}
+
+
+def test_wandb_s_own_variables_are_used_or_said(
+    quick: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**OUTSIDE, "WANDB_RUN_ID": "given"}.items():
+        monkeypatch.setenv(name, value)
+    offline = ["logger=wandb", "logger.wandb.offline=true", "logger.wandb.n_mistakes=0"]
+    outcome = quick(*FAST, "epochs=1", *offline, "logger.wandb.tags=[z]", "hydra.run.dir=run")
+    assert outcome.code == 0 and "not used: WANDB_DIR (W&B's files lie in the run folder" in outcome.output
+    [run] = logged(tmp_path / "run")
+    told = {key: run.about[key] for key in ("project", "display_name", "run_id")}
+    assert told == {"project": "mine", "display_name": "a name", "run_id": "given"}
+    assert sorted(run.about["tags"]) == ["x", "y", "z"] and not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("target", ["", "pytorch_lightning.loggers.WandbLogger"])
+def test_an_id_from_outside_serves_one_of_several_folds(
+    quick: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "given")
+    say_once.cache_clear()
+    ours = ["logger=wandb", "logger.wandb.offline=true", "logger.wandb.n_mistakes=0"]
+    theirs = [f"logger.mine._target_={target}", "logger.mine.mode=offline"]
+    outcome = quick(*FAST, "epochs=1", *FOLDS, "hydra.run.dir=run", *(theirs if target else ours))
+    assert outcome.code == 0, outcome.output
+    assert outcome.output.count("WANDB_RUN_ID is for one run") == 1
+    ids = [path.stem.removeprefix("run-") for path in sorted((tmp_path / "run").rglob("run-*.wandb"))]
+    assert len(ids) == len(set(ids)) == (2 if target else 3) and ids.count("given") == (0 if target else 1)
+    assert {path.stem for path in (tmp_path / "run").glob("wandb/*/run-*.wandb")} == (
+        set() if target else {"run-given"}
+    )
+    assert os.environ["WANDB_RUN_ID"] == "given"

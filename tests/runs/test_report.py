@@ -78,7 +78,11 @@ def test_metrics_json(tmp_path: Path) -> None:
     assert results["corpus"] == {"name": "made", "notice": None, "n_utterances": 200, "n_broken": 0} | {
         "fingerprint": "abc"
     }
-    assert results["split"]["n_train"] == 120 and results["audit"] == {"shared_speakers": [], "identical": []}
+    assert results["split"]["n_train"] == 120 and results["audit"] == {
+        "shared_speakers": [],
+        "n_unknown": 0,
+        "identical": [],
+    }
     assert results["validation"] is None and results["git_commit"] is None
     assert not results.keys() & {"tta_views", "tta", "untested", "interrupted", "folds"}
     assert results.keys() >= KEYS
@@ -126,7 +130,7 @@ def test_what_is_written_is_what_is_returned(tmp_path: Path) -> None:
         tta_views=5,
         untested=3,
         interrupted=Interruption(2, 9),
-        audit={"shared_speakers": None, "identical": [("a", "b")]},
+        audit={"shared_speakers": [], "n_unknown": 3, "identical": [("a", "b")]},
     )
     written = write_report(tmp_path, whole, predict(), views=predict(1))
     read = read_evaluation(tmp_path)
@@ -210,18 +214,18 @@ def test_of_interrupted_folds_those_that_were_tested_are_pooled(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("shared", "identical", "said"),
+    ("shared", "n_unknown", "identical", "said"),
     [
-        ([], [], ["speaker_independent: yes", "training and test: 0"]),
-        (["01", "02"], [], ["speaker_independent: no", "2 speakers"]),
-        (None, [], ["speaker_independent: no", "does not name"]),
-        ([], [("a", "b"), ("c", "d")], ["training and test: 2", "a = b", "c = d"]),
+        ([], 0, [], ["speaker_independent: yes", "training and test: 0"]),
+        (["01", "02"], 3, [], ["speaker_independent: no", "2 speakers"]),
+        ([], 3, [], ["speaker_independent: unknown", "3 clips do not say who speaks"]),
+        ([], 0, [("a", "b"), ("c", "d")], ["training and test: 2", "a = b", "c = d"]),
     ],
 )
 def test_the_audit_stands_in_the_report(
-    tmp_path: Path, shared: list[str] | None, identical: list[tuple[str, str]], said: list[str]
+    tmp_path: Path, shared: list[str], n_unknown: int, identical: list[tuple[str, str]], said: list[str]
 ) -> None:
-    told = facts(audit={"shared_speakers": shared, "identical": identical})
+    told = facts(audit={"shared_speakers": shared, "n_unknown": n_unknown, "identical": identical})
     text = render(write_report(tmp_path, told, predict()).results)
     assert all(words in text for words in said)
 
@@ -258,7 +262,7 @@ def test_the_table_stands_straight_whatever_the_script(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sets a POSIX locale")
 def test_names_survive_where_the_locale_is_plain_ascii(tmp_path: Path) -> None:
-    told = facts(audit={"shared_speakers": [], "identical": [("声, 001", "声, 002")]})
+    told = facts(audit={"shared_speakers": [], "n_unknown": 0, "identical": [("声, 001", "声, 002")]})
     write_report(tmp_path, told, predict())
     before = files(tmp_path)
     code = "import sys, pathlib; from ser.runs import report; report.rewrite_report(pathlib.Path(sys.argv[1]))"

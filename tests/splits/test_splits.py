@@ -185,6 +185,16 @@ def test_loso_has_a_fold_for_each_speaker_in_order() -> None:
     assert [{u.speaker for u in split.test} for split in folds] == [{who} for who in ACTORS[:5]]
 
 
+@pytest.mark.parametrize("name", ["random", "kfold"])
+@pytest.mark.parametrize("counts", [(20, 6), (12, 3), (57, 3), (95, 5)])
+def test_validation_has_every_emotion_where_that_can_be(name: str, counts: tuple[int, int]) -> None:
+    utterances = [utterance(f"{e}{n}", e, None) for e, count in zip("ab", counts, strict=True) for n in range(count)]
+    settings = {"k": 3} if name == "kfold" else {}
+    for split in protocol(name, fold="all", **settings).folds(utterances, distinct(utterances)):
+        check(split, utterances, distinct(utterances))
+        assert {u.emotion for u in split.val} == {u.emotion for u in split.test} == {"a", "b"}
+
+
 def test_audit_finds_shared_speakers() -> None:
     clips = [utterance(str(i), "a", who) for i, who in enumerate(["x", "y", "z", "y", "x"])]
     found = audit(Split("made", 1, 1, True, clips[:2], clips[2:3], clips[3:]), distinct(clips))
@@ -211,7 +221,13 @@ def test_audit_finds_identical_recordings() -> None:
 def test_audit_promises_nothing_about_unknown_speakers(side: str) -> None:
     parts = {part: [utterance(part, "a", None if part == side else part)] for part in PARTS}
     found = audit(Split("made", 1, 1, True, **parts), {part: part for part in PARTS})
-    assert (found.shared_speakers, found.speaker_independent) == (None, False)
+    assert (found.n_unknown, found.speaker_independent) == (1, None)
+
+
+def test_a_speaker_known_to_be_shared_is_told_beside_unknown_ones() -> None:
+    parts = {part: [utterance(part, "a", "x"), utterance(f"{part} 2", "a", None)] for part in PARTS}
+    found = audit(Split("made", 1, 1, True, **parts), {u.id: u.id for part in parts.values() for u in part})
+    assert (found.shared_speakers, found.n_unknown, found.speaker_independent) == (["x"], 3, False)
 
 
 @pytest.mark.parametrize("name", ["random", "kfold"])

@@ -4,7 +4,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 import soundfile
 
 from ser import audio
-from ser.corpora.base import Utterance
-from ser.errors import StoreError
+from ser.corpora.base import Segment, Utterance
+from ser.errors import AudioError, StoreError
 from ser.store import store
 from ser.store.recordings import Recordings, load_recordings
 from ser.store.store import Store
@@ -49,13 +50,13 @@ def load(utterances: list[Utterance], folder: Path, **settings: Any) -> Recordin
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the clips that are read and resampled from now on."""
     names: list[str] = []
-    original = audio.load
+    original = audio.read_segments
 
-    def counted(path: Path, **settings: Any) -> Array:
+    def counted(path: Path, segments: Sequence[audio.Segment]) -> list[audio.Reading | AudioError]:
         names.append(path.stem)
-        return original(path, **settings)
+        return original(path, segments)
 
-    monkeypatch.setattr(audio, "load", counted)
+    monkeypatch.setattr(audio, "read_segments", counted)
     return names
 
 
@@ -71,14 +72,14 @@ def assert_content(recordings: Recordings, utterances: list[Utterance]) -> None:
 def test_reading_clips_keeps_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     utterances = write_clips(tmp_path / "clips", 2)
     free = []
-    read = audio.load
+    read = audio.read_segments
 
-    def watched(path: Path, **settings: Any) -> Array:
+    def watched(path: Path, segments: Sequence[audio.Segment]) -> list[audio.Reading | AudioError]:
         [folder] = (tmp_path / "store").glob("waveforms-*")
         free.append(remove(folder))
-        return read(path, **settings)
+        return read(path, segments)
 
-    monkeypatch.setattr(audio, "load", watched)
+    monkeypatch.setattr(audio, "read_segments", watched)
     assert_content(load(utterances, tmp_path / "store"), utterances)
     assert free == [False, False]
 
@@ -448,19 +449,19 @@ import sys, threading
 from pathlib import Path
 from ser import audio
 from ser.store import store
-from ser.corpora.base import Utterance
+from ser.corpora.base import Segment, Utterance
 from ser.store.recordings import load_recordings
 
 root, folder = Path(sys.argv[1]), Path(sys.argv[2])
 n_before_stop, store.SHARD_BYTES = int(sys.argv[3]), int(sys.argv[4])
-original = audio.load
+original = audio.read_segments
 
-def load(path, **settings):
+def read(path, segments):
     if int(path.stem) >= n_before_stop:
         threading.Event().wait()
-    return original(path, **settings)
+    return original(path, segments)
 
-audio.load = load
+audio.read_segments = read
 print("ready", flush=True)
 sys.stdin.readline()
 utterances = [Utterance(path.stem, path, "sad", None, "made") for path in sorted(root.glob("*.wav"))]
@@ -533,3 +534,71 @@ def test_says_that_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     assert not list((tmp_path / "store").rglob("*.npy"))
     assert_content(load(utterances, tmp_path / "store"), utterances)
+
+
+def test_segments_are_cut_from_a_recording_that_is_read_once(tmp_path: Path, reads: list[str]) -> None:
+    [whole] = write_clips(tmp_path / "clips", 1)
+    samples = noise(9, 4 * RATE)
+    soundfile.write(whole.path, samples, RATE, subtype="FLOAT")
+    cuts = {
+        "a": Segment(0.5, 1.5),
+        "b": Segment(1.0, 3.25),
+        "c": Segment(3.5),
+        "d": Segment(3.0, 9.0),
+        "e": Segment(5.0),
+    }
+    utterances = [whole, *(replace(whole, id=name, segment=segment) for name, segment in cuts.items())]
+    for _ in range(2):
+        recordings = load(utterances, tmp_path / "store")
+        expected = {whole.id: samples, "a": samples[8000:24000], "b": samples[16000:52000], "c": samples[56000:]}
+        assert sorted(recordings.waveforms) == sorted(expected)
+        for name, content in expected.items():
+            np.testing.assert_array_equal(recordings.waveforms[name], content)
+        assert {name: problem.partition(": ")[2] for name, problem in recordings.broken.items()} == {
+            "d": "lasts 4.00 s; the segment from 3 s to 9 s is not in it",
+            "e": "lasts 4.00 s; the segment from 5 s to its end is not in it",
+        }
+    assert reads == ["00", "00"]  # the second time for those that cannot be used
+
+
+def test_channels_are_judged_segment_by_segment(tmp_path: Path) -> None:
+    first, then = noise(1, RATE), noise(2, 3 * RATE)
+    stereo = np.concatenate([np.stack([first, -first], axis=1), np.stack([then, then], axis=1)])
+    soundfile.write(tmp_path / "a.wav", stereo, RATE, subtype="FLOAT")
+    cuts = {"a": Segment(0, 1), "b": Segment(2, 3), "c": Segment(0.5, 4)}
+    utterances = [Utterance(name, tmp_path / "a.wav", "sad", None, "made", {}, cut) for name, cut in cuts.items()]
+    for chosen in (utterances, utterances[:1]):
+        recordings = load(chosen, tmp_path / f"store {len(chosen)}")
+        np.testing.assert_array_equal(recordings.waveforms["a"], first)
+        assert recordings.remarks["a"] == {"channels": "its loudest channel alone is used"}
+    recordings = load(utterances, tmp_path / "store 3")
+    np.testing.assert_array_equal(recordings.waveforms["b"], then[RATE : 2 * RATE])
+    assert recordings.remarks.keys() == {"a"} and len(recordings.waveforms["c"]) == 3.5 * RATE
+
+
+def test_a_long_recording_is_not_called_short(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.ones(1_800_000) / 2, 1000)
+    cuts = {"a": Segment(0, 1500), "b": Segment(1700, 1750), "c": Segment(1790, 1900)}
+    made = [Utterance(name, tmp_path / "a.wav", "sad", None, "made", {}, cut) for name, cut in cuts.items()]
+    recordings = load(made, tmp_path / "store")
+    assert "too long (over 600 s)" in recordings.broken["a"] and "lasts 1800.00 s" in recordings.broken["c"]
+    assert len(recordings.waveforms["b"]) == 50 * RATE
+
+
+def test_what_is_said_of_a_file_is_said_again_when_it_is_not_read(tmp_path: Path, reads: list[str]) -> None:
+    utterances = write_clips(tmp_path / "clips", 3)
+    content = bytearray(utterances[0].path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = bytes(4)
+    utterances[0].path.write_bytes(content)
+    stereo = np.stack([noise(5), -noise(5)], axis=1)
+    soundfile.write(utterances[1].path, stereo, RATE, subtype="FLOAT")
+    for _ in range(2):
+        recordings = load(utterances, tmp_path / "store")
+        assert recordings.remarks == {
+            "00": {"length": "says 0.0 s, holds 0.1 s"},
+            "01": {"channels": "its loudest channel alone is used"},
+        }
+        np.testing.assert_array_equal(recordings.waveforms["00"], noise(0))
+        np.testing.assert_array_equal(recordings.waveforms["01"], noise(5))
+    assert reads == ["00", "01", "02"]

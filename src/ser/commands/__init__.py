@@ -1,6 +1,5 @@
 """Everything that a person types: the command `ser`, its sub-commands, and what becomes of a mistake."""
 
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 import click
 
+from ser.commands.terminal import check_words, show_every_name
 from ser.errors import SerError
 
 EXAMPLES = """\b
@@ -84,11 +84,11 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         the exit code: 0 done, 1 a mistake that its message explains, 2 an option that is wrong, 130 Ctrl-C.
     """
-    for stream in (sys.stdout, sys.stderr):  # names that the terminal cannot show shall not end the program
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    show_every_name()
     try:
-        code = _ser.main(sys.argv[1:] if words is None else words, prog_name="ser", standalone_mode=False)
+        words = sys.argv[1:] if words is None else words
+        check_words(words)
+        code = _ser.main(words, prog_name="ser", standalone_mode=False)
         sys.stdout.flush()
         return code or 0
     except click.exceptions.NoArgsIsHelpError as nothing:

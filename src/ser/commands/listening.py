@@ -14,12 +14,14 @@ from hydra.errors import HydraException
 from matplotlib.figure import Figure
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
+from yaml import YAMLError
 
 from ser import audio
 from ser.augment.base import Augment
 from ser.augment.combined import Combined
 from ser.augment.waveform import WaveformAugment
-from ser.commands.messages import explain, readable
+from ser.commands.explain import explain
+from ser.commands.overrides import readable
 from ser.config.build import build
 from ser.config.places import conf_dir
 from ser.config.schema import Config, read_config, register
@@ -73,8 +75,8 @@ def _composed(overrides: Sequence[str]) -> Config:
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             return read_config(compose("train", overrides=[readable(word) for word in overrides]))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error)) from None
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(explain(error, overrides)) from None
     except ValueError as error:  # Hydra's word on such as model=null
         raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from None
 

@@ -7,24 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.errors import (
-    ConfigCompositionException,
-    HydraException,
-    InstantiationException,
-    MissingConfigException,
-    OverrideParseException,
-)
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from ser.config import choices
-from ser.config.extras import missing
-from ser.config.places import conf_dir
-from ser.config.schema import unknown
+from ser.commands.explain import explain
+from ser.commands.overrides import options_first, readable
+from ser.commands.terminal import check_words, show_every_name
 from ser.errors import Aborted, SerError
 from ser.launch.callbacks import CallbackFailed
 from ser.runs.folder import holds_a_run
@@ -32,6 +24,7 @@ from ser.runs.folder import holds_a_run
 log = logging.getLogger("ser")
 
 # A disk that takes no more, or may not be written to: the user's to mend, wherever it shows.
+_CONFIGURATION = ("hydra", "omegaconf", "yaml", "antlr4", "logging", "codecs")
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -40,8 +33,12 @@ def run_command(command: Callable[[], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra shall raise its errors, not print them
     logging.raiseExceptions = False  # a log that cannot be written shall not end in tracebacks
     HydraConfig.instance().cfg = None
-    words = [readable(word) for word in sys.argv[1:]]
-    sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))  # between words Hydra knows it not
+    show_every_name()
+    try:
+        check_words(sys.argv[1:])
+    except SerError as error:
+        sys.exit(str(error))
+    sys.argv[1:] = options_first([readable(word) for word in sys.argv[1:]])
     try:
         try:
             command()
@@ -51,11 +48,7 @@ def run_command(command: Callable[[], None]) -> None:
     except InstantiationException:
         raise  # a fault in a component's code: its author wants the traceback
     except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(explain(error))
-    except ValueError as error:
-        if HydraConfig.initialized():
-            raise
-        sys.exit(f"{' '.join(sys.argv[1:])}: {explain(error)}")  # Hydra's, such as for -m together with --cfg
+        sys.exit(explain(error, sys.argv[1:]))
     except BrokenPipeError:  # whom it was told to has gone, such as head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -67,29 +60,17 @@ def run_command(command: Callable[[], None]) -> None:
     except (KeyboardInterrupt, Aborted):
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if not is_before_the_run(error):
+            raise
+        sys.exit(explain(error, sys.argv[1:]))
 
 
-def readable(word: str) -> str:
-    """A word of the command line as Hydra can read it.
-
-    A value that Hydra's grammar cannot read (other letters than ASCII, brackets within a path) is taken as text, and
-    quoted. For a group, null means to choose nothing, which Hydra writes []. All else stays as it is.
-
-    >>> readable("corpus.root=録音/感情"), readable("corpus.root=my clips (1)"), readable("model.depth=10,18")
-    ("corpus.root='録音/感情'", "corpus.root='my clips (1)'", 'model.depth=10,18')
-    >>> readable("logger=null"), readable("training.patience=null")
-    ('logger=[]', 'training.patience=null')
-    """
-    name, equals, value = word.partition("=")
-    if not equals or word.startswith("-") or value.startswith(("'", '"')):
-        return word
-    if name.isidentifier() and (conf_dir() / name).is_dir():
-        value = ",".join("[]" if choice == "null" else choice for choice in value.split(","))
-    try:
-        OverridesParser.create().parse_override(f"{name}={value}")
-    except HydraException:
-        value = QuotedString(value, Quote.single).with_quotes()
-    return f"{name}={value}"
+def is_before_the_run(error: Exception) -> bool:
+    """Whether Hydra, or what it reads configurations with, has raised this before any code of ours ran."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+    is_ours = any(name.startswith("ser.") and name != __name__ for name in modules)
+    return not is_ours and modules[-1].partition(".")[0] in _CONFIGURATION
 
 
 @contextmanager
@@ -102,13 +83,15 @@ def messages() -> Iterator[None]:
         if told is None:
             raise
         log.error("%s", told)
-        sys.exit(1)
+        sys.exit(told if log.disabled or not log.hasHandlers() else 1)
 
 
 def failure(error: BaseException) -> str | None:
     """What to tell of an error that a user can mend; None for a fault in the code."""
     if isinstance(error, SerError):
         return str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return explain(error)
     return _explain_disk(error) if isinstance(error, OSError) and error.errno in _DISK else None
 
 
@@ -119,36 +102,3 @@ def _explain_disk(error: OSError) -> str:
     if begun and holds_a_run(Path(HydraConfig.get().runtime.output_dir)):
         said += ". What was written before is whole: the same command with resume=true goes on"
     return said
-
-
-def explain(error: Exception) -> str:
-    """What was wrong with the command, in one message with the way out."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
-        if group == "hydra/launcher" and (needed := _explain_launcher(choice)):
-            return needed
-        options = error.options or choices.groups().get(group, [])  # of a list of choices Hydra names none
-        return f"{group}={choice}: no such {group}; choose from {', '.join(options)}"
-    if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override}: cannot be read; write name=value, and quote a value with special characters:"
-            " 'corpus.root=\"my folder (1)\"'; --help lists the names"
-        )
-    cause = error.__cause__ if isinstance(error, ConfigCompositionException) else error
-    if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(cause.parent_node, DictConfig):
-        return _explain_key(str(cause.full_key), cause.parent_node)
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return f"{cause.full_key}: {str(cause).splitlines()[0]}"
-    return f"{error}\n--help lists groups and settings"
-
-
-def _explain_launcher(choice: str) -> str | None:
-    """What to tell where the package of one of conf/launcher's is not installed; None for any other launcher."""
-    extra = {"joblib": "joblib", "submitit_slurm": "submitit", "submitit_local": "submitit"}.get(choice)
-    return extra and missing(f"launcher={choice.removesuffix('_slurm')}", f"hydra-{extra}-launcher", extra)
-
-
-def _explain_key(full_key: str, parent: DictConfig) -> str:
-    group = full_key.rpartition(".")[0]
-    names = [str(name) for name in parent if name != "hydra" and not str(name).startswith("_")]
-    return unknown(full_key, [f"{group}.{name}" if group else name for name in names])

@@ -127,7 +127,7 @@ def fetch(group: str, *, project: str, entity: str) -> list[LoggedRun]:
 
 @click.command("wandb-report", epilog=EXAMPLES)
 @click.argument("group")
-@click.option("--project", default="ser", show_default=True, help="As logger.wandb.project.")
+@click.option("--project", default="ser", show_default=True, envvar="WANDB_PROJECT", help="As logger.wandb.project.")
 @click.option("--entity", help="As logger.wandb.entity; your own where it is not given.")
 def command(group: str, project: str, entity: str | None) -> None:
     """Make a report on the W&B server of all runs of a sweep, or of all folds of a command.

@@ -31,6 +31,7 @@ from ser.runs.names import (
 from ser.runs.predictions import read_predictions
 from ser.runs.results import Results, read_results
 from ser.runs.status import FINISHED, INTERRUPTED, UNFINISHED, read_status
+from ser.splits.audit import Audit
 
 # What cannot change what is learnt and tested, or is said otherwise: the corpus is known by its fingerprint, wherever
 # it lies; an experiment by what it sets.
@@ -182,17 +183,17 @@ def _read(folder: Path, results: Results) -> Run:
         choices={name: str(choice) for name, choice in choices.items() if choice is not None},
         typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
-        notes=tuple(note for note in (corpus.notice, _about_speakers(results.facts.audit.shared_speakers)) if note),
+        notes=tuple(note for note in (corpus.notice, _about_speakers(results.facts.audit)) if note),
         labels=results.scores.labels,
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,
     )
 
 
-def _about_speakers(shared: list[str] | None) -> str:
-    if shared is None:
-        return "The corpus does not name its speakers."
-    if shared:
+def _about_speakers(audit: Audit) -> str:
+    if audit.speaker_independent is None:
+        return "Not all speakers are known: some may be in both training and test."
+    if audit.shared_speakers:
         return "Speakers are in both training and test: expect less on new speakers."
     return "No speaker of the test part is in training."
 

@@ -33,9 +33,9 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
         raise SettingError(
             f"{group}._target_: no such class: {settings.get('_target_')!r}; name one as package.module.Class"
         ) from None
-    _check_arguments(group, target, arguments, given)
+    fitting = _check_arguments(group, target, arguments, given)
     try:
-        return hydra.utils.instantiate(dict(settings), **given, _convert_="all")
+        return hydra.utils.instantiate({**settings, **fitting}, **given, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, SettingError):
@@ -45,7 +45,9 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
         raise
 
 
-def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as the component wants them."""
+    fitting: dict[str, Any] = {}
     hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
     parameters = inspect.signature(target).parameters
     known = [name for name in parameters if name not in given]
@@ -53,12 +55,22 @@ def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], give
         if name not in known:
             raise SettingError(f"{group}.{name}: no such setting; there are {', '.join(known)}")
         hint = hints.get(name, Any)
+        value = fitting[name] = _as_wanted(value, hint)
         if value is None and typing.get_origin(hint) is Mapping:
             continue  # a component that was taken away: said where it is built
         check_type(f"{group}.{name}", value, hint)
     for name in known:
         if name not in arguments and parameters[name].default is inspect.Parameter.empty:
-            raise SettingError(f"{group}.{name} is missing; it must be {_wanted(hints.get(name, Any))}")
+            raise SettingError(f"{group}.{name} is missing; it must be {wanted(hints.get(name, Any))}")
+    return fitting
+
+
+def _as_wanted(value: Any, hint: Any) -> Any:
+    """A value as an agent writes it: a whole number with a fraction, or Python's None in letters."""
+    options = options_of(hint)
+    if isinstance(value, float) and value.is_integer() and int in options and float not in options:
+        return int(value)
+    return None if value == "None" and type(None) in options and not {str, Path}.intersection(options) else value
 
 
 def check_type(name: str, value: Any, hint: Any) -> None:
@@ -70,7 +82,7 @@ def check_type(name: str, value: Any, hint: Any) -> None:
     ser.errors.SettingError: trainer.max_steps must be a whole number; got 'many'
     """
     if not _fits(value, hint):
-        raise SettingError(f"{name} must be {_wanted(hint)}; got {value!r}")
+        raise SettingError(f"{name} must be {wanted(hint)}; got {value!r}")
 
 
 _WORDS = {
@@ -85,11 +97,13 @@ _WORDS = {
 }
 
 
-def _wanted(hint: Any) -> str:
-    return " or ".join(_word(option) for option in _options(hint))
+def wanted(hint: Any) -> str:
+    """A type in words, as `a whole number or null`."""
+    return " or ".join(_word(option) for option in options_of(hint))
 
 
-def _options(hint: Any) -> Sequence[Any]:
+def options_of(hint: Any) -> Sequence[Any]:
+    """The types that a hint allows."""
     is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
     return typing.get_args(hint) if is_union else (hint,)
 
@@ -104,7 +118,7 @@ def _word(hint: Any) -> str:
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value from YAML can stand where a parameter of type `hint` is wanted; unknown hints accept all."""
-    if len(options := _options(hint)) > 1:
+    if len(options := options_of(hint)) > 1:
         return any(_fits(value, option) for option in options)
     if typing.get_origin(hint) is typing.Literal:
         return value in typing.get_args(hint)

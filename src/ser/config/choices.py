@@ -41,6 +41,17 @@ def choice(group: str, name: str) -> dict[str, Any]:
     return below | settings
 
 
+def settings() -> list[str]:
+    """The names of all settings that are shipped, those of conf/train.yaml and of the default choices first."""
+    names = [name for name, _ in leaves({key: one for key, one in _read("train").items() if key != "defaults"})]
+    for group, choices in groups().items():
+        if defaults().get(group) is None:
+            continue  # its choices set what belongs elsewhere
+        ordered = sorted(choices, key=lambda one: one != defaults()[group])
+        names += [name for one in ordered for name, _ in leaves({group: choice(group, one)})]
+    return list(dict.fromkeys(name for name in names if "._" not in name))
+
+
 def value(name: str) -> Any:
     """The default of a setting such as `model.depth`; where the default choice has none, the first that has one.
 

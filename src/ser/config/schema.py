@@ -1,6 +1,7 @@
 """The configuration: one typed object, from Hydra to the last room."""
 
 import difflib
+import typing
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from ser.config import choices
 from ser.errors import ConfigError
 
 MANY = 25  # names, that are not listed where one is near
@@ -114,6 +116,14 @@ def read_config(cfg: DictConfig | dict[str, Any]) -> Config:
     return made
 
 
+def hint_of(full_key: str) -> Any:
+    """The type of a setting such as `training.patience`; None where the schema says none."""
+    hint: Any = Config
+    for name in full_key.split("."):
+        hint = typing.get_type_hints(hint).get(name) if is_dataclass(hint) else None
+    return None if hint is Any or is_dataclass(hint) else hint
+
+
 def _sections() -> Iterable[tuple[str, type]]:
     yield "", Config
     yield from ((f"{item.name}.", item.type) for item in fields(Config) if is_dataclass(item.type))  # type: ignore[misc]
@@ -124,9 +134,13 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
     >>> unknown("loss.nam", ["loss.name", "loss.focal_gamma"])
     'loss.nam: no such setting; did you mean loss.name? there are loss.name, loss.focal_gamma'
+    >>> unknown("lr", ["seed", "epochs"])
+    'lr: no such setting; did you mean optim.lr? there are seed, epochs'
     """
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    last = name.rpartition(".")[2]
+    near = [one for one in choices.settings() if one.rpartition(".")[2] == last and one != name]
+    near = near if len(near) == 1 else difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     listed = "--cfg job lists all" if near and len(known) > MANY else f"there are {', '.join(known)}"
     return f"{name}: no such setting; {hint}{listed}"

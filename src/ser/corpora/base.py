@@ -4,8 +4,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ser.errors import DownloadError
+
+
+class Segment(NamedTuple):
+    """A part of a recording, in seconds from its start; `end_s` None: to its end.
+
+    >>> str(Segment(0.5, 2)), str(Segment())
+    ('0.5-2', '0-')
+    """
+
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.start_s:.10g}-{'' if self.end_s is None else f'{self.end_s:.10g}'}"
+
+
+WHOLE = Segment()
 
 
 @dataclass(frozen=True)
@@ -19,6 +37,7 @@ class Utterance:
         speaker: who speaks, or None where the corpus does not say.
         corpus: name of the corpus.
         attributes: whatever else the corpus knows (gender, intensity, ...); written beside each prediction.
+        segment: the part of the file that it is.
     """
 
     id: str
@@ -27,6 +46,7 @@ class Utterance:
     speaker: str | None
     corpus: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    segment: Segment = WHOLE
 
 
 @dataclass(frozen=True)

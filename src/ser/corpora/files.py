@@ -1,41 +1,61 @@
 """What corpora of people's own recordings share: which files are audio, and how names are read."""
 
 import os
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from ser import audio
+from ser.corpora.keys import nfc
 from ser.errors import CorpusError
 
 # Lossless first: of a recording that is there in several formats, the first of these counts.
-AUDIO_ENDINGS = (".wav", ".flac", ".aiff", ".aif", ".ogg", ".oga", ".opus", ".mp3")
-UNREADABLE_ENDINGS = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".amr", ".3gp")
+AUDIO_ENDINGS = (
+    *(".wav", ".wave", ".flac", ".aiff", ".aif", ".aifc", ".caf", ".w64", ".rf64", ".au", ".snd", ".sph", ".nist"),
+    *(".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
+)
+# Recordings and films in formats that libsndfile does not know; others it is asked about.
+_UNREADABLE_ENDINGS = """
+m4a m4b m4r mp4 m4v aac ac3 eac3 3gp 3ga 3g2 mov qt qta webm weba mkv mka wma wmv asf avi flv mts m2ts mpg amr awb ape
+wv dsf dff dss ds2 tta ra rm
+"""
+UNREADABLE_ENDINGS = frozenset(f".{ending}" for ending in _UNREADABLE_ENDINGS.split())
+# Recordings that nobody means: packed ones, and what editors and browsers leave.
+ARCHIVE_ENDINGS = frozenset({".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst"})
+LEFTOVER_ENDINGS = frozenset(
+    {".bak", ".old", ".orig", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".download"}
+)
+# What lies beside recordings and is none.
+_OTHER_ENDINGS = """
+txt md rst csv tsv json jsonl xml html htm yaml yml toml ini cfg log pdf doc docx odt rtf xls xlsx ods ppt pptx tex bib
+png jpg jpeg gif svg bmp tif tiff webp heic ico psd
+textgrid eaf pfsx etf trs lab phn wrd ctm stm rttm srt vtt ass lrc sub pitch pitchtier intensitytier formant collection
+praat aup aup3 au3 rpp sesx pkf asd peak reapeaks sfk
+npy npz pt pth ckpt safetensors onnx h5 hdf5 mat arff pkl pickle feather parquet db sqlite
+url lnk desktop bat sh py pyc ipynb m r c cpp h java js css exe dll md5 sha1 sha256 sha512 sig asc
+"""
+OTHER_ENDINGS = frozenset(f".{ending}" for ending in _OTHER_ENDINGS.split())
 
 _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information")
 
 
-def nfc(text: str) -> str:
-    """Text with every letter in one piece (NFC); macOS may write が as か and a voicing mark (NFD)."""
-    return unicodedata.normalize("NFC", text)
+def local_path(written: str | Path) -> Path:
+    """A path as people write it, with ~ for the home folder, or as a file:// address.
 
-
-def clean(text: str) -> str:
-    """A name as it is compared: NFC, without blanks around it, and one blank for several (the ideographic one too).
-
-    >>> clean("　山田  太郎 ")
-    '山田 太郎'
+    >>> local_path("file:///data/my%20clips/a.wav")
+    PosixPath('/data/my clips/a.wav')
     """
-    return " ".join(nfc(text).split())
-
-
-def emotion_name(text: str) -> str:
-    """An emotion as `ser.corpora.labels` spells it: clean and in lower case, so that Happy and happy are one class.
-
-    >>> emotion_name(" Happy "), emotion_name("喜び")
-    ('happy', '喜び')
-    """
-    return nfc(clean(text).casefold())
+    text = str(written)
+    if text[:7].casefold() == "file://":
+        address = urlsplit(text)
+        host = "" if address.netloc in ("", "localhost") else f"//{address.netloc}"
+        text = host + url2pathname(address.path)
+    path = Path(text)
+    with suppress(RuntimeError):  # ~somebody who is not known here
+        path = path.expanduser()
+    return check_unicode(path)
 
 
 def utterance_id(relative: str) -> str:
@@ -52,7 +72,7 @@ def files_below(root: Path) -> Iterator[Path]:
     """The files below a folder that are not hidden, by name; links are followed, but no folder is entered twice.
 
     Raises:
-        CorpusError: a folder cannot be looked into, or a name is not Unicode.
+        CorpusError: a folder cannot be looked into.
     """
 
     def refuse(error: OSError) -> None:
@@ -66,7 +86,7 @@ def files_below(root: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         subfolders[:] = sorted(filter(is_visible, subfolders))
-        yield from (check_unicode(Path(folder, name)) for name in sorted(filter(is_visible, names)))
+        yield from (Path(folder, name) for name in sorted(filter(is_visible, names)))
 
 
 def is_visible(name: str) -> bool:
@@ -79,12 +99,16 @@ def check_unicode(path: Path) -> Path:
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
         raise CorpusError(
-            f"corpus: the name of {shown} is not Unicode; rename it, or unpack its archive again with the encoding of"
-            " its names (unzip -O cp932 for Shift_JIS)"
+            f"corpus: the name of {printable(str(path))} is not Unicode; rename it, or unpack its archive again with"
+            " the encoding of its names (unzip -O cp932 for Shift_JIS)"
         ) from None
     return path
+
+
+def printable(name: str) -> str:
+    """A name as a log can hold it, whatever its bytes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def find(path: Path, listings: dict[Path, dict[str, str]]) -> Path:
@@ -105,12 +129,56 @@ def find(path: Path, listings: dict[Path, dict[str, str]]) -> Path:
     return folder / listings.get(folder, {}).get(nfc(path.name), path.name)
 
 
-def unreadable_remark(paths: Sequence[Path]) -> list[str]:
-    """How to convert files whose format cannot be read; nothing where there are none."""
-    if not paths:
-        return []
-    endings = ", ".join(sorted({path.suffix.lower() for path in paths}))
-    return [
-        f"{len(paths)} files in formats that cannot be read ({endings}), such as {paths[0]}; convert them to FLAC:"
-        f" ffmpeg -i old{paths[0].suffix} new.flac"
-    ]
+def split_by_content(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Files that are recordings by their ending or their content, and others that may be, but cannot be read as such.
+
+    What is plainly no recording, by its ending or as text that somebody wrote, is in neither.
+
+    Raises:
+        CorpusError: the name of one in either is not Unicode.
+    """
+    recordings, unreadable = [], []
+    for path in paths:
+        ending = path.suffix.lower()
+        if ending in AUDIO_ENDINGS:
+            recordings.append(path)
+        elif ending in ARCHIVE_ENDINGS | LEFTOVER_ENDINGS or ending.endswith("~"):
+            unreadable.append(path)
+        elif ending in OTHER_ENDINGS:
+            if PurePath(path.stem).suffix.lower() in AUDIO_ENDINGS and audio.can_open(path):  # a.wav.txt, by a mailer
+                recordings.append(path)
+        elif audio.can_open(path):
+            recordings.append(path)
+        elif ending in UNREADABLE_ENDINGS or not (path.is_file() and audio.is_plain_text(path)):
+            unreadable.append(path)
+    for path in (*recordings, *unreadable):
+        check_unicode(path)
+    return recordings, unreadable
+
+
+def preference(path: Path) -> tuple[int, Path]:
+    """By which to sort the formats of one recording: the best first."""
+    ending = path.suffix.lower()
+    return (AUDIO_ENDINGS.index(ending) if ending in AUDIO_ENDINGS else len(AUDIO_ENDINGS)), path
+
+
+def unreadable_remarks(paths: Sequence[Path]) -> list[str]:
+    """What to do with files that are not read as recordings, a line for each kind; nothing where there are none."""
+    packed = [path for path in paths if path.suffix.lower() in ARCHIVE_ENDINGS]
+    left = [path for path in paths if path.suffix.lower() in LEFTOVER_ENDINGS or path.name.endswith("~")]
+    others = [path for path in paths if path not in packed and path not in left]
+    remarks = [f"{_count(packed)} are archives: if there are recordings in them, unpack them"] if packed else []
+    if left:
+        remarks.append(f"{_count(left)} are what a download or an editor left, and do not count")
+    if others:
+        ending = others[0].suffix
+        remarks.append(
+            f"{_count(others)} cannot be read as audio; if they are recordings, convert them to FLAC: ffmpeg -i"
+            f" old{ending} new.flac"
+        )
+    return remarks
+
+
+def _count(paths: Sequence[Path]) -> str:
+    endings = ", ".join(sorted({path.suffix.lower() or "no ending" for path in paths}))
+    return f"{len(paths)} files ({endings}), such as {paths[0]},"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ser.corpora.base import Corpus, Release, Utterance
+from ser.corpora.files import AUDIO_ENDINGS, local_path, preference, split_by_content, unreadable_remarks
 from ser.errors import CorpusNotFound, SettingError
 
 AUDIO_ONLY = "03"
@@ -28,11 +29,10 @@ CLIPS_PER_EMOTION = {emotion: 96 if emotion == "neutral" else 192 for emotion in
 SYNTHETIC_MARKER = "SYNTHETIC.txt"  # lies in folders of made-up clips in this layout
 
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
-_ENDINGS = {".wav", ".flac"}
 
 
 class Ravdess(Corpus):
-    """The speech clips of RAVDESS in the released layout, `Actor_XX/*.wav` (or FLAC), anywhere below `root`.
+    """The speech clips of RAVDESS in the released layout, `Actor_XX/*.wav` (or another format), anywhere below `root`.
 
     Song and video files are passed over, and folders of synthetic clips. A clip that is there more than once (the
     archive unpacked twice, or a FLAC beside the WAV) counts once: the copy nearest to `root`.
@@ -59,9 +59,11 @@ class Ravdess(Corpus):
     def __init__(self, *, root: str | Path, download: bool) -> None:
         if not str(root):
             raise SettingError("root is empty; name a folder, or set RAVDESS_ROOT to one")
-        self.root = Path(root).expanduser()
+        self.root = local_path(root)
         self.download = download
         self._copies: list[Path] = []
+        self._unreadable: list[Path] = []
+        self._others: list[Path] = []
 
     def utterances(self) -> list[Utterance]:
         if self.download and not self._clips():
@@ -74,9 +76,10 @@ class Ravdess(Corpus):
             )
         clips = self._clips()
         if not clips:
+            found = "".join(f"; {remark}" for remark in unreadable_remarks(self._unreadable))
             raise CorpusNotFound(
                 f"corpus.root: no speech clip (Actor_*/03-01-*.wav or *.flac) below {self.root}; set"
-                " corpus.root=<folder with Actor_01 ... Actor_24>, or corpus=demo to run without data"
+                f" corpus.root=<folder with Actor_01 ... Actor_24>, or corpus=demo to run without data{found}"
             )
         return sorted(map(self._utterance, clips), key=lambda utterance: utterance.id)
 
@@ -88,7 +91,11 @@ class Ravdess(Corpus):
         differences = self._missing(utterances)
         if self._copies:
             differences.append(f"{len(self._copies)} further copies not counted again, such as {self._copies[0]}")
-        return ["; ".join(differences)] if differences else []
+        if self._others:
+            differences.append(
+                f"{len(self._others)} audio files are not named as its clips and not counted, such as {self._others[0]}"
+            )
+        return [*(["; ".join(differences)] if differences else []), *unreadable_remarks(self._unreadable)]
 
     def _missing(self, utterances: Sequence[Utterance]) -> list[str]:
         """What of the release is not there."""
@@ -108,22 +115,30 @@ class Ravdess(Corpus):
         return differences
 
     def _clips(self) -> list[Path]:
-        files = sorted(
-            (path for path in self._files() if path.suffix.lower() in _ENDINGS and _NAME.fullmatch(path.stem)),
-            key=lambda path: (len(path.parts), path.suffix.lower() != ".wav", path),
-        )
+        files = list(self._files())
+        recordings, self._unreadable = split_by_content(filter(self._is_speech, files))
+        self._others = [path for path in files if path.suffix.lower() in AUDIO_ENDINGS and self._is_other(path)]
         clips: dict[str, Path] = {}
         self._copies = []
-        for path in files:
-            modality, channel, emotion, intensity, statement, _, actor = path.stem.split("-")
-            known = emotion in RAVDESS_EMOTIONS and intensity in INTENSITIES and statement in STATEMENTS
-            if (modality, channel) != (AUDIO_ONLY, SPEECH) or not known or actor not in ACTORS:
-                continue
+        for path in sorted(recordings, key=lambda path: (len(path.parts), preference(path))):
             if path.stem in clips:
                 self._copies.append(path)
             else:
                 clips[path.stem] = path
+        self._unreadable = [path for path in self._unreadable if path.stem not in clips]
         return list(clips.values())
+
+    def _is_speech(self, path: Path) -> bool:
+        if not _NAME.fullmatch(path.stem):
+            return False
+        modality, channel, emotion, intensity, statement, _, actor = path.stem.split("-")
+        known = emotion in RAVDESS_EMOTIONS and intensity in INTENSITIES and statement in STATEMENTS
+        return (modality, channel) == (AUDIO_ONLY, SPEECH) and known and actor in ACTORS
+
+    def _is_other(self, path: Path) -> bool:
+        """Whether a recording is neither a speech clip, nor a song or a film of RAVDESS."""
+        is_named = _NAME.fullmatch(path.stem) is not None
+        return not self._is_speech(path) and (not is_named or path.stem.startswith(f"{AUDIO_ONLY}-{SPEECH}"))
 
     def _files(self) -> Iterator[Path]:
         """All files below the root, also behind links, but for hidden folders and what macOS adds to archives.

@@ -15,7 +15,11 @@ LAYERS = ("last", "mean", "weighted")  # which hidden state, beside its number
 WINDOW_S = 30  # a longer clip is heard in windows of this length
 CONTEXT_S = 5  # of a window, so much at either end serves as context only
 
-CONFIG, EXTRACTOR = "config.json", "preprocessor_config.json"
+CONFIG = "config.json"
+# Either has what is said of the feature extractor: transformers 5 nests it in the first, for a processor; all others,
+# and versions before it, have the second.
+PROCESSOR, EXTRACTOR = "processor_config.json", "preprocessor_config.json"
+_NESTED = ("feature_extractor", "audio_processor")
 _EXTRACTOR_KEYS = ("sampling_rate", "do_normalize", "feature_size", "n_fft", "hop_length", "chunk_length")
 
 
@@ -35,20 +39,20 @@ class Description:
 
     @classmethod
     def read(cls, folder: Path) -> "Description":
-        """Read config.json and preprocessor_config.json.
+        """Read what transformers writes of a model and of its feature extractor.
 
         Raises:
-            EncoderError: one of them is missing or broken, or this is no speech encoder that is known here.
+            EncoderError: something is missing or broken, or this is no speech encoder that is known here.
         """
         config = read_json(folder / CONFIG)
         check_kind(config, str(folder))
-        extractor = read_json(folder / EXTRACTOR)
+        file, extractor = _read_extractor(folder)
         kept = {key: extractor[key] for key in _EXTRACTOR_KEYS if key in extractor}
         description = cls(config, kept, str(folder))
-        description._check_numbers(folder)
+        description._check_numbers(folder, file)
         return description
 
-    def _check_numbers(self, folder: Path) -> None:
+    def _check_numbers(self, folder: Path, extractor_file: str) -> None:
         config = self.transformers_config
         of_extractor = {key: value for key, value in self.extractor.items() if key != "do_normalize"}
         of_config = {"hidden_size": config.hidden_size, "num_hidden_layers": config.num_hidden_layers}
@@ -57,7 +61,7 @@ class Description:
         else:
             of_config |= {f"conv_stride[{i}]": stride for i, stride in enumerate(config.conv_stride)}
             of_config |= {f"conv_kernel[{i}]": kernel for i, kernel in enumerate(config.conv_kernel)}
-        for file, numbers in ((CONFIG, of_config), (EXTRACTOR, of_extractor)):
+        for file, numbers in ((CONFIG, of_config), (extractor_file, of_extractor)):
             for key, value in numbers.items():
                 if type(value) is not int or value < 1:
                     raise EncoderError(
@@ -66,8 +70,8 @@ class Description:
         n_mels = self.extractor.get("feature_size", 80)
         if self.kind == "whisper" and n_mels != config.num_mel_bins:
             raise EncoderError(
-                f"{folder}: {EXTRACTOR} has {n_mels} mel bands and {CONFIG} {config.num_mel_bins}; fetch the encoder"
-                " again"
+                f"{folder}: {extractor_file} has {n_mels} mel bands and {CONFIG} {config.num_mel_bins}; fetch the"
+                " encoder again"
             )
 
     @property
@@ -131,6 +135,27 @@ class Description:
         if self.kind == "whisper":
             return self.hop * int(self.transformers_config.max_source_positions)
         return WINDOW_S * self.sample_rate
+
+
+def extractor_file(folder: Path) -> Path:
+    """The file of a folder that describes the feature extractor, as transformers' own AutoFeatureExtractor finds it.
+
+    Raises:
+        EncoderError: there is none, or one is broken.
+    """
+    processor = folder / PROCESSOR
+    is_nested = processor.is_file() and any(name in read_json(processor) for name in _NESTED)
+    return processor if is_nested else folder / EXTRACTOR
+
+
+def _read_extractor(folder: Path) -> tuple[str, dict[str, Any]]:
+    """The name of that file, and what it says."""
+    file = extractor_file(folder)
+    content = read_json(file)
+    nested = next((content[name] for name in _NESTED if name in content), None) if file.name == PROCESSOR else content
+    if not isinstance(nested, dict):
+        raise EncoderError(f"{file}: is broken (no mapping for the feature extractor); fetch the encoder again")
+    return file.name, nested
 
 
 def read_json(path: Path) -> dict[str, Any]:

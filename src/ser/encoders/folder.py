@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ser.encoders.description import CONFIG, EXTRACTOR, Description
+from ser.encoders.description import CONFIG, Description, extractor_file
 from ser.encoders.hub import fetch
 from ser.encoders.speech import SpeechEncoder
 from ser.encoders.weights import SAFE, weight_files
@@ -45,7 +45,8 @@ def fetch_into(folder: Path, checkpoint: str, revision: str | None, *, allow_pic
             # Copies, for a safetensors file has no room for two names of one tensor.
             save_file({name: tensor.clone() for name, tensor in tensors.items()}, beside / SAFE, {"format": "pt"})
             shutil.copyfile(source / CONFIG, beside / CONFIG)
-        shutil.copyfile(source / EXTRACTOR, beside / EXTRACTOR)
+        extractor = extractor_file(source)
+        shutil.copyfile(extractor, beside / extractor.name)
         SpeechEncoder.load(beside)  # so that what is put there is known to work
         beside.chmod(0o755)
         beside.rename(folder)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ser.encoders.description import CONFIG, EXTRACTOR, check_kind, read_json
+from ser.encoders.description import CONFIG, EXTRACTOR, PROCESSOR, check_kind, extractor_file, read_json
 from ser.encoders.weights import PICKLED, SAFE, weight_files
 from ser.errors import EncoderError
 from ser.files import replacing
@@ -21,7 +21,7 @@ _PICKLED_FILES = [PICKLED, f"{PICKLED}.index.json", "pytorch_model-*-of-*.bin"]
 
 
 def fetch(checkpoint: str, revision: str | None, *, allow_pickle: bool = False) -> Path:
-    """The folder with an encoder's config.json, preprocessor_config.json and weights.
+    """The folder with an encoder's configuration, that of its feature extractor, and its weights.
 
     What was fetched once is taken from the hub's cache, without asking the hub. Weights are taken as safetensors; where
     an id has none, from the pull request in which the hub's own converter offers them.
@@ -56,13 +56,13 @@ def _cached(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path |
     conversion = [approved.read_text()] if revision is None and approved.is_file() else []
     for wanted in (revision, *conversion):
         try:
-            names = [CONFIG, EXTRACTOR]
+            names = [CONFIG, EXTRACTOR, PROCESSOR]
             folder = Path(snapshot_download(checkpoint, revision=wanted, allow_patterns=names, local_files_only=True))
             weight_files(folder, allow_pickle=allow_pickle)
+            if (folder / CONFIG).is_file() and extractor_file(folder).is_file():
+                return folder
         except (LocalEntryNotFoundError, EncoderError):
             continue
-        if all((folder / name).is_file() for name in names):
-            return folder
     return None
 
 
@@ -93,7 +93,9 @@ def _download(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path
         else:
             weights = _PICKLED_FILES
     log.info("fetching %s from the hub", checkpoint)
-    folder = Path(snapshot_download(checkpoint, revision=revision, allow_patterns=[CONFIG, EXTRACTOR, *weights]))
+    folder = Path(
+        snapshot_download(checkpoint, revision=revision, allow_patterns=[CONFIG, EXTRACTOR, PROCESSOR, *weights])
+    )
     weight_files(folder, allow_pickle=allow_pickle)
     if conversion is not None:
         with replacing(_approved(checkpoint)) as beside:

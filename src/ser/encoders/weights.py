@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from ser.encoders.description import CONFIG, EXTRACTOR, read_json
+from ser.encoders.description import CONFIG, extractor_file, read_json
 from ser.errors import EncoderError
 
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
@@ -61,7 +61,7 @@ def weights_digest(folder: Path, *, allow_pickle: bool = False) -> str:
         EncoderError: something is missing or damaged.
     """
     hashed = hashlib.blake2b(digest_size=16)
-    for file in [folder / CONFIG, folder / EXTRACTOR, *weight_files(folder, allow_pickle=allow_pickle)]:
+    for file in [folder / CONFIG, extractor_file(folder), *weight_files(folder, allow_pickle=allow_pickle)]:
         try:
             facts = file.stat()
             hashed.update(_file_digest(file, facts.st_size, facts.st_mtime_ns))

@@ -1,12 +1,16 @@
 """What our callbacks of Hydra share. Nothing heavy is imported: they come before anything else, and for --help too."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 
+from ser.config import own
+from ser.config.places import conf_dir
 from ser.errors import ConfigError
 
 MULTIRUN = "multirun.yaml"  # Hydra's name for the configuration of a sweep, in its folder
@@ -50,6 +54,34 @@ def named_folder(config: DictConfig, key: str) -> Path | None:
     return Path(*named.values()).expanduser() if named else None
 
 
+def stay_here(config: DictConfig) -> bool:
+    """Keep Hydra from changing into the run folder: all paths are relative to where the command was given.
+
+    Returns:
+        whether it would have done so.
+    """
+    asked = bool(config.hydra.job.chdir)
+    if asked:
+        print("hydra.job.chdir is not used: paths are relative to where the command is given", file=sys.stderr)
+        with read_write(config), read_write(config.hydra), read_write(config.hydra.job):
+            config.hydra.job.chdir = False
+    return asked
+
+
+def refuse_hidden_choices(config: DictConfig) -> None:
+    """Refuse a chosen file of the user's own that a shipped one of the same name hides.
+
+    Raises:
+        ConfigError: names it.
+    """
+    sources = [Path(source.path).resolve() for source in config.hydra.runtime.config_sources if source.schema == "file"]
+    shipped = conf_dir().resolve()
+    behind = sources[sources.index(shipped) + 1 :] if shipped in sources else []
+    choices: Any = OmegaConf.to_container(config.hydra.runtime.choices)
+    if said := own.hidden(behind, choices):
+        raise ConfigError(said)
+
+
 def as_typed(overrides: ListConfig) -> list[str]:
     """The words of a command, with the interpolations in them."""
     words: Any = OmegaConf.to_container(overrides, resolve=False)
@@ -72,6 +104,11 @@ def make(folder: Path, key: str) -> None:
     Raises:
         ConfigError: it cannot be made.
     """
+    try:
+        str(folder.resolve()).encode()
+    except UnicodeEncodeError:  # it may lie behind a link
+        shown = os.fsencode(folder.resolve()).decode("utf-8", "backslashreplace")
+        raise ConfigError(f"{key}: the name of {shown} is not Unicode; set {key}=<folder> to another") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".hydra").mkdir(exist_ok=True)

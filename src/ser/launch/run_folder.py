@@ -11,7 +11,15 @@ from omegaconf import DictConfig, read_write
 from ser.config.schema import Config, read_config
 from ser.errors import ConfigError, ResumeError
 from ser.files import try_lock
-from ser.launch.callbacks import holds_a_sweep, make, named_folder, not_swallowed, without_hydra
+from ser.launch.callbacks import (
+    holds_a_sweep,
+    make,
+    named_folder,
+    not_swallowed,
+    refuse_hidden_choices,
+    stay_here,
+    without_hydra,
+)
 from ser.runs.folder import differences, holds_a_run, is_unfinished
 from ser.runs.names import HYDRA, REPORT, RUN_LOCK
 from ser.training import processes
@@ -32,6 +40,8 @@ class RunFolder(Callback):
 
     @not_swallowed()
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        refuse_hidden_choices(config)
+        stay_here(config)
         HydraConfig.instance().set_config(config)  # the folder's name may speak of the choices made
         if _is_led_by_another(read_config(without_hydra(config)), config):
             return

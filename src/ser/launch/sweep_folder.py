@@ -18,7 +18,16 @@ from ser.config.dotted import is_below
 from ser.errors import ConfigError, ResumeError
 from ser.files import replacing, try_lock
 from ser.launch import workers
-from ser.launch.callbacks import MULTIRUN, as_typed, holds_a_sweep, make, named_folder, not_swallowed
+from ser.launch.callbacks import (
+    MULTIRUN,
+    as_typed,
+    holds_a_sweep,
+    make,
+    named_folder,
+    not_swallowed,
+    refuse_hidden_choices,
+    stay_here,
+)
 from ser.launch.sweep_table import is_complete, read_planned, update
 from ser.runs.folder import MAY_DIFFER, holds_a_run
 from ser.runs.names import RUN_LOCK
@@ -45,6 +54,8 @@ class SweepFolder(Callback):
 
     @not_swallowed()
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        refuse_hidden_choices(config)
+        stays = stay_here(config)
         HydraConfig.instance().set_config(config)
         folder = _folder_to_go_on_with(config) if config.resume else _new_folder(config)
         make(folder, SWEEP_DIR)
@@ -55,7 +66,11 @@ class SweepFolder(Callback):
             # The configuration of each run is composed anew, from these words.
             words = [word for word in as_typed(config.hydra.overrides.hydra) if not word.startswith(f"{SWEEP_DIR}=")]
             quoted = QuotedString(str(folder), Quote.single).with_quotes()
-            config.hydra.overrides.hydra = [*words, f"{SWEEP_DIR}={quoted}"]
+            config.hydra.overrides.hydra = [
+                *(word for word in words if not word.startswith("hydra.job.chdir=")),
+                *(["hydra.job.chdir=false"] if stays else []),
+                f"{SWEEP_DIR}={quoted}",
+            ]
             if workers.are_used(config):
                 self.gpus = workers.visible_gpus()
                 if config.hydra.launcher.n_jobs == -1:

@@ -85,7 +85,9 @@ def become_worker(gpus: Sequence[str]) -> None:
             gpus, Path(tempfile.gettempdir(), f"ser-gpus-{getpass.getuser()}")
         )
     os.setpgid(0, 0)  # Ctrl-C in the terminal is for the sweep's process, which passes it on
-    sys.stdout = _NoTerminal(os.fdopen(1, "wb", closefd=False), line_buffering=True)
+    sys.stdout = _NoTerminal(os.fdopen(1, "wb", closefd=False), errors="backslashreplace", line_buffering=True)
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors="backslashreplace")
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 

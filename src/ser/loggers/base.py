@@ -1,18 +1,24 @@
 """What a logger is told of a run."""
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ser.runs.report import Evaluation
 from ser.runs.results import Results, plain
 from ser.store.recordings import Recordings
 
+log = logging.getLogger("ser")
+
 ROOM = 1 << 20  # bytes on the disk of a logger
+RUN_ID = "WANDB_RUN_ID"  # W&B's variable
 TRAIN, FOLD, POOLED = "train", "fold", "pooled"
 
 
@@ -28,6 +34,8 @@ class Job:
         tags: words to find it by.
         outputs: folder of all runs, as `paths.outputs` names it.
         config: the configuration, nested, and what it was applied to: corpus and protocol.
+        is_first: whether it stands for its command: the run, the pooled result, or of a sweep the first of those. An
+            id that was given from outside is for it alone.
     """
 
     folder: Path
@@ -37,6 +45,24 @@ class Job:
     tags: list[str]
     outputs: Path
     config: dict[str, Any]
+    is_first: bool = True
+
+
+def own_id(job: Job) -> str | None:
+    """A new id for a job that W&B's variable for one is not meant for: runs with one id are glued together.
+
+    None where there is no such variable, or where it is meant for this job. Once a process it is said.
+    """
+    if job.is_first or not os.environ.get(RUN_ID):
+        return None
+    say_once(f"{RUN_ID} is for one run, the pooled or the first one; the others get ids of their own")
+    return uuid4().hex[:8]
+
+
+@cache
+def say_once(remark: str) -> None:
+    """Log a remark, once a process."""
+    log.info(remark)
 
 
 class Logger:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +16,7 @@ from pytorch_lightning.loggers import Logger as LightningLogger
 
 from ser.config.build import build, build_object
 from ser.errors import Aborted, ConfigError
-from ser.loggers.base import Job, Logger
+from ser.loggers.base import Job, Logger, own_id
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
@@ -59,6 +60,8 @@ class Loggers:
             raise
         finally:
             self._tell_all("close", exit_code)
+            for name in self._lightning:
+                self._tell(name, _end_run)
 
     def for_trainer(self, folder: Path) -> list[LightningLogger]:
         """Fresh loggers of Lightning's own for the Trainer of the job at work, whose files lie in `folder`.
@@ -70,7 +73,10 @@ class Loggers:
         for name, settings in self._lightning.items():
             if name in self._failed:
                 continue
-            given = {"save_dir": str(folder)} if "save_dir" in _parameters(settings) else {}
+            known = _parameters(settings)
+            given = {"save_dir": str(folder)} if "save_dir" in known else {}
+            if "id" in known and self._job is not None and (id_ := own_id(self._job)):
+                given["id"] = id_
             logger: LightningLogger = build_object(f"logger.{name}", {**given, **settings})
             for method in LIGHTNING_TELLS:
                 setattr(logger, method, partial(self._tell, name, getattr(logger, method)))
@@ -104,6 +110,13 @@ class Loggers:
                 "logging to %s has stopped: %s; the run goes on, and its files in %s are complete without it",
                 *(name, shorten(f"{type(error).__name__}: {error}", 200), self._job.folder),
             )
+
+
+def _end_run() -> None:
+    """End the run of Lightning's W&B logger, which leaves it open: the next training would write into it."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.finish()
 
 
 def build_loggers(group: Mapping[str, Any]) -> Loggers:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from ser.config.dotted import is_below
 from ser.config.schema import Config
@@ -50,7 +51,10 @@ def describe(config: Config, folder: Path, kind: str, split: SplitFacts, corpus:
         "protocol": {name: getattr(split, name) for name in PROTOCOL},
         "corpus": {**config.corpus, **{name: getattr(corpus, name) for name in CORPUS}},
     }
-    return Job(folder, kind, name.strip() or kind, group, [sweep_name] if sweep_name else [], outputs, told)
+    tags = [sweep_name] if sweep_name else []
+    known: Any = HydraConfig.instance().cfg
+    is_first = kind != FOLD and (sweep is None or OmegaConf.select(known, "hydra.job.num", default=0) == 0)
+    return Job(folder, kind, name.strip() or kind, group, tags, outputs, told, is_first)
 
 
 def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from ser.config.checks import check_range
 from ser.errors import SettingError
 from ser.loggers import mistakes
-from ser.loggers.base import FOLD, Job, Logger, check_room, scalars
+from ser.loggers.base import FOLD, RUN_ID, Job, Logger, check_room, own_id, say_once, scalars
 from ser.runs import names
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
@@ -27,6 +27,12 @@ CONFUSION, LEARNING_CURVES, MISTAKES = "figures/confusion", "figures/curves", "t
 EPOCH = "epoch"
 BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
 CURVES = (TRAIN_LOSS, *BEST, "lr", "grad_norm", "clips_per_s")
+NOT_USED = {  # W&B's own variables, and why
+    "WANDB_DIR": "W&B's files lie in the run folder, which paths.outputs=<folder> moves",
+    "WANDB_RESUME": "resume=true goes on with a run, and with its run at W&B",
+    "WANDB_JOB_TYPE": "it is train, fold or pooled",
+    "WANDB_CONSOLE": "the log of the run is sent, not the terminal",
+}
 MISTAKE_COLUMNS = (names.UTTERANCE, names.SPEAKER, names.EMOTION, names.PREDICTED)  # as in predictions.csv
 
 
@@ -67,11 +73,14 @@ class Wandb(Logger):
     def start(self, job: Job) -> None:
         import wandb
 
+        if os.environ.get(RUN_ID) == "":
+            del os.environ[RUN_ID]  # W&B takes it for an id
         wandb.setup(wandb.Settings(silent=True))
         self._folder = job.folder
         self._files = job.folder / "wandb"
         self._files.mkdir(exist_ok=True)
         check_room(self._files)
+        self._say_what_is_not_used(job)
         self._mode = self._mode or self._find_mode(job)
         mode = self._mode
         if job.kind == FOLD and "WANDB_SWEEP_ID" in os.environ:
@@ -82,7 +91,7 @@ class Wandb(Logger):
         self._run.define_metric(EPOCH, hidden=True)
         for name in CURVES:
             self._run.define_metric(name, step_metric=EPOCH, summary=BEST.get(name))
-        if mode == "online":
+        if self._run.url:  # not offline
             log.info("W&B: %s", self._run.url)
 
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
@@ -124,6 +133,16 @@ class Wandb(Logger):
         run, self._run = self._run, None
         run.finish(exit_code=exit_code)
 
+    def _say_what_is_not_used(self, job: Job) -> None:
+        """Of W&B's own variables, those whose place is taken here."""
+        taken = {name: why for name, why in NOT_USED.items() if name in os.environ}
+        if job.group and "WANDB_RUN_GROUP" in os.environ:
+            taken["WANDB_RUN_GROUP"] = f"runs that belong together are the group {job.group}"
+        if (begun := run_id(job.folder)) and os.environ.get(RUN_ID, begun) != begun:
+            taken[RUN_ID] = f"the run in {job.folder} goes on under its own"
+        if taken:
+            say_once("not used: " + "; ".join(f"{name} ({why})" for name, why in taken.items()))
+
     def _find_mode(self, job: Job) -> str:
         """Online, offline or disabled; asks nobody, and says where it goes offline by itself."""
         import wandb
@@ -155,9 +174,9 @@ class Wandb(Logger):
         )
         arguments: dict[str, Any] = {
             **{"project": self.project, "entity": self.entity, "dir": str(job.folder), "config": job.config},
-            **{"name": job.name, "group": job.group, "job_type": job.kind, "settings": settings},
-            **{"tags": [*self.tags, *(tag[-64:] for tag in job.tags)], "reinit": "create_new"},
-            **{"id": run_id(job.folder), "resume": "allow"},
+            **{"name": _name(job), "group": job.group, "job_type": job.kind, "settings": settings},
+            **{"tags": [*self.tags, *_tags(), *(tag[-64:] for tag in job.tags)], "reinit": "create_new"},
+            **{"id": run_id(job.folder) or own_id(job) or os.environ.get(RUN_ID), "resume": "allow"},
         }
         try:
             return wandb.init(mode=mode, **arguments)
@@ -208,6 +227,19 @@ class Wandb(Logger):
             yield
         finally:
             del os.environ["WANDB_DATA_DIR"]
+
+
+def _name(job: Job) -> str:
+    """What W&B calls a run: as WANDB_NAME says, with what tells the runs of one command apart."""
+    given = os.environ.get("WANDB_NAME")
+    if not given:
+        return job.name
+    return given if job.is_first and job.group is None else f"{given} {job.name}"
+
+
+def _tags() -> list[str]:
+    """Those of WANDB_TAGS, between commas."""
+    return [tag.strip()[:64] for tag in os.environ.get("WANDB_TAGS", "").split(",") if tag.strip()]
 
 
 def _offline(job: Job) -> str:

@@ -36,7 +36,11 @@ def pool(folder: Path, folds: Mapping[int, Evaluation], *, audio_s: float, n_fol
 
 def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
     first, interrupted = folds[0], folds[-1].interrupted
-    shared = sorted({speaker for fold in folds for speaker in fold.audit.shared_speakers or []})
+    audit = Audit(
+        sorted({speaker for fold in folds for speaker in fold.audit.shared_speakers}),
+        first.audit.n_unknown,  # of the corpus
+        [pair for fold in folds for pair in fold.audit.identical],
+    )
     return replace(
         first,
         split=replace(
@@ -44,12 +48,9 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
             fold=ALL_FOLDS,
             # Split.hash is of another function; this one stays too, for hashes are compared between runs.
             hash=digest("".join(fold.split.hash for fold in folds).encode())[:16],
-            speaker_independent=all(fold.split.speaker_independent for fold in folds),
+            speaker_independent=audit.speaker_independent,
         ),
-        audit=Audit(
-            None if first.audit.shared_speakers is None else shared,
-            [pair for fold in folds for pair in fold.audit.identical],
-        ),
+        audit=audit,
         validation=_mean([fold.validation for fold in folds]),
         seconds=Seconds(
             audio_s,

@@ -196,13 +196,12 @@ def _stopped(interrupted: Interruption) -> str:
 
 def _verdict(audit: Audit) -> list[str]:
     """The audit in plain words, beside the score."""
-    shared = audit.shared_speakers
-    if shared is None:
-        speakers = "no (the corpus does not name its speakers)"
-    elif shared:
-        speakers = f"no ({len(shared)} speakers are in both training and test: expect less on new speakers)"
-    else:
-        speakers = "yes"
+    n_shared = len(audit.shared_speakers)
+    speakers = audit.verdict
+    if n_shared:
+        speakers += f" ({n_shared} speakers are in both training and test: expect less on new speakers)"
+    elif audit.n_unknown:
+        speakers += f" ({audit.n_unknown} clips do not say who speaks: they may be of one person in training and test)"
     lines = [f"speaker_independent: {speakers}"]
     lines += [f"identical recordings in training and test: {len(audit.identical)}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]

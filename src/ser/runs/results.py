@@ -64,14 +64,17 @@ class CorpusFacts:
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """The protocol; `fold`: from 1, or all; `hash`: equal ones mean the same clips in the same parts."""
+    """The protocol; `fold`: from 1, or all; `hash`: equal ones mean the same clips in the same parts.
+
+    `speaker_independent`: None where speakers are not known.
+    """
 
     name: str
     fold: int | str
     n_folds: int
     seed: int
     hash: str
-    speaker_independent: bool
+    speaker_independent: bool | None
     n_train: int
     n_val: int
 
@@ -215,7 +218,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         "corpus": CorpusFacts(**content["corpus"]),
         "seconds": Seconds(**content["seconds"]),
         "split": SplitFacts(**content["split"]),
-        "audit": Audit(audit["shared_speakers"], [tuple(pair) for pair in audit["identical"]]),
+        "audit": Audit(**{**audit, "identical": [tuple(pair) for pair in audit["identical"]]}),
         "validation": validation and Validation(**validation),
         "interrupted": interrupted and Interruption(**interrupted),
     }

@@ -11,26 +11,35 @@ class Audit:
     """What test shares with training and validation.
 
     Attributes:
-        shared_speakers: who is on both sides; None where the corpus does not name its speakers.
-        identical: pairs of utterance ids, one of each side, whose recordings are identical.
+        shared_speakers: who is known to be on both sides.
+        n_unknown: clips that do not say who speaks.
+        identical: pairs of utterance ids, one of each side, whose recordings are identical, or overlap.
     """
 
-    shared_speakers: list[str] | None
+    shared_speakers: list[str]
+    n_unknown: int
     identical: list[tuple[str, str]]
 
     @property
-    def speaker_independent(self) -> bool:
-        return self.shared_speakers == []
+    def speaker_independent(self) -> bool | None:
+        """None: nobody can say, for speakers are not known."""
+        if self.shared_speakers:
+            return False
+        return None if self.n_unknown else True
+
+    @property
+    def verdict(self) -> str:
+        """`speaker_independent` in a word."""
+        return {True: "yes", False: "no", None: "unknown"}[self.speaker_independent]
 
 
 def audit(split: Split, digests: Mapping[str, str]) -> Audit:
     """Look for leaks: speakers and recordings (by the digest of their samples) on both sides of the test."""
     seen = split.train + split.val
     speakers = [{utterance.speaker for utterance in side} for side in (seen, split.test)]
-    known = None not in speakers[0] | speakers[1]
-    shared = sorted(str(speaker) for speaker in speakers[0] & speakers[1]) if known else None
+    shared = sorted(speaker for speaker in speakers[0] & speakers[1] if speaker is not None)
     by_digest: dict[str, list[str]] = {}
     for utterance in seen:
         by_digest.setdefault(digests[utterance.id], []).append(utterance.id)
     identical = [(other, test.id) for test in split.test for other in by_digest.get(digests[test.id], [])]
-    return Audit(shared, sorted(identical))
+    return Audit(shared, sum(utterance.speaker is None for utterance in seen + split.test), sorted(identical))

@@ -3,15 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from ser.corpora.base import Utterance
+from ser.corpora.keys import part
 from ser.errors import SplitError
 from ser.splits.base import Protocol
 
 COLUMN = "split"
-SPELLINGS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 
 
 class Given(Protocol):
@@ -28,7 +24,8 @@ class Given(Protocol):
         if not any(COLUMN in utterance.attributes for utterance in utterances):
             raise SplitError(
                 f"split={self.name}: this corpus does not say which clips are for training and which for test; use"
-                f" corpus=table with a column {COLUMN} (train, val, test), or split=speaker or random"
+                f" corpus=table with a column {COLUMN} (train, val, test), corpus=folder with"
+                f" 'corpus.levels=[{COLUMN},emotion]', or split=speaker or random"
             )
         unknown = [utterance for utterance in utterances if _part(utterance) is None]
         if unknown:
@@ -54,4 +51,4 @@ class Given(Protocol):
 
 
 def _part(utterance: Utterance) -> str | None:
-    return SPELLINGS.get(utterance.attributes.get(COLUMN, "").strip().casefold())
+    return part(utterance.attributes.get(COLUMN, ""))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ser.config.checks import check_range
 from ser.corpora.base import Utterance
+from ser.corpora.keys import key
 from ser.errors import SplitError
 from ser.splits.base import Protocol
 from ser.splits.stratification import speaker_folds, speaker_names
@@ -66,16 +67,19 @@ class PublishedFolds(Protocol):
         self.test_speakers = test_speakers
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
-        published = {who for fold in self.test_speakers for who in fold}
-        found = {str(utterance.speaker) for utterance in utterances}
-        if found != published:
+        published = {key(who): who for fold in self.test_speakers for who in fold}
+        found = {key(str(utterance.speaker)): str(utterance.speaker) for utterance in utterances}
+        if found.keys() != published.keys():
+            missing = [published[one] for one in published.keys() - found.keys()]
+            others = [found[one] for one in found.keys() - published.keys()]
             lines = [
                 f"{what}: {', '.join(sorted(speakers))}"
-                for what, speakers in (("missing", published - found), ("not among them", found - published))
+                for what, speakers in (("missing", missing), ("not among them", others))
                 if speakers
             ]
             raise SplitError(
-                f"split={self.name} is published for the speakers {', '.join(sorted(published))};"
+                f"split={self.name} is published for the speakers {', '.join(sorted(published.values()))};"
                 f" in this corpus {'; '.join(lines)}; use split=speaker for other speakers"
             )
-        return [{u.id for u in utterances if u.speaker in fold} for fold in self.test_speakers]
+        folds = [{key(who) for who in fold} for fold in self.test_speakers]
+        return [{u.id for u in utterances if key(str(u.speaker)) in fold} for fold in folds]

@@ -1,10 +1,12 @@
 """Cutting parts out of a corpus: stratified, with identical recordings kept together or speakers kept apart."""
 
+import random
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ser.corpora.base import Utterance
+from ser.corpora.keys import key
 from ser.errors import SplitError
 
 
@@ -25,7 +27,8 @@ def check_class_sizes(name: str, distinct: Sequence[Utterance], least: int) -> N
     small = [f"{emotion} has {count}" for emotion, count in sorted(counts.items()) if count < least]
     if small:
         raise SplitError(
-            f"split={name} needs at least {least} distinct clips of every emotion; {', '.join(small)};"
+            f"split={name} needs at least {least} distinct clips of every emotion (identical ones, and segments that"
+            f" overlap, count as one); {', '.join(small)};"
             " add clips, ask for fewer folds, or take the emotion out of the corpus"
         )
 
@@ -57,14 +60,28 @@ def stratified_part(utterances: Sequence[Utterance], digests: Mapping[str, str],
             f"{len(distinct)} distinct clips of {len(set(emotions))} emotions are too few to set {size} of them apart;"
             " add clips of the rarest emotions, or take those out of the corpus"
         ) from None
-    return with_copies([distinct[i] for i in part], utterances, digests)
+    return with_copies([distinct[i] for i in _with_every_emotion(part.tolist(), emotions, seed)], utterances, digests)
+
+
+def _with_every_emotion(part: list[int], emotions: Sequence[str], seed: int) -> list[int]:
+    """The part, with a recording of each rare emotion that it lacks and that leaves others behind, for one of the most
+    frequent.
+    """
+    draw = random.Random(seed)
+    for emotion in sorted(set(emotions) - {emotions[i] for i in part}):
+        those = [i for i, other in enumerate(emotions) if other == emotion]
+        counts = Counter(emotions[i] for i in part)
+        most = max(sorted(counts), key=lambda other: counts[other])
+        if len(those) > 1 and counts[most] > 1:
+            part = [i for i in part if i != next(i for i in part if emotions[i] == most)] + [draw.choice(those)]
+    return part
 
 
 def speaker_folds(utterances: Sequence[Utterance], k: int, seed: int) -> list[set[str]]:
     """The ids of k parts that share no speaker."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    strata = [f"{utterance.emotion}/{utterance.attributes.get('gender', '')}" for utterance in utterances]
+    strata = [f"{utterance.emotion}/{key(utterance.attributes.get('gender', ''))}" for utterance in utterances]
     if max(Counter(strata).values()) < k:
         strata = [""] * len(utterances)  # too few clips of anything to be balanced
     speakers = [str(utterance.speaker) for utterance in utterances]

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ser import audio
-from ser.corpora.base import Utterance
+from ser.corpora.base import WHOLE, Utterance
 from ser.errors import AudioError
+from ser.files import digest
 from ser.store.store import Array, Store
 
 READ_AHEAD = 256  # clips
-WAVEFORM_RECIPE = 1  # raise it when audio.load gives other samples than before
+WAVEFORM_RECIPE = 2  # raise it when ser.audio gives other samples than before
 
 
 @dataclass
@@ -26,8 +27,10 @@ class Recordings:
     Attributes:
         waveforms: mono samples (samples,), float32, memory-mapped.
         digests: of each waveform's samples; the same recording under two names has one digest.
-        keys: of the clips in the store: the digest of each file's content.
+        keys: of the clips in the store: the digest of each file's content, and of a segment's times.
         broken: why a clip was left out, for those that could not be used.
+        files: of each clip's file, the digest of its content.
+        remarks: what somebody should know of a file, by kind; see `ser.audio.Reading`.
         parameters: all that the samples depend on beside the files.
     """
 
@@ -35,6 +38,8 @@ class Recordings:
     digests: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, Mapping[str, str]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -63,12 +68,16 @@ def load_recordings(
     store = Store(folder, kind="waveforms", parameters=parameters)
     recordings = Recordings(parameters=parameters)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        paths = {utterance.path: None for utterance in utterances}
+        digests = dict(zip(paths, pool.map(_file_digest, paths), strict=True))
         keys: dict[str, str] = {}
-        for utterance, (key, problem) in zip(utterances, pool.map(_file_key, utterances), strict=True):
-            if problem:
-                recordings.broken[utterance.id] = problem
+        for utterance in utterances:
+            found = digests[utterance.path]
+            if isinstance(found, AudioError):
+                recordings.broken[utterance.id] = str(found)
             else:
-                keys[utterance.id] = key
+                keys[utterance.id] = _key(utterance, found)
+                recordings.files[utterance.id] = found
         store.verify(keys.values())
         missing = {keys[u.id]: u for u in utterances if u.id in keys and keys[u.id] not in store}
         if missing:
@@ -76,56 +85,96 @@ def load_recordings(
             with store.alone() if os.access(store.folder, os.W_OK) else nullcontext():
                 left = {key: utterance for key, utterance in missing.items() if key not in store}
                 if left:
-                    store.add(_read_clips(left, pool, recordings.broken, sample_rate=sample_rate, top_db=top_db))
-    paths = {utterance.id: utterance.path for utterance in utterances}
+                    notes: dict[str, Mapping[str, str]] = {}
+                    clips = _read_clips(left, pool, recordings.broken, notes, sample_rate=sample_rate, top_db=top_db)
+                    store.add(clips, notes)
+    by_name = {utterance.id: utterance for utterance in utterances}
     for name, key in keys.items():
         if key in store:
             recordings.waveforms[name] = store[key]
             recordings.digests[name] = store.digest(key)
             recordings.keys[name] = key
+            if note := store.note(key):
+                recordings.remarks[name] = note
         else:
             # A broken file may be there under several names; it was read, and failed, once.
             read = missing[key]
-            problem = recordings.broken[read.id].replace(str(read.path), str(paths[name]))
+            problem = recordings.broken[read.id].replace(str(read.path), str(by_name[name].path))
             recordings.broken[name] = problem
     return recordings
 
 
-def _file_key(utterance: Utterance) -> tuple[str, str]:
+def _file_digest(path: Path) -> str | AudioError:
+    """Of a file's content; or why it cannot be read."""
     try:
-        audio.check_file(utterance.path)
-        with utterance.path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest(), ""
+        audio.check_file(path)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except AudioError as error:
-        return "", str(error)
+        return error
     except OSError as error:
-        return "", f"{utterance.path}: cannot be read ({error.strerror})"
+        return AudioError(f"{path}: cannot be read ({error.strerror})")
+
+
+def _key(utterance: Utterance, file_digest: str) -> str:
+    """By which a clip is found again: the content of its file, and the times of its segment."""
+    if utterance.segment == WHOLE:
+        return file_digest
+    return digest(f"{file_digest} {utterance.segment}".encode())
 
 
 def _read_clips(
     missing: Mapping[str, Utterance],
     pool: ThreadPoolExecutor,
     broken: dict[str, str],
+    notes: dict[str, Mapping[str, str]],
     *,
     sample_rate: int,
     top_db: float | None,
 ) -> Iterator[tuple[str, Array]]:
-    from rich.progress import track
+    """Keys and waveforms of what can be used, file by file; `broken` and `notes` take in what is said of the clips."""
+    from rich.progress import Progress
 
-    def read(utterance: Utterance) -> Array | AudioError:
+    def read(clips: Mapping[str, Utterance]) -> list[tuple[Array, Mapping[str, str]] | AudioError]:
+        path = next(iter(clips.values())).path
+        readings = audio.read_segments(path, [utterance.segment for utterance in clips.values()])
+        readings.reverse()
+        return [prepare(utterance, readings.pop()) for utterance in clips.values()]  # popped, to keep no original
+
+    def prepare(
+        utterance: Utterance, reading: audio.Reading | AudioError
+    ) -> tuple[Array, Mapping[str, str]] | AudioError:
+        if isinstance(reading, AudioError):
+            return reading
+        name = f"{utterance.path}" if utterance.segment == WHOLE else f"{utterance.path}, {utterance.segment} s"
         try:
-            return audio.load(utterance.path, sample_rate=sample_rate, top_db=top_db)
+            return audio.prepare(name, reading, sample_rate=sample_rate, top_db=top_db), reading.remarks
         except AudioError as error:
             return error
 
-    def results() -> Iterator[tuple[tuple[str, Utterance], Array | AudioError]]:
-        waiting = list(missing.items())
-        for start in range(0, len(waiting), READ_AHEAD):  # not all at once: what is read waits in memory to be written
-            some = waiting[start : start + READ_AHEAD]
-            yield from zip(some, pool.map(read, [utterance for _, utterance in some]), strict=True)
+    by_file: dict[Path, dict[str, Utterance]] = {}
+    for key, utterance in missing.items():
+        by_file.setdefault(utterance.path, {})[key] = utterance
+    with Progress() as progress:
+        bar = progress.add_task("Reading audio", total=len(missing))
+        for some in _groups(by_file.values()):  # not all at once: what is read waits in memory to be written
+            for clips, results in zip(some, pool.map(read, some), strict=True):
+                for (key, utterance), result in zip(clips.items(), results, strict=True):
+                    progress.advance(bar)
+                    if isinstance(result, AudioError):
+                        broken[utterance.id] = str(result)
+                    else:
+                        waveform, notes[key] = result
+                        yield key, waveform
 
-    for (key, utterance), result in track(results(), "Reading audio", total=len(missing)):
-        if isinstance(result, AudioError):
-            broken[utterance.id] = str(result)
-        else:
-            yield key, result
+
+def _groups(files: Iterable[Mapping[str, Utterance]]) -> Iterator[list[Mapping[str, Utterance]]]:
+    """Files of `READ_AHEAD` clips together, or of one file more."""
+    group: list[Mapping[str, Utterance]] = []
+    for clips in files:
+        group.append(clips)
+        if sum(map(len, group)) >= READ_AHEAD:
+            yield group
+            group = []
+    if group:
+        yield group

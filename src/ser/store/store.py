@@ -42,6 +42,7 @@ class _Entry:
     offset: int
     shape: tuple[int, ...]
     digest: str
+    note: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def read_shard(folder: Path, name: str) -> Shard:
             shape = tuple(map(operator.index, entry["shape"]))
             if entry["offset"] != end:
                 raise ValueError
-            entries[key] = _Entry(name, end, shape, entry["digest"])
+            entries[key] = _Entry(name, end, shape, entry["digest"], dict(entry.get("note", {})))
             end += math.prod(shape)
         if array.shape != (end,) or not entries:
             raise ValueError
@@ -152,6 +153,10 @@ class Store:
         """Hash of the content of a key's array: equal for identical recordings."""
         return self._entries[key].digest
 
+    def note(self, key: str) -> Mapping[str, str]:
+        """What was noted when a key's array was made."""
+        return self._entries[key].note
+
     def refresh(self) -> None:
         """Take in shards that others have written."""
         for name in shard_names(self.folder):
@@ -181,16 +186,22 @@ class Store:
             self.refresh()
             yield
 
-    def add(self, items: Iterable[tuple[str, Array]]) -> None:
+    def add(self, items: Iterable[tuple[str, Array]], notes: Mapping[str, Mapping[str, str]] | None = None) -> None:
         """Keep arrays as they come, a shard at a time.
+
+        Args:
+            items: key and array.
+            notes: what else is to be kept of a key; looked at when its array has come.
 
         Raises:
             StoreError: the disk is full or the folder cannot be written.
         """
-        self.add_batches([item] for item in items)
+        self.add_batches(([item] for item in items), notes)
 
-    def add_batches(self, batches: Iterable[Iterable[tuple[str, Array]]]) -> None:
-        """Keep arrays as they come, a shard at a time; what is made together is kept together, or lost together.
+    def add_batches(
+        self, batches: Iterable[Iterable[tuple[str, Array]]], notes: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """As `add`; what is made together is kept together, or lost together.
 
         Raises:
             StoreError: the disk is full or the folder cannot be written.
@@ -203,20 +214,22 @@ class Store:
                 waiting |= made
                 size += sum(array.nbytes for array in made.values())
                 if size >= SHARD_BYTES or time.monotonic() - begun >= SHARD_S:
-                    self._write(waiting)
+                    self._write(waiting, notes or {})
                     waiting, size, begun = {}, 0, time.monotonic()
         except KeyboardInterrupt:
             if waiting:
-                self._write(waiting)
+                self._write(waiting, notes or {})
             raise
         if waiting:
-            self._write(waiting)
+            self._write(waiting, notes or {})
 
-    def _write(self, arrays: Mapping[str, Array]) -> None:
+    def _write(self, arrays: Mapping[str, Array], notes: Mapping[str, Mapping[str, str]]) -> None:
         name = digest("".join(arrays).encode())
-        index, offset = {}, 0
+        index: dict[str, dict[str, Any]] = {}
+        offset = 0
         for key, array in arrays.items():
             index[key] = {"offset": offset, "shape": array.shape, "digest": digest(np.ascontiguousarray(array))}
+            index[key] |= {"note": dict(notes[key])} if notes.get(key) else {}
             offset += array.size
         with _writing(self.folder):
             with replacing(self.folder / f"{name}.npy") as beside:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from ser import audio
+from ser.audio import reading
 from ser.errors import AudioError
 
 RATE = 16_000
@@ -26,7 +27,7 @@ def peak_hz(samples: npt.NDArray[np.float32], sample_rate: int) -> float:
 def test_reads_what_was_written(tmp_path: Path, name: str) -> None:
     written = sine(440, 0.5, 22_050)
     soundfile.write(tmp_path / name, written, 22_050, subtype="PCM_16")
-    samples, sample_rate = audio.read(tmp_path / name)
+    samples, sample_rate, _ = audio.read(tmp_path / name)
     assert (samples.dtype, samples.shape, sample_rate) == (np.float32, written.shape, 22_050)
     np.testing.assert_allclose(samples, written, atol=1 / 2**15)
 
@@ -87,8 +88,8 @@ def test_reading_in_blocks_changes_no_sample(
     kind = {"format": "OGG", "subtype": "OPUS"} if name == "a.opus" else {}
     soundfile.write(tmp_path / name, samples, 48_000, **kind)
     whole = soundfile.read(tmp_path / name, dtype="float32", always_2d=True)[0].mean(axis=1, dtype=np.float32)
-    for block in (audio.BLOCK_SAMPLES, 48_000 * channels, 47_990 * channels, 30_000):
-        monkeypatch.setattr(audio, "BLOCK_SAMPLES", block)
+    for block in (reading.BLOCK_SAMPLES, 48_000 * channels, 47_990 * channels, 30_000):
+        monkeypatch.setattr(reading, "BLOCK_SAMPLES", block)
         # MP3's decoder rounds otherwise where a block begins.
         np.testing.assert_allclose(audio.read(tmp_path / name)[0], whole, rtol=0, atol=2e-7 * (name == "a.mp3"))
 
@@ -99,7 +100,7 @@ def test_a_clip_of_the_longest_duration_is_read_and_a_longer_one_is_not(tmp_path
         if n_samples == 600_000:
             assert len(audio.read(tmp_path / "clip.wav")[0]) == n_samples
             continue
-        with pytest.raises(AudioError, match=r"clip\.wav: too long \(600 s; at most 600 s\); cut it into utterances"):
+        with pytest.raises(AudioError, match=r"clip\.wav: too long \(over 600 s\); cut it into utterances"):
             audio.read(tmp_path / "clip.wav")
 
 

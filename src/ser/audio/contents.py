@@ -1,0 +1,92 @@
+"""What a file is by its first bytes, whatever its name says: for messages about files that are no audio we can read."""
+
+from contextlib import suppress
+from pathlib import Path
+
+_CONVERT = "convert it to FLAC: ffmpeg -i old new.flac"
+_AGAIN = "get the recording again"
+_UNPACK = "unpack it"
+
+# Where in the file, what stands there, what it is, and the way out.
+_SIGNATURES = [
+    (4, b"ftyp", "an MP4 file, as M4A, MP4, MOV and 3GP are", _CONVERT),
+    (4, b"moov", "a QuickTime film", _CONVERT),
+    (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file", _CONVERT),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file, as WMA and ASF are", _CONVERT),
+    (0, b"#!AMR", "an AMR file", _CONVERT),
+    (8, b"AVI ", "an AVI film", _CONVERT),
+    (0, b"FLV\x01", "a Flash film", _CONVERT),
+    (0, b"wvpk", "a WavPack file", _CONVERT),
+    (0, b"MAC ", "a Monkey's Audio file", _CONVERT),
+    (0, b"\xff\xf1", "an AAC file", _CONVERT),
+    (0, b"\xff\xf9", "an AAC file", _CONVERT),
+    (0, b"ADIF", "an AAC file", _CONVERT),
+    (0, b"DSD ", "a DSD file", _CONVERT),
+    (0, b"\x00\x00\x01\xba", "an MPEG film", _CONVERT),
+    (0, b"MThd", "a MIDI file: notes, no sound", _AGAIN),
+    (0, b"version https://git-lfs", "a pointer of Git LFS, not the recording", "get it with git lfs pull"),
+    (0, b"/annex/objects", "a pointer of git-annex, not the recording", "get it with git annex get"),
+    (0, b"PK\x03\x04", "a ZIP archive", _UNPACK),
+    (0, b"\x1f\x8b", "a gzip archive", _UNPACK),
+    (0, b"Rar!", "a RAR archive", _UNPACK),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive", _UNPACK),
+    (0, b"%PDF", "a PDF document", _AGAIN),
+    (0, b"\x89PNG", "a picture", _AGAIN),
+    (0, b"\xff\xd8\xff", "a picture", _AGAIN),
+    (0, b"GIF8", "a picture", _AGAIN),
+]
+_HEAD_BYTES = 512
+_TEXT = "text"
+_ZEROS_BYTES = 2**16
+
+
+def describe(path: Path) -> str:
+    """What a file is that cannot be read as audio, and the way out: `it is an MP4 file ...; convert it ...`.
+
+    "" where its first bytes say nothing that a person would know.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    known = _look(path)
+    return f"it is {known[0]}; {known[1]}" if known else ""
+
+
+def _look(path: Path) -> tuple[str, str] | None:
+    """What a file is, and the way out."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        if not head:
+            return "empty", _AGAIN
+        if not any(head) and not any(file.read(_ZEROS_BYTES)):
+            return "nothing but zeros, as a copy or download leaves that broke off", _AGAIN
+    for place, signature, what, way_out in _SIGNATURES:
+        if head.startswith(signature, place):
+            return what, way_out
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "a web page, as a download that failed leaves it", _AGAIN
+    return (_TEXT, _AGAIN) if is_text(head) else None
+
+
+def is_plain_text(path: Path) -> bool:
+    """Whether a file is text that somebody wrote, and not what stands for a recording."""
+    with suppress(OSError):
+        known = _look(path)
+        return known is not None and known[0] == _TEXT
+    return False
+
+
+def is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are readable UTF-8.
+
+    >>> is_text("録音".encode()[:-1]), is_text(b"RIFF\\x00\\x01")
+    (True, False)
+    """
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":  # a letter that is cut
+            return False
+        text = head[: error.start].decode()
+    return all(letter.isprintable() or letter in "\t\r\n\f\ufeff" for letter in text)
