@@ -151,7 +151,7 @@ def test_chunks_behind_the_sound_are_no_sound(tmp_path: Path) -> None:
     content = encoded("WAV", "PCM_16")
     long = b"LIST" + struct.pack("<I", 5000) + b"INFO" + bytes(3000)  # cut off
     for tail in (
-        *(b"LIST" + struct.pack("<I", 10) + b"INFOabcdef", b"id3 " + bytes(4), b"TAG" + bytes(125), bytes(400), long),
+        *(b"LIST" + struct.pack("<I", 10) + b"INFOabcdef", b"id3 " + bytes(4), b"TAG" + bytes(125), bytes(4000), long),
         *(b"APETAGEX" + bytes(900), b"ID3\x04" + bytes(900)),
     ):
         (tmp_path / "a.wav").write_bytes(content + tail)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from ser.audio import mpeg
 
 FRAMES_APART = 2  # of an MP3: a tag may count itself, or not a frame that is cut off
+SECTOR = 4096  # bytes, that some recorders fill up with zeros
 LEAST_TAIL = 512  # bytes after the sound, that are no chunk: fewer are what some programs leave
 
 Order = Literal["little", "big"]
@@ -198,7 +199,8 @@ class _Chunks:
         rest = self.size - start
         if said > rest:
             return rest
-        if said > extra and rest - said < LEAST_TAIL:
+        self.file.seek(start + said)
+        if said > extra and (rest - said < LEAST_TAIL or not any(self.file.read(SECTOR))):
             return said
         ends = {start + said, self._after(start, said)}
         return said if any(map(self._goes_on, ends)) else rest
