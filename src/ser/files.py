@@ -87,6 +87,11 @@ def try_lock(lock_file: Path) -> FileLock | None:
     return lock
 
 
+def printable(name: str) -> str:
+    """A name as a log can hold it, whatever its bytes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def digest(data: Any) -> str:
     """Of a bytes-like object, 128 bits in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

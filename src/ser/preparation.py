@@ -133,10 +133,10 @@ def prepare(config: Config, folder: Path) -> Prepared:
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
     inputs: Mapping[str, Array] = recordings.waveforms
     rate: float = feature.sample_rate
-    read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
-    if read:
-        _cut(read, protocol, recordings)  # refused before a frozen feature is computed
     if isinstance(feature, FrozenFeature):
+        read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
+        if read:
+            _cut(read, protocol, recordings)  # refused before it is computed
         device, precision = frozen_device(trainer)
         inputs = load_frames(feature, recordings, store, device=device, precision=precision)
         rate = feature.frame_rate

@@ -43,7 +43,7 @@ def explain(error: Exception, words: Sequence[str] = ()) -> str:
     if isinstance(cause, ValidationError) and cause.full_key and (hint := hint_of(str(cause.full_key))):
         return _explain_value(str(cause.full_key), hint, str(cause))
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
-        return f"{cause.full_key}: {_first_line(cause)}"
+        return f"{cause.full_key}: {own.first_line(cause)}"
     return f"{error}\n--help lists groups and settings"
 
 
@@ -58,7 +58,7 @@ def _explain_composing(said: re.Match[str], folders: Sequence[Path]) -> str:
     file = next((file for folder in folders if (file := folder / f"{name}.yaml").is_file()), name)
     if (hint := hint_of(key)) and "of type" in problem:
         return f"{file}: {_explain_value(key, hint, problem)}"
-    if "." in key.rpartition("Key ")[2] and f"Key '{key}'" in problem:
+    if "." in key and f"Key '{key}'" in problem:
         group, _, last = key.rpartition(".")
         return f"{file}: {key}: no such setting; nest it: {last} below {group}, a line each"
     return f"{file}: {f'{key}: ' if key else ''}{problem}"
@@ -96,7 +96,3 @@ def _explain_key(full_key: str, parent: DictConfig) -> str:
     group = full_key.rpartition(".")[0]
     names = [str(name) for name in parent if name != "hydra" and not str(name).startswith("_")]
     return unknown(full_key, [f"{group}.{name}" if group else name for name in names])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,12 +1,12 @@
 """What a person types and sees: words that are Unicode, and streams that show any name."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ser.errors import ConfigError
+from ser.files import printable
 
 
 def show_every_name() -> None:
@@ -26,5 +26,4 @@ def check_words(words: Sequence[str]) -> None:
         try:
             word.encode()
         except UnicodeEncodeError:
-            shown = os.fsencode(word).decode("utf-8", "backslashreplace")
-            raise ConfigError(f"{shown}: is not Unicode; rename what it names, or name another") from None
+            raise ConfigError(f"{printable(word)}: is not Unicode; rename what it names, or name another") from None

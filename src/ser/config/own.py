@@ -112,10 +112,10 @@ def _about_text(file: Path, text: str) -> Iterator[str | None]:
     try:
         made = OmegaConf.create(text)
     except yaml.MarkedYAMLError as error:
-        yield explain_yaml(error)
+        yield _explain_yaml(error)
         return
     except (yaml.YAMLError, OmegaConfBaseException) as error:
-        yield f": is no YAML that can be read ({_first_line(error)})"
+        yield f": is no YAML that can be read ({first_line(error)})"
         return
     if not isinstance(made, DictConfig) or (text.strip() and _is_bare(text)):
         yield ": must hold names with values (name: value), and holds something else at its top level"
@@ -130,10 +130,10 @@ def _about_text(file: Path, text: str) -> Iterator[str | None]:
         yield f", line {line}: {old[0]} is unknown; an environment variable is written {now}"
 
 
-def explain_yaml(error: Exception) -> str:
+def _explain_yaml(error: Exception) -> str:
     """Where and why YAML cannot be read, to be put behind a file's name: `, line 3: ...`."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = str(getattr(error, "problem", None) or _first_line(error))
+    problem = str(getattr(error, "problem", None) or first_line(error))
     hint = "; YAML takes blanks, no tabs" if "\\t" in problem else ""
     return f"{f', line {mark.line + 1}' if mark else ''}: {problem}{hint}"
 
@@ -151,5 +151,6 @@ def _is_bare(text: str) -> bool:
     return isinstance(yaml.safe_load(text), str | int | float)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in short."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from ser import audio
 from ser.corpora.keys import nfc
 from ser.errors import CorpusError
+from ser.files import printable
 
 # Lossless first: of a recording that is there in several formats, the first of these counts.
 AUDIO_ENDINGS = (
@@ -106,11 +107,6 @@ def check_unicode(path: Path) -> Path:
     return path
 
 
-def printable(name: str) -> str:
-    """A name as a log can hold it, whatever its bytes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def find(path: Path, listings: dict[Path, dict[str, str]]) -> Path:
     """The path as it is spelt on disk, where Unicode's form (NFC, NFD) may differ; one that is missing stays as it is.
 
@@ -166,7 +162,8 @@ def unreadable_remarks(paths: Sequence[Path]) -> list[str]:
     """What to do with files that are not read as recordings, a line for each kind; nothing where there are none."""
     packed = [path for path in paths if path.suffix.lower() in ARCHIVE_ENDINGS]
     left = [path for path in paths if path.suffix.lower() in LEFTOVER_ENDINGS or path.name.endswith("~")]
-    others = [path for path in paths if path not in packed and path not in left]
+    told = {*packed, *left}
+    others = [path for path in paths if path not in told]
     remarks = [f"{_count(packed)} are archives: if there are recordings in them, unpack them"] if packed else []
     if left:
         remarks.append(f"{_count(left)} are what a download or an editor left, and do not count")

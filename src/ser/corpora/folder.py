@@ -10,13 +10,13 @@ from ser.corpora.files import (
     is_visible,
     local_path,
     preference,
-    printable,
     split_by_content,
     unreadable_remarks,
     utterance_id,
 )
 from ser.corpora.keys import nfc
 from ser.errors import ConfigError, CorpusError, CorpusNotFound, SettingError
+from ser.files import printable
 
 _LAYOUT = "one sub-folder an emotion, clips anywhere below it, such as happy/take1.wav"
 

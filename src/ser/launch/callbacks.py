@@ -1,6 +1,5 @@
 """What our callbacks of Hydra share. Nothing heavy is imported: they come before anything else, and for --help too."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, read_write
 from ser.config import own
 from ser.config.places import conf_dir
 from ser.errors import ConfigError
+from ser.files import printable
 
 MULTIRUN = "multirun.yaml"  # Hydra's name for the configuration of a sweep, in its folder
 
@@ -107,7 +107,7 @@ def make(folder: Path, key: str) -> None:
     try:
         str(folder.resolve()).encode()
     except UnicodeEncodeError:  # it may lie behind a link
-        shown = os.fsencode(folder.resolve()).decode("utf-8", "backslashreplace")
+        shown = printable(str(folder.resolve()))
         raise ConfigError(f"{key}: the name of {shown} is not Unicode; set {key}=<folder> to another") from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
