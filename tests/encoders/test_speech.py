@@ -60,6 +60,27 @@ def test_a_padded_batch_gives_what_transformers_gives_for_each_clip_alone(encode
             torch.testing.assert_close(ours[row, : n_frames[row]], theirs, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("window_s", [0, 0.1, 1, 29.9, 30])
+@torch.no_grad()
+def test_whisper_hears_as_much_silence_as_its_window_says(encoders: Path, window_s: float) -> None:
+    encoder = SpeechEncoder.load(encoders / "whisper", window_s=window_s)
+    clips = noise(*LENGTHS, 32000)
+    states, n_frames = encoder(*batch(clips))
+    assert states[0].shape[1] == max(n_frames)
+    extractor = AutoFeatureExtractor.from_pretrained(encoders / "whisper")
+    model = AutoModel.from_pretrained(encoders / "whisper").encoder.eval()
+    positions = model.embed_positions.weight.detach()
+    for row, clip in enumerate(clips):
+        mel = extractor(clip.numpy(), sampling_rate=16000, return_tensors="pt").input_features
+        n_heard = min(int(n_frames[row]) + round(50 * window_s), len(positions))
+        # transformers refuses a short input, but not one that is all its encoder has positions for.
+        model.config.max_source_positions = n_heard
+        model.embed_positions = torch.nn.Embedding.from_pretrained(positions[:n_heard])
+        answer = model(mel[..., : 2 * n_heard], output_hidden_states=True)
+        for ours, theirs in zip(states, [*answer.hidden_states[:-1], answer.last_hidden_state], strict=True):
+            torch.testing.assert_close(ours[row, : n_frames[row]], theirs[0, : n_frames[row]], atol=1e-5, rtol=1e-4)
+
+
 @kinds
 @torch.no_grad()
 def test_a_short_clip_is_padded_to_one_frame(encoders: Path, name: str) -> None:

@@ -46,6 +46,9 @@ def test_layers(encoders: Path) -> None:
     weighted = made(folder, layer="weighted")
     assert (weighted.n_layers, weighted.n_bands) == (4, 4 * 24)
     torch.testing.assert_close(heard(weighted), torch.cat(expected), atol=1e-5, rtol=1e-4)
+    some = made(folder, layer=[2, 0])
+    assert (some.n_layers, some.n_bands) == (1, 2 * 24)
+    torch.testing.assert_close(heard(some), torch.cat([expected[2], expected[0]]), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("layer", [-1, 4])
@@ -54,12 +57,18 @@ def test_a_layer_out_of_range_is_refused_with_the_range(encoders: Path, layer: i
         made(str(encoders / "wavlm"), layer=layer)
 
 
+@pytest.mark.parametrize("layer", [[], [1, 1]])
+def test_a_list_of_layers_names_some_and_none_twice(encoders: Path, layer: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"feature\.layer must name one hidden state at least, and none twice; got"):
+        made(str(encoders / "wavlm"), layer=layer)
+
+
 def test_unknown_words_and_levels_are_refused(encoders: Path) -> None:
-    with pytest.raises(ConfigError, match=r"feature\.layer must be one of last, mean, weighted; got 'first'"):
+    with pytest.raises(ConfigError, match=r"feature\.layer must be one of last, mean, weighted, best; got 'first'"):
         made(str(encoders / "wavlm"), layer="first")
     with pytest.raises(ConfigError, match=r"feature\.trim_db"):
         made(str(encoders / "wavlm"), trim_db=-3.0)
-    with pytest.raises(ConfigError, match=r"feature\.layer must be a whole number or text; got 1\.5"):
+    with pytest.raises(ConfigError, match=r"feature\.layer must be a whole number or text or a list: \[a whole number, \.\.\.\]; got 1\.5"):
         make("feature/wav2vec", layer=1.5)
 
 

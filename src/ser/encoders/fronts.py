@@ -96,9 +96,10 @@ def _positions(embed: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
     return frames.transpose(1, 2)
 
 
-def log_mel_front(model: Any, extractor: Any, filters: Tensor, waveforms: Tensor, n_samples: Sequence[int]) -> Front:
-    """Log-mel spectrogram of a whole window, convolutions and positions: Whisper. (Radford et al. 2022, arXiv
-    2212.04356)
+def log_mel_front(
+    model: Any, extractor: Any, filters: Tensor, waveforms: Tensor, n_samples: Sequence[int], silence: int
+) -> Front:
+    """Log-mel spectrogram, convolutions and positions: Whisper. (Radford et al. 2022, arXiv 2212.04356)
 
     Args:
         model: transformers' encoder.
@@ -106,18 +107,31 @@ def log_mel_front(model: Any, extractor: Any, filters: Tensor, waveforms: Tensor
         filters: mel filters (bands, frequencies).
         waveforms: (batch, samples), silence after each clip's end.
         n_samples: of each clip.
+        silence: frames that are heard after each clip's own, as far as the encoder has positions for them.
     """
-    hop = extractor.hop_length
-    n_mel_frames = 2 * int(model.config.max_source_positions)  # the second convolution halves them
-    waveforms = F.pad(waveforms, (0, n_mel_frames * hop - waveforms.shape[1]))
+    hop, n_positions = extractor.hop_length, int(model.config.max_source_positions)
+    counts = [-(-n // (2 * hop)) for n in n_samples]  # the second convolution halves the mel frames
+    heard = [min(count + silence, n_positions) for count in counts]
+    longest = max(heard)
+    # Room for the last frame's window, so that it sees what it sees in the whole 30 s.
+    n_padded = min(2 * longest * hop + extractor.n_fft, 2 * n_positions * hop)
+    waveforms = F.pad(waveforms, (0, n_padded - waveforms.shape[1]))
     with torch.autocast(waveforms.device.type, enabled=False):
         window = torch.hann_window(extractor.n_fft, device=waveforms.device)
         spectrum = torch.stft(waveforms.float(), extractor.n_fft, hop, window=window, return_complex=True)
-        mel = filters @ spectrum[..., :-1].abs().square()  # (batch, bands, frames)
+        mel = filters @ spectrum[..., : 2 * n_positions].abs().square()  # (batch, bands, mel frames)
         levels = mel.clamp(min=1e-10).log10()
         levels = torch.maximum(levels, levels.amax(dim=(1, 2), keepdim=True) - 8)
-        levels = (levels + 4) / 4
-    hidden = F.gelu(model.conv2(F.gelu(model.conv1(levels)))).transpose(1, 2)  # (batch, frames, size)
-    hidden = hidden + model.embed_positions.weight
+        levels = (levels[..., : 2 * longest] + 4) / 4
+    ends = torch.tensor(heard, device=levels.device)
+    mask = None if min(heard) == longest else frame_mask(ends, longest)
+    hidden = F.gelu(model.conv1(_silenced(levels, 2 * ends, mask)))
+    hidden = F.gelu(model.conv2(_silenced(hidden, 2 * ends, mask))).transpose(1, 2)  # (batch, frames, size)
+    hidden = hidden + model.embed_positions.weight[:longest]
     hidden = F.dropout(hidden, p=model.dropout, training=model.training)
-    return Front(hidden, None, [-(-n // (2 * hop)) for n in n_samples])
+    return Front(hidden, mask, counts)
+
+
+def _silenced(frames: Tensor, ends: Tensor, mask: Tensor | None) -> Tensor:
+    """Frames (batch, bands, frames) with zeros from each clip's end on, as a convolution pads it by itself."""
+    return frames if mask is None else frames * frame_mask(ends, frames.shape[-1])[:, None]

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrize import is_parametrized, remove_parametrizations
 from torch.nn.utils.rnn import pad_sequence
 
 from ser.encoders import wavlm
-from ser.encoders.description import CONTEXT_S, Description
+from ser.encoders.description import CONTEXT_S, WINDOW_S, Description
 from ser.encoders.fronts import convolutional_front, has_final_norm, log_mel_front, normalized
 from ser.encoders.weights import PICKLED, weight_files
 from ser.errors import EncoderError
@@ -35,7 +35,7 @@ class SpeechEncoder(nn.Module):
 
     filters: Tensor
 
-    def __init__(self, description: Description, model: Any) -> None:
+    def __init__(self, description: Description, model: Any, window_s: float) -> None:
         """Take a model of transformers; see `load` and `from_config`."""
         super().__init__()
         self.description = description
@@ -50,10 +50,17 @@ class SpeechEncoder(nn.Module):
             self.extractor = WhisperFeatureExtractor(**description.extractor)
             filters = torch.from_numpy(self.extractor.mel_filters.T).float().contiguous()  # (bands, frequencies)
             self.register_buffer("filters", filters, persistent=False)
+            self.silence = round(window_s * self.frame_rate)
 
     @classmethod
-    def load(cls, folder: Path, *, allow_pickle: bool = False) -> "SpeechEncoder":
+    def load(cls, folder: Path, *, window_s: float = WINDOW_S, allow_pickle: bool = False) -> "SpeechEncoder":
         """The encoder in a folder, in evaluation mode.
+
+        Args:
+            folder: as transformers writes it.
+            window_s: how long Whisper goes on hearing after a clip's end, in seconds, within the 30 s that it hears at
+                once; 30: the rest of them, as in transformers. Others hear the clip alone.
+            allow_pickle: whether pickled weights will do.
 
         Raises:
             EncoderError: the folder lacks something, or its weights do not fit its configuration.
@@ -85,11 +92,13 @@ class SpeechEncoder(nn.Module):
             raise EncoderError(
                 f"{folder}: the weights lack {len(lacking)} parts of the model, such as {lacking[0]}; fetch them again"
             )
-        return cls(description, model).eval()
+        return cls(description, model, window_s).eval()
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], extractor: Mapping[str, Any]) -> "SpeechEncoder":
-        """An encoder with random weights, from the two mappings of its `description`.
+    def from_config(
+        cls, config: Mapping[str, Any], extractor: Mapping[str, Any], *, window_s: float = WINDOW_S
+    ) -> "SpeechEncoder":
+        """An encoder with random weights, from the two mappings of its `description`; `window_s` as of `load`.
 
         Raises:
             EncoderError: transformers does not know what to make of `config`.
@@ -101,7 +110,7 @@ class SpeechEncoder(nn.Module):
         made = description.transformers_config
         with _quiet():
             model = WhisperEncoder(made) if description.kind == "whisper" else AutoModel.from_config(made)
-        return cls(description, model.float()).eval()
+        return cls(description, model.float(), window_s).eval()
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -177,7 +186,9 @@ class SpeechEncoder(nn.Module):
     def _states(self, waveforms: Tensor, n_samples: Sequence[int], last: int) -> list[Tensor]:
         """Hidden states of normalised clips that fit into a window."""
         if self.kind == "whisper":
-            hidden, mask, counts = log_mel_front(self.model, self.extractor, self.filters, waveforms, n_samples)
+            hidden, mask, counts = log_mel_front(
+                self.model, self.extractor, self.filters, waveforms, n_samples, self.silence
+            )
         else:
             hidden, mask, counts = convolutional_front(self.model, waveforms, n_samples)
         states = [hidden]

@@ -21,7 +21,8 @@ class Feature(nn.Module, ABC):
         n_bands: size of a frame, over all channels.
         n_channels: how many pictures of `n_bands / n_channels` rows a frame stacks.
         n_layers: how many layers of an encoder a frame stacks; the model sees their weighted sum, whose weights are
-            learnt with it, so that its frames have `n_bands / n_layers` bands.
+            learnt with it, or one of them, so that its frames have `n_bands / n_layers` bands.
+        chooses_layer: whether it sees one of them, which is chosen on validation.
         is_waveform: whether the frames are the samples themselves, one band, for a model that listens to them.
     """
 
@@ -30,6 +31,7 @@ class Feature(nn.Module, ABC):
     n_bands: int
     n_channels: int = 1
     n_layers: int = 1
+    chooses_layer: bool = False
     is_waveform: bool = False
 
     @abstractmethod

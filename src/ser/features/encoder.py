@@ -15,10 +15,11 @@ from ser.config.checks import check_choice, check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
 from ser.encoders.description import CONTEXT_S, WINDOW_S
 from ser.encoders.weights import weights_digest
-from ser.errors import EncoderError
+from ser.errors import EncoderError, SettingError
 from ser.features.base import FrozenFeature
 
-RECIPE = 1  # raise it when the same encoder gives other frames than before
+BEST = "best"
+RECIPE = 2  # raise it when the same encoder gives other frames than before
 
 # Weights stand here and not in the feature, so that copies of it, and checkpoints, hold none.
 _loaded: "WeakKeyDictionary[Encoder, SpeechEncoder]" = WeakKeyDictionary()
@@ -35,8 +36,11 @@ class Encoder(FrozenFeature):
     Args:
         checkpoint: a folder, or an id on the Hugging Face hub.
         revision: branch, tag or commit on the hub; None: main.
-        layer: which hidden state: a number from 0, the input of the first transformer layer; last; mean, of all;
-            weighted: all, stacked in a frame, whose weighted sum is learnt with the model.
+        layer: which hidden state: a number from 0, the input of the first transformer layer; last; mean, of all; a list
+            of numbers: these, side by side in a frame; weighted: all, stacked in a frame, whose weighted sum is learnt
+            with the model; best: all, stacked likewise, of which validation chooses one.
+        window_s: how long Whisper goes on hearing after a clip's end, in seconds, within its 30 s; 30: the rest of
+            them, as in transformers. Other encoders hear the clip alone.
         trim_db: cut off beginning and end that lie this far below the loudest part, in dB; None: not at all.
         allow_pickle: whether pickled weights will do, by torch's restricted loader.
 
@@ -52,24 +56,31 @@ class Encoder(FrozenFeature):
         *,
         checkpoint: str,
         revision: str | None,
-        layer: int | str,
+        layer: int | str | list[int],
+        window_s: float,
         trim_db: float | None,
         allow_pickle: bool,
     ) -> None:
         super().__init__()
+        check_range("window_s", window_s, 0, WINDOW_S)
         if trim_db is not None:
             check_range("trim_db", trim_db, 1, 200)
         if isinstance(layer, str):
-            check_choice("layer", layer, LAYERS)
+            check_choice("layer", layer, (*LAYERS, BEST))
         self.checkpoint, self.layer, self.trim_db, self.allow_pickle = checkpoint, layer, trim_db, allow_pickle
+        self.window_s = window_s
         self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
         about = Description.read(self.folder)
-        if not isinstance(layer, str):
-            check_range("layer", layer, 0, about.n_layers - 1)
+        numbers = range(about.n_layers) if isinstance(layer, str) else layer if isinstance(layer, list) else [layer]
+        for number in numbers:
+            check_range("layer", number, 0, about.n_layers - 1)
+        if not numbers or len({*numbers}) < len(numbers):
+            raise SettingError(f"layer must name one hidden state at least, and none twice; got {layer}")
         self.kind, self.sample_rate, self.frame_rate = about.kind, about.sample_rate, about.frame_rate
-        self.last = layer if isinstance(layer, int) else about.n_layers - 1
-        self.n_layers = about.n_layers if layer == "weighted" else 1
-        self.n_bands = self.n_layers * about.size
+        self.numbers = [about.n_layers - 1] if layer == "last" else list(numbers)
+        self.n_layers = about.n_layers if layer in ("weighted", BEST) else 1
+        self.chooses_layer = layer == BEST
+        self.n_bands = about.size if layer == "mean" else len(self.numbers) * about.size
         self.weights_digest = weights_digest(self.folder, allow_pickle=allow_pickle)
         self.register_buffer("digest", self._own_digest())
 
@@ -78,8 +89,8 @@ class Encoder(FrozenFeature):
         return {
             "encoder": self.kind,
             "weights": self.weights_digest,
-            "layer": self.last if self.layer == "last" else self.layer,
-            "window_s": WINDOW_S,
+            "layer": "mean" if self.layer == "mean" else self.numbers,
+            "window_s": self.window_s if self.kind == "whisper" else WINDOW_S,
             "context_s": CONTEXT_S,
             "transformers": version("transformers").split(".")[0],
             "recipe": RECIPE,
@@ -103,13 +114,11 @@ class Encoder(FrozenFeature):
         Raises:
             EncoderError: the weights cannot be loaded, or are not those of the checkpoint that this feature is from.
         """
-        states, n_frames = self._encoder(waveforms.device)(waveforms.float(), lengths, self.last)
-        if self.layer == "weighted":
-            frames = torch.cat([state.float() for state in states], dim=-1)
-        elif self.layer == "mean":
+        states, n_frames = self._encoder(waveforms.device)(waveforms.float(), lengths, max(self.numbers))
+        if self.layer == "mean":
             frames = torch.stack([state.float() for state in states]).mean(dim=0)
         else:
-            frames = states[-1].float()
+            frames = torch.cat([states[number].float() for number in self.numbers], dim=-1)
         return frames.transpose(1, 2), n_frames
 
     def _encoder(self, device: torch.device) -> SpeechEncoder:
@@ -120,8 +129,10 @@ class Encoder(FrozenFeature):
                 if not is_same or not torch.equal(self.digest.cpu(), self._own_digest()):
                     raise EncoderError(
                         f"feature.checkpoint={self.checkpoint}: is not what this recogniser was trained with: other"
-                        " weights, layer, trimming or version of transformers; name the same, as docs/encoders.md shows"
+                        " weights, layer, window, trimming or version of transformers; name the same, as docs/encoders.md shows"
                     )
-                encoder = SpeechEncoder.load(self.folder, allow_pickle=self.allow_pickle).freeze()
+                encoder = SpeechEncoder.load(
+                    self.folder, window_s=self.window_s, allow_pickle=self.allow_pickle
+                ).freeze()
                 _loaded[self] = encoder
             return encoder.to(device)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ser.config.checks import check_choice, check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
+from ser.encoders.description import WINDOW_S
 from ser.errors import SettingError
 from ser.layers.mask import frame_mask
 from ser.layers.pooling import pooling
@@ -29,6 +30,8 @@ class Finetune(WaveformModel):
         allow_pickle: whether pickled weights will do where there are no others.
         layer: hidden state that is pooled: a number from 0, the input of the first transformer layer; last; mean of
             all; or weighted: sum of all, with learnt weights. (Yang et al. 2021, arXiv 2105.01051)
+        window_s: how long Whisper goes on hearing after a clip's end, in seconds, within its 30 s; 30: the rest of
+            them, as in transformers. Other encoders hear the clip alone.
         freeze_layers: so many of the lowest transformer layers, and all below them, stay as they are.
         encoder_lr: highest learning rate of the encoder; the rest has the optimiser's.
         gradient_checkpointing: compute each layer again for its gradients rather than keep what it computed.
@@ -51,6 +54,7 @@ class Finetune(WaveformModel):
         revision: str | None,
         allow_pickle: bool,
         layer: int | str,
+        window_s: float,
         freeze_layers: int,
         encoder_lr: float,
         gradient_checkpointing: bool,
@@ -61,6 +65,7 @@ class Finetune(WaveformModel):
         pool: str,
     ) -> None:
         super().__init__()
+        check_range("window_s", window_s, 0, WINDOW_S)
         check_range("encoder_lr", encoder_lr, 1e-8, 1)
         if layerdrop is not None:
             check_range("layerdrop", layerdrop, 0, 0.99)
@@ -75,7 +80,7 @@ class Finetune(WaveformModel):
         elif checkpoint.keys() != {"config", "extractor"}:
             raise SettingError(f"checkpoint must be a hub id or a folder; got {dict(checkpoint)}")
         self.encoder_lr = encoder_lr
-        self.encoder = _empty(checkpoint)
+        self.encoder = _empty(checkpoint, window_s)
         self.sample_rate = self.encoder.sample_rate
         highest = self.encoder.n_layers - 1
         if isinstance(layer, str):
@@ -176,9 +181,9 @@ class Finetune(WaveformModel):
         return total
 
 
-def _empty(described: Mapping[str, Any]) -> SpeechEncoder:
+def _empty(described: Mapping[str, Any], window_s: float) -> SpeechEncoder:
     """An encoder whose weights are yet to be loaded: to draw random ones takes seconds."""
     from transformers.initialization import no_init_weights
 
     with no_init_weights():
-        return SpeechEncoder.from_config(described["config"], described["extractor"])
+        return SpeechEncoder.from_config(described["config"], described["extractor"], window_s=window_s)
