@@ -34,11 +34,12 @@ from ser.search.trial import read_trial
 from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
-from ser.training.checkpoints import best_path, epoch_of, fingerprint_of
+from ser.training.checkpoints import best_path, epoch_of, fingerprint_of, replace_weights
 from ser.training.data import SpeechData
 from ser.training.interruption import Interrupted, StopOnInterrupt
 from ser.training.progress import History
 from ser.training.recognizer import EmotionRecognizer
+from ser.training.solving import solve, solve_again
 from ser.training.trainer import device_name, make_trainer
 
 log = logging.getLogger("ser")
@@ -193,6 +194,8 @@ def _train_and_test(
     config = prepared.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
     recognizer, data = prepared.recognizer(split), prepared.data(split)
+    started = time.monotonic()
+    solution = solve(recognizer, data, config.training.monitor) if recognizer.is_solved else None
     stop, history = StopOnInterrupt(folder), History(folder)
     trainer = make_trainer(
         config,
@@ -203,7 +206,6 @@ def _train_and_test(
         loggers=loggers.for_trainer(folder),
         further=[*([LogEpochs(loggers)] if loggers else []), *pruning],
     )
-    started = time.monotonic()
     last = folder / LAST
     with stop.listening():
         interrupted = _train(trainer, recognizer, data, last if config.resume and last.exists() else None)
@@ -211,6 +213,9 @@ def _train_and_test(
     best = best_path(trainer) or folder / BEST
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
+    if solution:
+        solve_again(recognizer, data, solution)
+        replace_weights(best, recognizer)
     with interruption.ending():
         places, plain, views = _test(trainer, best, data, config.tta)
     if not prepared.is_main:

@@ -23,13 +23,15 @@ from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
 from ser.splits.by_column import COLUMN, Given
+from ser.splits.known import is_by_speaker, known_clips
 from ser.splits.overlaps import shared_content
 from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
-from ser.training.data import Array, Part, SpeechData
+from ser.training.data import KNOWN, Array, Part, SpeechData
 from ser.training.recognizer import EmotionRecognizer
+from ser.training.solving import solved_at_once, summaries
 from ser.training.trainer import check_trainer, frozen_device
 
 log = logging.getLogger("ser")
@@ -55,6 +57,7 @@ class Prepared:
         folds: the splits to train and test on.
         corpus: for the report.
         provenance: for the report.
+        speakers: those whose clips are normalised by what is known of each one; none: all by the training part.
         audio_s: wall time of reading the corpus and computing a frozen feature.
     """
 
@@ -67,6 +70,7 @@ class Prepared:
     folds: list[Split]
     corpus: CorpusFacts
     provenance: Provenance
+    speakers: list[str]
     audio_s: float
 
     @property
@@ -78,14 +82,16 @@ class Prepared:
         """A fresh recogniser for a fold."""
         weighted = self.config.loss.class_weights
         weights = _balanced_weights(self._targets(split.train), len(self.labels)) if weighted else None
-        return _recognizer(self.config, self.labels, weights)
+        return _recognizer(self.config, self.labels, weights, self.speakers)
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
         parts = {}
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
-            parts[name] = Part([self.inputs[u.id] for u in utterances], self._targets(utterances))
+            parts[name] = self._part(utterances)
+        if self.speakers:
+            parts[KNOWN] = self._part(known_clips(self.config.normalize, split.val + split.test, self.config.seed))
         return SpeechData(
             parts,
             rate=self.rate,
@@ -93,6 +99,14 @@ class Prepared:
             seed=self.config.seed,
             sampling=self.config.sampling,
             fingerprint=self.corpus.fingerprint,
+        )
+
+    def _part(self, utterances: Sequence[Utterance]) -> Part:
+        number = {speaker: index for index, speaker in enumerate(self.speakers, start=1)}
+        return Part(
+            [self.inputs[utterance.id] for utterance in utterances],
+            self._targets(utterances),
+            [number[utterance.speaker] for utterance in utterances if utterance.speaker] if number else (),
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -115,9 +129,12 @@ def prepare(config: Config, folder: Path) -> Prepared:
     protocol: Protocol = build("split", config.split)
     trainer = config.trainer
     # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
-    feature = _recognizer(config, list(EMOTIONS), None).feature
-    if config.tta and isinstance(feature, FrozenFeature):
+    draft = _recognizer(config, list(EMOTIONS), None)
+    feature = draft.feature
+    if config.tta and (isinstance(feature, FrozenFeature) or draft.is_solved):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
+    if draft.is_solved:
+        config = solved_at_once(config)
     if corpus.notice:
         log.warning("%s", corpus.notice)
     started = time.monotonic()
@@ -144,8 +161,11 @@ def prepare(config: Config, folder: Path) -> Prepared:
     labels = _labels(usable)
     for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:
         log.warning("%s: %s", corpus.name, remark)
-    speakers = {utterance.speaker for utterance in usable if utterance.speaker}
-    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
+    names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
+    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
+    speakers = names_of_speakers if is_by_speaker(config.normalize, usable) else []
+    if draft.is_solved:
+        inputs = summaries(draft, {utterance.id: inputs[utterance.id] for utterance in usable})
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
     audio_s = round(time.monotonic() - started, 1)
     folds, content, remarks = _cut(usable, protocol, recordings)
@@ -157,7 +177,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Prepared(config, recordings, content, inputs, rate, labels, folds, described, here, audio_s)
+    return Prepared(config, recordings, content, inputs, rate, labels, folds, described, here, speakers, audio_s)
 
 
 def check_settings(config: Config, folder: Path) -> None:
@@ -180,7 +200,9 @@ def check_settings(config: Config, folder: Path) -> None:
     check_trainer(config, folder)
 
 
-def _recognizer(config: Config, labels: list[str], class_weights: Sequence[float] | None) -> EmotionRecognizer:
+def _recognizer(
+    config: Config, labels: list[str], class_weights: Sequence[float] | None, speakers: Sequence[str] = ()
+) -> EmotionRecognizer:
     return EmotionRecognizer(
         feature=config.feature,
         model=config.model,
@@ -189,6 +211,8 @@ def _recognizer(config: Config, labels: list[str], class_weights: Sequence[float
         loss=asdict(config.loss),
         labels=labels,
         class_weights=class_weights,
+        speakers=speakers,
+        prior=config.normalize.prior,
     )
 
 

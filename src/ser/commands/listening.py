@@ -27,7 +27,7 @@ from ser.config.places import conf_dir
 from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import Demo, clip_names, make_actors
 from ser.errors import ConfigError, SerError
-from ser.features.base import Feature, Normalization
+from ser.features.base import Feature, Heard, Normalization
 from ser.files import replacing
 from ser.runs import figures
 
@@ -132,7 +132,8 @@ def _draw(clip: str, feature: Feature, augment: Augment, versions: dict[str, Ten
     """Each version's feature, and what the augmentation of features makes of it; normalised by the clip itself."""
     frames = {name: feature(waveform[None], torch.tensor([len(waveform)])) for name, waveform in versions.items()}
     normalization = Normalization(feature.n_bands)
-    normalization.fit([frames["before"]])
+    features, lengths = frames["before"]
+    normalization.fit([Heard(features, lengths, torch.zeros_like(lengths))])
     figure = Figure(figsize=(12, 0.5 + 1.9 * len(versions)), layout="constrained")
     figure.suptitle(f"{clip}: left the feature, right what the model sees in training", fontsize=11)
     axes = figure.subplots(len(versions), 2, sharex=True, squeeze=False)

@@ -1,10 +1,15 @@
 """What a model is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
+
+from ser.layers.rotation import Matrix
 
 
 class Model(nn.Module, ABC):
@@ -44,3 +49,47 @@ class WaveformModel(Model):
     @abstractmethod
     def own_rates(self) -> Mapping[nn.Module, float]:
         """Parts that are trained at a highest learning rate of their own, instead of the optimiser's."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Clips to solve a model from.
+
+    Attributes:
+        vectors: (clips, n) what the model is given of each, 64 bits.
+        targets: (clips,) class numbers.
+        weights: (clips,) how much each counts.
+    """
+
+    vectors: Matrix
+    targets: npt.NDArray[np.int64]
+    weights: Matrix
+
+    def __add__(self, other: "Examples") -> "Examples":
+        return Examples(
+            np.concatenate([self.vectors, other.vectors]),
+            np.concatenate([self.targets, other.targets]),
+            np.concatenate([self.weights, other.weights]),
+        )
+
+
+class SolvedModel(Model):
+    """A model whose weights are the solution of a convex problem, and not learnt step by step.
+
+    It is given statistics over a clip's frames instead of them, as a single frame: features (batch, n, 1), where n is
+    `n_bands` times the number of statistics.
+
+    Attributes:
+        statistics: which, of `ser.layers.statistics`.
+        choices: settings, by name, of which validation chooses one.
+    """
+
+    statistics: Sequence[str]
+    choices: Sequence[Mapping[str, float]]
+
+    @abstractmethod
+    def solve(self, examples: Examples, choices: Sequence[Mapping[str, float]]) -> Iterator[Mapping[str, float]]:
+        """Solve for each of some choices in turn: the weights are those of the one that is yielded."""
+
+    def calibrate(self, examples: Examples) -> None:
+        """Fit to clips that were not solved from how sure the answers are, where the problem does not say."""

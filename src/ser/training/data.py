@@ -1,6 +1,6 @@
 """From clips (waveforms, or a frozen feature's frames) to padded batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ Array = npt.NDArray[np.floating[Any]]
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
 TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
+KNOWN = "known"  # the part that normalisation hears, and nobody learns from
 POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
 JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet the same ones every epoch
 
@@ -23,35 +24,47 @@ class Batch(NamedTuple):
     """A padded batch.
 
     inputs: waveforms (batch, samples), or a frozen feature's frames (batch, n_bands, frames), zero after each clip's
-    end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset.
+    end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset; speakers
+    (batch,) numbers, 0: somebody unknown.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
     places: Tensor
+    speakers: Tensor
 
 
 class Item(NamedTuple):
-    """One clip: waveform (samples,) or frames (n_bands, frames), class number, place in the dataset."""
+    """One clip: waveform (samples,) or frames (n_bands, frames), class, place in the dataset, speaker, by number."""
 
     input: Tensor
     target: int
     place: int
+    speaker: int = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Clips (waveforms or frames), class numbers, and numbers of the speakers from 1 (none: nobody is known)."""
+
+    inputs: Sequence[Array]
+    targets: Sequence[int]
+    speakers: Sequence[int] = ()
 
 
 class ClipDataset(Dataset[Item]):
     """Clips with their class numbers.
 
     Args:
-        inputs: waveforms (samples,) or frames (n_bands, frames).
-        targets: class numbers.
+        part: the clips.
         longest: in samples or frames; of a longer clip a part of this length is given, another one each time. None:
             all.
     """
 
-    def __init__(self, inputs: Sequence[Array], targets: Sequence[int], longest: int | None = None) -> None:
-        self.inputs, self.targets, self.longest = inputs, targets, longest
+    def __init__(self, part: Part, longest: int | None = None) -> None:
+        self.inputs, self.targets, self.longest = part.inputs, part.targets, longest
+        self.speakers = part.speakers or [0] * len(part.inputs)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -63,7 +76,8 @@ class ClipDataset(Dataset[Item]):
             start = int(torch.randint(length - self.longest + 1, ()))
             clip = clip[..., start : start + self.longest]
         # A copy: torch wants to be able to write, and the memory map is read-only.
-        return Item(torch.from_numpy(np.array(clip, np.float32)), self.targets[index], index)
+        input = torch.from_numpy(np.array(clip, np.float32))
+        return Item(input, self.targets[index], index, self.speakers[index])
 
     @property
     def lengths(self) -> list[int]:
@@ -77,8 +91,8 @@ def collate(items: Sequence[Item]) -> Batch:
     inputs = torch.zeros(len(items), *items[0].input.shape[:-1], int(lengths.max()))
     for row, item in zip(inputs, items, strict=True):
         row[..., : item.input.shape[-1]] = item.input
-    targets = torch.tensor([item.target for item in items])
-    return Batch(inputs, lengths, targets, torch.tensor([item.place for item in items]))
+    targets, places, speakers = (torch.tensor([item[field] for item in items]) for field in (1, 2, 3))
+    return Batch(inputs, lengths, targets, places, speakers)
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -152,21 +166,14 @@ def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
     return chances
 
 
-@dataclass(frozen=True)
-class Part:
-    """Clips (waveforms or frames) and class numbers of train, val or test."""
-
-    inputs: Sequence[Array]
-    targets: Sequence[int]
-
-
 class SpeechData(pl.LightningDataModule):
     """Train, val and test as padded batches: shuffled by `seed` for training, in order of length for the others.
 
     Several processes take turns within each batch: together they see what one would.
 
     Args:
-        parts: train, val and test.
+        parts: train, val and test; and, where they are normalised by speaker, what is heard of the speakers of val and
+            test for that alone, as known.
         rate: samples or frames a second.
         batch_size: over all processes.
         seed: of the order in training.
@@ -188,9 +195,7 @@ class SpeechData(pl.LightningDataModule):
         self.batch_size, self.seed, self.sampling, self.fingerprint = batch_size, seed, sampling, fingerprint
         self.rate = rate
         longest = {"train": round(TRAINING_CLIP_S * rate)}
-        self.datasets = {
-            name: ClipDataset(part.inputs, part.targets, longest.get(name)) for name, part in parts.items()
-        }
+        self.datasets = {name: ClipDataset(part, longest.get(name)) for name, part in parts.items()}
 
     def train_dataloader(self) -> DataLoader[Item]:
         dataset = self.datasets["train"]
@@ -211,9 +216,9 @@ class SpeechData(pl.LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Item]:
         return self._in_order("test", *self._place)
 
-    def statistics_dataloader(self) -> DataLoader[Item]:
-        """The training part once, for normalisation: all of it for every process."""
-        return self._in_order("train", 0, 1)
+    def statistics_dataloader(self, part: str) -> Iterable[Batch]:
+        """The training part, or what else is known, once, for normalisation: all of it for every process."""
+        return self._in_order(part, 0, 1) if part in self.datasets else ()
 
     def state_dict(self) -> dict[str, str]:
         return {"fingerprint": self.fingerprint}

@@ -1,0 +1,136 @@
+"""Solving a model from the training part, its settings chosen on validation, instead of training it."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from rich.progress import track
+from torch import Tensor
+
+from ser import metrics
+from ser.config.schema import Config
+from ser.errors import ConfigError
+from ser.features.base import Heard, LayerChoice
+from ser.models.base import Examples, SolvedModel
+from ser.training import processes
+from ser.training.data import KNOWN, Array, SpeechData
+from ser.training.recognizer import EmotionRecognizer
+
+log = logging.getLogger("ser")
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What validation has chosen: the model's settings and, where it was free, the encoder's layer."""
+
+    choice: Mapping[str, float]
+    layer: int | None
+
+    @property
+    def chosen(self) -> dict[str, float]:
+        """By name."""
+        return {**({} if self.layer is None else {"layer": self.layer}), **self.choice}
+
+
+def solved_at_once(config: Config) -> Config:
+    """The configuration where the model is solved: of a single epoch, in which nothing is left to learn."""
+    if config.training.ema_decay is not None:
+        raise ConfigError("training.ema_decay: a model that is solved has no weights to average; set it to null")
+    if config.sampling != "natural":
+        raise ConfigError(
+            f"sampling={config.sampling}: a model is solved from each clip once; set sampling=natural, and"
+            " loss.class_weights=true to make up for rare emotions"
+        )
+    if processes.n_processes(config.trainer) > 1:
+        raise ConfigError("trainer: a model is solved by one process; use trainer=auto")
+    return replace(config, trainer={**config.trainer, "max_epochs": 1})
+
+
+def summaries(recognizer: EmotionRecognizer, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """What a model that is solved is told of each clip, (n, 1)."""
+    made = {}
+    for name, clip in track(inputs.items(), "Summing up clips", len(inputs), disable=not sys.stdout.isatty()):
+        heard = torch.from_numpy(np.array(clip, np.float32))[None]
+        made[name] = recognizer.summary(heard, torch.tensor([heard.shape[-1]]))[0][0].numpy()
+    return made
+
+
+def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solution:
+    """Solve a recogniser's model from the training part for each choice, and keep the best on validation.
+
+    Args:
+        recognizer: whose model is solved; on the CPU.
+        data: its inputs are summaries, see `EmotionRecognizer.summary`.
+        monitor: uar or loss; of choices that are equally good the first is kept.
+    """
+    model, choice_of_layer = _parts(recognizer)
+    _fit_normalization(recognizer, data, ["train"])
+    best: tuple[float, Solution, dict[str, Tensor]] | None = None
+    for layer in [None] if choice_of_layer is None else range(choice_of_layer.n_layers):
+        if choice_of_layer is not None:
+            choice_of_layer.number.fill_(layer or 0)
+        train, val = (_examples(recognizer, data, part) for part in ("train", "val"))
+        for choice in model.solve(train, model.choices):
+            model.calibrate(val)
+            score = _score(model, val, monitor)
+            if best is None or score > best[0]:
+                best = score, Solution(choice, layer), deepcopy(recognizer.state_dict())
+    assert best is not None
+    _, solution, state = best
+    recognizer.load_state_dict(state)
+    log.info("chosen on validation: %s", ", ".join(f"{name} {value:g}" for name, value in solution.chosen.items()))
+    return solution
+
+
+def solve_again(recognizer: EmotionRecognizer, data: SpeechData, solution: Solution) -> None:
+    """Solve a recogniser's model from training and validation together, with what was chosen before."""
+    model, _ = _parts(recognizer)
+    _fit_normalization(recognizer, data, ["train", "val"])
+    examples = _examples(recognizer, data, "train") + _examples(recognizer, data, "val")
+    for _ in model.solve(examples, [solution.choice]):
+        pass
+
+
+def _parts(recognizer: EmotionRecognizer) -> tuple[SolvedModel, LayerChoice | None]:
+    model, layers = recognizer.model, recognizer.layer_sum
+    assert isinstance(model, SolvedModel)
+    return model, layers if isinstance(layers, LayerChoice) else None
+
+
+def _fit_normalization(recognizer: EmotionRecognizer, data: SpeechData, parts: list[str]) -> None:
+    heard = [_heard(data, part) for part in parts]
+    recognizer.normalization.fit(heard, [_heard(data, KNOWN)] if KNOWN in data.datasets else [])
+
+
+def _heard(data: SpeechData, part: str) -> Heard:
+    """The summaries (clips, n, 1) of a part, all at once."""
+    dataset = data.datasets[part]
+    vectors = torch.from_numpy(np.stack([np.asarray(one, np.float32) for one in dataset.inputs]))
+    return Heard(vectors, torch.ones(len(vectors), dtype=torch.long), torch.tensor(dataset.speakers))
+
+
+@torch.no_grad()
+def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str) -> Examples:
+    normalized = recognizer.layer_sum(recognizer.normalization(*_heard(data, part)))[..., 0]
+    targets = np.asarray(data.datasets[part].targets)
+    weights = recognizer.class_weights
+    of_each = np.ones(len(targets)) if weights is None else weights.double().numpy()[targets]
+    return Examples(normalized.double().numpy(), targets, of_each)
+
+
+@torch.no_grad()
+def _score(model: SolvedModel, examples: Examples, monitor: str) -> float:
+    """Of the answers to some clips, the higher the better."""
+    vectors, targets = torch.from_numpy(examples.vectors).float(), torch.from_numpy(examples.targets)
+    answers = model(vectors[..., None], torch.ones(len(vectors), dtype=torch.long))
+    if monitor == "loss":
+        each = F.nll_loss(answers, targets, reduction="none").double().numpy()
+        return -float((each * examples.weights).sum() / examples.weights.sum())
+    confusion = np.zeros((answers.shape[1], answers.shape[1]))
+    np.add.at(confusion, (examples.targets, answers.argmax(dim=1).numpy()), 1)
+    return metrics.uar(confusion)
