@@ -146,7 +146,7 @@ def _run_fold(
         check_unchanged(folder, split, prepared.corpus.fingerprint, _fingerprint_before(folder, finished))
         if finished:
             return Outcome.of(finished)
-    leaks = audit(split, prepared.content)
+    leaks = audit(split, prepared.content, prepared.known(split))
     if prepared.is_main:
         write_split(folder, split)
     log.info(
@@ -214,7 +214,8 @@ def _train_and_test(
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
     if solution:
-        solve_again(recognizer, data, solution)
+        both = replace(split, train=split.train + split.val, val=[])
+        solve_again(recognizer, prepared.data(both), solution)
         replace_weights(best, recognizer)
     with interruption.ending():
         places, plain, views = _test(trainer, best, data, config.tta)
@@ -234,6 +235,7 @@ def _train_and_test(
         device=device_name(trainer),
         precision=str(trainer.precision),
         tta_views=config.tta or None,
+        chosen=solution.chosen if solution else None,
         untested=len(split.test) - len(heard) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
     )

@@ -29,7 +29,7 @@ from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
-from ser.training.data import KNOWN, Array, Part, SpeechData
+from ser.training.data import KNOWN, REFERENCE, Array, Part, SpeechData
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solved_at_once, summaries
 from ser.training.trainer import check_trainer, frozen_device
@@ -91,7 +91,10 @@ class Prepared:
             utterances: list[Utterance] = getattr(split, name)
             parts[name] = self._part(utterances)
         if self.speakers:
-            parts[KNOWN] = self._part(known_clips(self.config.normalize, split.val + split.test, self.config.seed))
+            parts[KNOWN] = self._part(self.known(split))
+        if self.speakers and self.config.normalize.emotion:
+            of_kind = [utterance for utterance in split.train if utterance.emotion == self.config.normalize.emotion]
+            parts[REFERENCE] = self._part(of_kind)
         return SpeechData(
             parts,
             rate=self.rate,
@@ -100,6 +103,12 @@ class Prepared:
             sampling=self.config.sampling,
             fingerprint=self.corpus.fingerprint,
         )
+
+    def known(self, split: Split) -> list[Utterance]:
+        """What normalisation by speaker hears beside the training part of a fold, without labels."""
+        if not self.speakers:
+            return []
+        return known_clips(self.config.normalize, split.val + split.test, self.config.seed)
 
     def _part(self, utterances: Sequence[Utterance]) -> Part:
         number = {speaker: index for index, speaker in enumerate(self.speakers, start=1)}

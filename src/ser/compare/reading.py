@@ -37,6 +37,7 @@ from ser.splits.audit import Audit
 # it lies; an experiment by what it sets.
 IGNORED = (*MAY_DIFFER, "seed", "corpus", "tta", "experiment", "search", "debug")
 NO_PROTOCOL = ("split.fold", "split._target_")
+OF_PROTOCOL = ("split.", "normalize.")  # what is known of the clips, and not what is made of them
 MAX_EPOCHS = "trainer.max_epochs"
 
 
@@ -174,12 +175,12 @@ def _read(folder: Path, results: Results) -> Run:
         "split": split.name,
         "split.seed": split.seed,
         "number of folds": split.n_folds,
-        **{name: value for name, value in used.items() if name.startswith("split.") and name not in NO_PROTOCOL},
+        **{name: value for name, value in used.items() if name.startswith(OF_PROTOCOL) and name not in NO_PROTOCOL},
         "emotions": tuple(results.scores.labels),
     }
     return Run(
         folder=folder,
-        settings={name: value for name, value in used.items() if not name.startswith("split.")},
+        settings={name: value for name, value in used.items() if not name.startswith(OF_PROTOCOL)},
         choices={name: str(choice) for name, choice in choices.items() if choice is not None},
         typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
@@ -195,6 +196,8 @@ def _about_speakers(audit: Audit) -> str:
         return "Not all speakers are known: some may be in both training and test."
     if audit.shared_speakers:
         return "Speakers are in both training and test: expect less on new speakers."
+    if audit.n_known:
+        return "No speaker of the test part is in training, but clips of them were heard beforehand, without labels."
     return "No speaker of the test part is in training."
 
 

@@ -99,23 +99,40 @@ class Normalization(nn.Module):
         self.register_buffer("deviation", torch.ones(1 + n_speakers, n_bands, 1))
 
     @torch.no_grad()
-    def fit(self, training: Iterable[Heard], known: Iterable[Heard] = ()) -> None:
-        """Take mean and deviation from the training part and, by speaker, from what else is known of them."""
-        sums = _Sums(*self.mean.shape[:2])
-        for heard in training:
-            sums.add(*heard)
+    def fit(
+        self, training: Iterable[Heard], known: Iterable[Heard] = (), reference: Iterable[Heard] | None = None
+    ) -> None:
+        """Take mean and deviation from the training part and, by speaker, from what else is known of them.
+
+        Args:
+            training: the training part.
+            known: clips of other speakers, or more of these.
+            reference: where only clips of a kind are known, such as neutral ones, those of the training part. Each
+                speaker's mean is that of this kind then, and all have the deviation of an average speaker.
+        """
+        sums = self._sums(training)
         mean, variance = sums.average(within=self.n_speakers > 0)
         if self.n_speakers:
+            if reference is not None:
+                sums = self._sums(reference)
+                mean, _ = sums.average(within=True)
             for heard in known:
                 sums.add(*heard)
             own = sums.n_clips / (sums.n_clips + self.prior).clamp(min=1e-9)
             own[0] = 0
             means, variances = sums.each()
             mean = own * means + (1 - own) * mean
-            variance = own * variances + (1 - own) * variance
+            if reference is None:
+                variance = own * variances + (1 - own) * variance
         self.mean.copy_(mean[..., None])
         # A band that never changes tells nothing; it stays at 0 instead of being divided by nothing.
         self.deviation.copy_(torch.where(variance > 1e-8, variance.sqrt(), 1.0)[..., None])
+
+    def _sums(self, some: Iterable[Heard]) -> "_Sums":
+        sums = _Sums(*self.mean.shape[:2])
+        for heard in some:
+            sums.add(*heard)
+        return sums
 
     def forward(self, features: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Normalise features (batch, n_bands, frames); padding becomes 0, the mean of every band.

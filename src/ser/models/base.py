@@ -65,13 +65,6 @@ class Examples:
     targets: npt.NDArray[np.int64]
     weights: Matrix
 
-    def __add__(self, other: "Examples") -> "Examples":
-        return Examples(
-            np.concatenate([self.vectors, other.vectors]),
-            np.concatenate([self.targets, other.targets]),
-            np.concatenate([self.weights, other.weights]),
-        )
-
 
 class SolvedModel(Model):
     """A model whose weights are the solution of a convex problem, and not learnt step by step.

@@ -40,6 +40,7 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
         sorted({speaker for fold in folds for speaker in fold.audit.shared_speakers}),
         first.audit.n_unknown,  # of the corpus
         [pair for fold in folds for pair in fold.audit.identical],
+        sum(fold.audit.n_known for fold in folds),
     )
     return replace(
         first,
@@ -57,6 +58,7 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
             round(sum(fold.seconds.training for fold in folds), 1),
             round(sum(fold.seconds.test for fold in folds), 1),
         ),
+        chosen=first.chosen and {name: [(fold.chosen or {})[name] for fold in folds] for name in first.chosen},
         untested=sum(fold.untested or 0 for fold in folds) or None,
         interrupted=interrupted and replace(interrupted, fold=len(folds), n_folds=n_folds),
     )

@@ -175,6 +175,9 @@ def render(results: Results) -> str:
         lines += [
             f"test-time augmentation, mean of {facts.tta_views} views, apart from the above: {_line(results.tta)}"
         ]
+    if facts.chosen:
+        told = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
+        lines += [f"chosen on validation: {told}; then solved from training and validation together"]
     lines += ["", *_verdict(facts.audit)]
     broken = facts.corpus.n_broken
     if broken:
@@ -185,6 +188,11 @@ def render(results: Results) -> str:
 
 def _line(scores: Mapping[str, float]) -> str:
     return "   ".join(f"{SCORES[name]} {value:.3f}" for name, value in scores.items() if name in MAIN_SCORES)
+
+
+def _told(value: float | list[float]) -> str:
+    """A value, or those of the folds."""
+    return ", ".join(f"{one:g}" for one in value) + " by fold" if isinstance(value, list) else f"{value:g}"
 
 
 def _stopped(interrupted: Interruption) -> str:
@@ -203,6 +211,11 @@ def _verdict(audit: Audit) -> list[str]:
     elif audit.n_unknown:
         speakers += f" ({audit.n_unknown} clips do not say who speaks: they may be of one person in training and test)"
     lines = [f"speaker_independent: {speakers}"]
+    if audit.n_known:
+        lines += [
+            f"normalize=speaker: {audit.n_known} of the test clips were heard beforehand, without their labels, to know"
+            " their speakers: on somebody never heard expect less"
+        ]
     lines += [f"identical recordings in training and test: {len(audit.identical)}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]
     return lines

@@ -125,6 +125,7 @@ class Facts:
         device: cpu, the GPU's name, or such as `2 x cpu`.
         precision: as Lightning names it.
         tta_views: of test-time augmentation.
+        chosen: on validation, of the settings of a model that is solved; of pooled folds a value for each.
         untested: test clips that the Trainer was told to leave out.
     """
 
@@ -140,6 +141,7 @@ class Facts:
     device: str
     precision: str
     tta_views: int | None = None
+    chosen: dict[str, Any] | None = None
     untested: int | None = None
     interrupted: Interruption | None = None
 

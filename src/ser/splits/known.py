@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ser.config.checks import check_choice, check_range
 from ser.config.schema import Normalize
 from ser.corpora.base import Utterance
 from ser.corpora.labels import label_order
 from ser.errors import ConfigError
+from ser.files import digest
 
 
 def is_by_speaker(normalize: Normalize, utterances: Sequence[Utterance]) -> bool:
@@ -37,12 +36,10 @@ def is_by_speaker(normalize: Normalize, utterances: Sequence[Utterance]) -> bool
 def known_clips(normalize: Normalize, utterances: Sequence[Utterance], seed: int) -> list[Utterance]:
     """What may be heard, without labels, of those who speak in some utterances.
 
-    With more `clips` it is the same ones and some more.
+    Which clips are drawn depends on the seed and their ids alone; with more `clips` it is the same ones and some more.
     """
-    random = np.random.default_rng(seed)
     known: dict[str | None, list[Utterance]] = {}
-    for place in random.permutation(len(utterances)):
-        utterance = utterances[place]
+    for utterance in sorted(utterances, key=lambda utterance: digest(f"{seed} {utterance.id}".encode())):
         if normalize.emotion in (None, utterance.emotion):
             known.setdefault(utterance.speaker, []).append(utterance)
     return [utterance for of_one in known.values() for utterance in of_one[: normalize.clips]]

@@ -1,6 +1,6 @@
 """From clips (waveforms, or a frozen feature's frames) to padded batches."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ Array = npt.NDArray[np.floating[Any]]
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
 TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
-KNOWN = "known"  # the part that normalisation hears, and nobody learns from
+KNOWN = "known"  # what normalisation by speaker hears beside the training part, and nobody learns from
+REFERENCE = "reference"  # of the training part what is of the same kind, where only clips of a kind are known
 POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
 JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet the same ones every epoch
 
@@ -172,8 +173,7 @@ class SpeechData(pl.LightningDataModule):
     Several processes take turns within each batch: together they see what one would.
 
     Args:
-        parts: train, val and test; and, where they are normalised by speaker, what is heard of the speakers of val and
-            test for that alone, as known.
+        parts: train, val and test; and, where they are normalised by speaker, `KNOWN`, and it may be `REFERENCE`.
         rate: samples or frames a second.
         batch_size: over all processes.
         seed: of the order in training.
@@ -216,9 +216,9 @@ class SpeechData(pl.LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Item]:
         return self._in_order("test", *self._place)
 
-    def statistics_dataloader(self, part: str) -> Iterable[Batch]:
-        """The training part, or what else is known, once, for normalisation: all of it for every process."""
-        return self._in_order(part, 0, 1) if part in self.datasets else ()
+    def statistics_dataloader(self, part: str) -> DataLoader[Item]:
+        """A part once, for normalisation: all of it for every process."""
+        return self._in_order(part, 0, 1)
 
     def state_dict(self) -> dict[str, str]:
         return {"fingerprint": self.fingerprint}

@@ -1,6 +1,6 @@
 """Feature, model, loss and metrics as one LightningModule; also what a checkpoint holds."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,7 +22,7 @@ from ser.features.base import Feature, FrozenFeature, Heard, LayerChoice, LayerS
 from ser.layers.statistics import Statistics
 from ser.models.base import Model, SolvedModel, WaveformModel
 from ser.training import losses
-from ser.training.data import KNOWN, Batch
+from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
 
 VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
 
@@ -165,10 +165,15 @@ class EmotionRecognizer(pl.LightningModule):
         if self.feature.is_waveform or self.is_solved:
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.normalization.fit(*(self._heard(data.statistics_dataloader(part)) for part in ("train", KNOWN)))
+        self.normalization.fit(
+            self._heard(data, "train"),
+            self._heard(data, KNOWN) if self.speakers else (),
+            self._heard(data, REFERENCE) if REFERENCE in data.datasets else None,
+        )
 
-    def _heard(self, batches: Iterable[Batch]) -> Iterator[Heard]:
-        for batch in batches:
+    def _heard(self, data: SpeechData, part: str) -> Iterator[Heard]:
+        batch: Batch
+        for batch in data.statistics_dataloader(part):
             yield Heard(*self._frames(batch.inputs.to(self.device), batch.lengths.to(self.device)), batch.speakers)
 
     def on_train_epoch_start(self) -> None:

@@ -18,7 +18,7 @@ from ser.errors import ConfigError
 from ser.features.base import Heard, LayerChoice
 from ser.models.base import Examples, SolvedModel
 from ser.training import processes
-from ser.training.data import KNOWN, Array, SpeechData
+from ser.training.data import KNOWN, REFERENCE, Array, SpeechData
 from ser.training.recognizer import EmotionRecognizer
 
 log = logging.getLogger("ser")
@@ -69,7 +69,7 @@ def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solu
         monitor: uar or loss; of choices that are equally good the first is kept.
     """
     model, choice_of_layer = _parts(recognizer)
-    _fit_normalization(recognizer, data, ["train"])
+    _fit_normalization(recognizer, data)
     best: tuple[float, Solution, dict[str, Tensor]] | None = None
     for layer in [None] if choice_of_layer is None else range(choice_of_layer.n_layers):
         if choice_of_layer is not None:
@@ -88,11 +88,10 @@ def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solu
 
 
 def solve_again(recognizer: EmotionRecognizer, data: SpeechData, solution: Solution) -> None:
-    """Solve a recogniser's model from training and validation together, with what was chosen before."""
+    """Solve a recogniser's model again, with what was chosen before, from a training part that has grown."""
     model, _ = _parts(recognizer)
-    _fit_normalization(recognizer, data, ["train", "val"])
-    examples = _examples(recognizer, data, "train") + _examples(recognizer, data, "val")
-    for _ in model.solve(examples, [solution.choice]):
+    _fit_normalization(recognizer, data)
+    for _ in model.solve(_examples(recognizer, data, "train"), [solution.choice]):
         pass
 
 
@@ -102,9 +101,12 @@ def _parts(recognizer: EmotionRecognizer) -> tuple[SolvedModel, LayerChoice | No
     return model, layers if isinstance(layers, LayerChoice) else None
 
 
-def _fit_normalization(recognizer: EmotionRecognizer, data: SpeechData, parts: list[str]) -> None:
-    heard = [_heard(data, part) for part in parts]
-    recognizer.normalization.fit(heard, [_heard(data, KNOWN)] if KNOWN in data.datasets else [])
+def _fit_normalization(recognizer: EmotionRecognizer, data: SpeechData) -> None:
+    recognizer.normalization.fit(
+        [_heard(data, "train")],
+        [_heard(data, KNOWN)] if recognizer.speakers else [],
+        [_heard(data, REFERENCE)] if REFERENCE in data.datasets else None,
+    )
 
 
 def _heard(data: SpeechData, part: str) -> Heard:
