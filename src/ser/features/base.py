@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -49,10 +50,16 @@ class FrozenFeature(Feature):
     """A feature too slow to be computed every epoch: computed once over a corpus, and kept in the store.
 
     Attributes:
-        frame_rate: frames a second.
+        frame_rate: frames a second; None: one frame a clip, whatever its length.
+        frame_dtype: in which its frames are kept: 16 bits, unless they would lose too much.
+        on_cpu: whether it is computed on the CPU, in 32 bits, wherever the model is.
+        notice: what must be known of it, such as a licence; empty: nothing.
     """
 
-    frame_rate: float
+    frame_rate: float | None
+    frame_dtype: type[np.floating[Any]] = np.float16
+    on_cpu: bool = False
+    notice: str = ""
 
     @property
     @abstractmethod
@@ -90,11 +97,11 @@ class Normalization(nn.Module):
                 real = features[:, some].transpose(1, 2)[mask].double().cpu()  # (frames, bands)
                 total[some] += real.sum(0)[:, None]
                 squares[some] += real.square().sum(0)[:, None]
-        mean = total / n_frames
-        variance = (squares / n_frames - mean.square()).clamp(min=0)
+        mean, power = total / n_frames, squares / n_frames
+        variance = (power - mean.square()).clamp(min=0)
         self.mean.copy_(mean)
         # A band that never changes tells nothing; it stays at 0 instead of being divided by nothing.
-        self.deviation.copy_(torch.where(variance > 1e-8, variance.sqrt(), 1.0))
+        self.deviation.copy_(torch.where(variance > 1e-8 * power, variance.sqrt(), 1.0))
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Normalise features (batch, n_bands, frames); padding becomes 0, the mean of every band."""

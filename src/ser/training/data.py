@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from ser.features.side_by_side import Joined
+
 Array = npt.NDArray[np.floating[Any]]
+Input = Array | Joined  # of a clip: waveform (samples,), or frames (n_bands, frames)
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
 TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
@@ -50,14 +53,14 @@ class ClipDataset(Dataset[Item]):
             all.
     """
 
-    def __init__(self, inputs: Sequence[Array], targets: Sequence[int], longest: int | None = None) -> None:
+    def __init__(self, inputs: Sequence[Input], targets: Sequence[int], longest: int | None = None) -> None:
         self.inputs, self.targets, self.longest = inputs, targets, longest
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def __getitem__(self, index: int) -> Item:
-        clip = self.inputs[index]
+        clip = np.asarray(self.inputs[index])
         length = clip.shape[-1]
         if self.longest is not None and length > self.longest:
             start = int(torch.randint(length - self.longest + 1, ()))
@@ -156,7 +159,7 @@ def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
 class Part:
     """Clips (waveforms or frames) and class numbers of train, val or test."""
 
-    inputs: Sequence[Array]
+    inputs: Sequence[Input]
     targets: Sequence[int]
 
 
