@@ -29,7 +29,7 @@ from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
-from ser.training.data import KNOWN, REFERENCE, Array, Part, SpeechData
+from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solved_at_once, summaries
 from ser.training.trainer import check_trainer, frozen_device
@@ -52,7 +52,7 @@ class Prepared:
         recordings: waveforms of all usable clips.
         content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
         inputs: what training reads, by utterance id: the waveforms, or a frozen feature's frames.
-        rate: samples or frames a second of `inputs`.
+        rate: samples or frames a second of `inputs`; where there is one frame a clip, as if each lasted a second.
         labels: the emotions, in class order.
         folds: the splits to train and test on.
         corpus: for the report.
@@ -64,7 +64,7 @@ class Prepared:
     config: Config
     recordings: Recordings
     content: Mapping[str, str]
-    inputs: Mapping[str, Array]
+    inputs: Mapping[str, Input]
     rate: float
     labels: list[str]
     folds: list[Split]
@@ -146,6 +146,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
         config = solved_at_once(config)
     if corpus.notice:
         log.warning("%s", corpus.notice)
+    if isinstance(feature, FrozenFeature) and feature.notice:
+        log.info("%s", feature.notice)
     started = time.monotonic()
     utterances, spellings = one_spelling(corpus.utterances())
     for utterance in utterances:
@@ -157,7 +159,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
-    inputs: Mapping[str, Array] = recordings.waveforms
+    inputs: Mapping[str, Input] = recordings.waveforms
     rate: float = feature.sample_rate
     if isinstance(feature, FrozenFeature):
         read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
@@ -165,7 +167,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
             _cut(read, protocol, recordings)  # refused before it is computed
         device, precision = frozen_device(trainer)
         inputs = load_frames(feature, recordings, store, device=device, precision=precision)
-        rate = feature.frame_rate
+        rate = feature.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = _labels(usable)
     for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:

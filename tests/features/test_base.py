@@ -56,6 +56,15 @@ def test_a_constant_band_becomes_0(constant: float) -> None:
     assert normalized[:, 1].abs().max() < 1e-2
 
 
+def test_a_band_of_small_numbers_is_scaled_as_any_other() -> None:
+    batches = random_batches(3)
+    small = [(features * torch.tensor([1.0, 1e-7, 1e7])[:, None], lengths) for features, lengths in batches]
+    plain, scaled = Normalization(3), Normalization(3)
+    plain.fit(batches)
+    scaled.fit(small)
+    torch.testing.assert_close(scaled(*small[0]), plain(*batches[0]), atol=1e-4, rtol=1e-4)
+
+
 def test_fitting_again_forgets() -> None:
     once, twice = Normalization(4), Normalization(4)
     twice.fit(random_batches(4, seed=1))

@@ -21,7 +21,7 @@ from ser.augment.base import Augment
 from ser.augment.combined import Combined
 from ser.augment.waveform import WaveformAugment
 from ser.commands.explain import explain
-from ser.commands.overrides import readable
+from ser.commands.overrides import for_hydra
 from ser.config.build import build
 from ser.config.places import conf_dir
 from ser.config.schema import Config, read_config, register
@@ -74,7 +74,7 @@ def _composed(overrides: Sequence[str]) -> Config:
     register()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return read_config(compose("train", overrides=[readable(word) for word in overrides]))
+            return read_config(compose("train", overrides=for_hydra(overrides)))
     except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(explain(error, overrides)) from None
     except ValueError as error:  # Hydra's word on such as model=null

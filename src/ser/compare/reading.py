@@ -162,7 +162,6 @@ def read_run(folder: Path) -> Run | LeftOut:
 def _read(folder: Path, results: Results) -> Run:
     config = dict(leaves(_yaml(folder / CONFIG)))
     hydra = _yaml(folder / HYDRA).get("hydra", {})
-    choices = {name: choice for name, choice in hydra.get("runtime", {}).get("choices", {}).items() if "/" not in name}
     typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
     max_epochs = config.pop(MAX_EPOCHS, None)
     if isinstance(max_epochs, int):  # and not the reference to epochs that it is by default
@@ -181,7 +180,7 @@ def _read(folder: Path, results: Results) -> Run:
     return Run(
         folder=folder,
         settings={name: value for name, value in used.items() if not name.startswith(OF_PROTOCOL)},
-        choices={name: str(choice) for name, choice in choices.items() if choice is not None},
+        choices=_choices(hydra.get("runtime", {}).get("choices", {})),
         typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
         notes=tuple(note for note in (corpus.notice, _about_speakers(results.facts.audit)) if note),
@@ -189,6 +188,15 @@ def _read(folder: Path, results: Results) -> Run:
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,
     )
+
+
+def _choices(found: Mapping[str, Any]) -> dict[str, str]:
+    """Of each group of ours; where several features stand side by side, all of them: [whisper,compare]."""
+    chosen = {name: str(choice) for name, choice in found.items() if "/" not in name and choice is not None}
+    several: dict[str, list[str]] = {}
+    for name in [name for name in chosen if "@" in name]:
+        several.setdefault(name.partition("@")[0], []).append(chosen.pop(name))
+    return chosen | {group: f"[{','.join(names)}]" for group, names in several.items()}
 
 
 def _about_speakers(audit: Audit) -> str:

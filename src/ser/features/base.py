@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -51,10 +52,16 @@ class FrozenFeature(Feature):
     """A feature too slow to be computed every epoch: computed once over a corpus, and kept in the store.
 
     Attributes:
-        frame_rate: frames a second.
+        frame_rate: frames a second; None: one frame a clip, whatever its length.
+        frame_dtype: in which its frames are kept: 16 bits, unless they would lose too much.
+        on_cpu: whether it is computed on the CPU, in 32 bits, wherever the model is.
+        notice: what must be known of it, such as a licence; empty: nothing.
     """
 
-    frame_rate: float
+    frame_rate: float | None
+    frame_dtype: type[np.floating[Any]] = np.float16
+    on_cpu: bool = False
+    notice: str = ""
 
     @property
     @abstractmethod
@@ -126,7 +133,8 @@ class Normalization(nn.Module):
                 variance = own * variances + (1 - own) * variance
         self.mean.copy_(mean[..., None])
         # A band that never changes tells nothing; it stays at 0 instead of being divided by nothing.
-        self.deviation.copy_(torch.where(variance > 1e-8, variance.sqrt(), 1.0)[..., None])
+        changes = variance > 1e-8 * (variance + mean.square())
+        self.deviation.copy_(torch.where(changes, variance.sqrt(), 1.0)[..., None])
 
     def _sums(self, some: Iterable[Heard]) -> "_Sums":
         sums = _Sums(*self.mean.shape[:2])

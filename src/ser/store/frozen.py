@@ -16,48 +16,55 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ser.errors import StoreError
 from ser.features.base import FrozenFeature
+from ser.features.side_by_side import Joined, SideBySide
 from ser.store.recordings import Recordings
 from ser.store.store import Array, Store
 
 log = logging.getLogger("ser")
 
-DTYPE = np.float16
 GPU_BATCH_S = 160.0  # seconds of padded audio that a GPU hears at once
 AHEAD = 4  # batches a thread that may be waiting to be computed or to be kept
 LINE_S = 60.0  # between two lines of progress where there is no terminal
 
 Batch = list[str]
+Frames = Array | Joined  # of a clip: (n_bands, frames)
 
 
 def load_frames(
     feature: FrozenFeature, recordings: Recordings, folder: Path, *, device: torch.device, precision: str
-) -> Mapping[str, Array]:
+) -> Mapping[str, Frames]:
     """Compute the frames of every clip once; later calls find them in the store below `folder`.
 
-    A clip whose frames are not finite, or that has none, is noted in `recordings.broken`, and left out.
+    A clip whose frames are not finite, or that has none, is noted in `recordings.broken`, and left out. Features side
+    by side are kept each by itself.
 
     Args:
-        feature: is moved to `device`, and stays there.
+        feature: is moved to the device, and stays there.
         recordings: of the corpus.
         folder: of all stores.
-        device: where to compute.
+        device: where to compute, unless the feature needs the CPU.
         precision: 32, bf16-mixed or 16-mixed; frames of another precision are kept apart.
 
     Returns:
-        Memory-mapped frames (n_bands, frames), float16, by utterance id.
+        Memory-mapped frames (n_bands, frames) in the feature's `frame_dtype`, by utterance id.
 
     Raises:
         StoreError: the disk cannot hold them, or the store cannot be written.
     """
+    if isinstance(feature, SideBySide):
+        return _load_parts(feature, recordings, folder, device=device, precision=precision)
+    if feature.on_cpu:
+        device, precision = torch.device("cpu"), "32"
     parameters = {"waveforms": recordings.parameters, "feature": feature.frame_parameters, "precision": precision}
-    store = Store(folder, kind="frames", parameters=parameters, dtype=DTYPE, about={"feature": feature.title})
+    about = {"feature": feature.title}
+    store = Store(folder, kind="frames", parameters=parameters, dtype=feature.frame_dtype, about=about)
     waveforms = {recordings.keys[name]: waveform for name, waveform in recordings.waveforms.items()}
     store.verify(waveforms)
     if any(key not in store for key in waveforms):
         with store.alone():
             store.verify(waveforms)
             _compute(store, feature, waveforms, device, precision)
-    frames = {}
+    frames: dict[str, Frames] = {}
     for name in recordings.waveforms:
         made = store[recordings.keys[name]]
         if made.shape[-1]:
@@ -65,6 +72,14 @@ def load_frames(
         else:
             recordings.broken[name] = f"{name}: the feature gives no frames for it that are finite numbers"
     return frames
+
+
+def _load_parts(
+    feature: SideBySide, recordings: Recordings, folder: Path, *, device: torch.device, precision: str
+) -> Mapping[str, Frames]:
+    made = [load_frames(part, recordings, folder, device=device, precision=precision) for part in feature.parts]
+    names = [name for name in recordings.waveforms if all(name in frames for frames in made)]
+    return {name: feature.join([np.asarray(frames[name]) for frames in made]) for name in names}
 
 
 def _compute(
@@ -135,9 +150,11 @@ def _frames(feature: FrozenFeature, waveforms: Sequence[Array], device: torch.de
     with torch.autocast(device.type, half, enabled=precision != "32"):
         made, n_frames = feature(padded.to(device), lengths.to(device))
     made = made.float().cpu().numpy()  # (batch, n_bands, frames)
-    largest = np.finfo(DTYPE).max
+    largest = np.finfo(feature.frame_dtype).max
     return [
-        frames[:, : count if np.isfinite(frames[:, :count]).all() else 0].clip(-largest, largest).astype(DTYPE)
+        frames[:, : count if np.isfinite(frames[:, :count]).all() else 0]
+        .clip(-largest, largest)
+        .astype(feature.frame_dtype)
         for frames, count in zip(made, n_frames.tolist(), strict=True)
     ]
 
@@ -173,7 +190,8 @@ def _in_order(compute: Callable[[Batch], list[Array]], some: Iterable[Batch], n_
 
 def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: Mapping[str, float]) -> None:
     """Say how much disk will be needed, and refuse if it is not there."""
-    needed = sum(seconds.values()) * feature.frame_rate * feature.n_bands * np.dtype(DTYPE).itemsize / 1e6
+    n_frames = sum(seconds.values()) * feature.frame_rate if feature.frame_rate else len(seconds)
+    needed = n_frames * feature.n_bands * np.dtype(feature.frame_dtype).itemsize / 1e6
     free = shutil.disk_usage(store.folder).free / 1e6
     log.info(
         "features of %d of %d clips are to be computed: about %.1f MB in %s, where %.1f MB are free",

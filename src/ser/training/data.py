@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from ser.features.side_by_side import Joined
+
 Array = npt.NDArray[np.floating[Any]]
+Input = Array | Joined  # of a clip: waveform (samples,), or frames (n_bands, frames)
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
 TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
@@ -49,7 +52,7 @@ class Item(NamedTuple):
 class Part:
     """Clips (waveforms or frames), class numbers, and numbers of the speakers from 1 (none: nobody is known)."""
 
-    inputs: Sequence[Array]
+    inputs: Sequence[Input]
     targets: Sequence[int]
     speakers: Sequence[int] = ()
 
@@ -71,7 +74,7 @@ class ClipDataset(Dataset[Item]):
         return len(self.inputs)
 
     def __getitem__(self, index: int) -> Item:
-        clip = self.inputs[index]
+        clip = np.asarray(self.inputs[index])
         length = clip.shape[-1]
         if self.longest is not None and length > self.longest:
             start = int(torch.randint(length - self.longest + 1, ()))

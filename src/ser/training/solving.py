@@ -18,7 +18,7 @@ from ser.errors import ConfigError
 from ser.features.base import Heard, LayerChoice
 from ser.models.base import Examples, SolvedModel
 from ser.training import processes
-from ser.training.data import KNOWN, REFERENCE, Array, SpeechData
+from ser.training.data import KNOWN, REFERENCE, Array, Input, SpeechData
 from ser.training.recognizer import EmotionRecognizer
 
 log = logging.getLogger("ser")
@@ -51,7 +51,7 @@ def solved_at_once(config: Config) -> Config:
     return replace(config, trainer={**config.trainer, "max_epochs": 1})
 
 
-def summaries(recognizer: EmotionRecognizer, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def summaries(recognizer: EmotionRecognizer, inputs: Mapping[str, Input]) -> dict[str, Array]:
     """What a model that is solved is told of each clip, (n, 1)."""
     made = {}
     for name, clip in track(inputs.items(), "Summing up clips", len(inputs), disable=not sys.stdout.isatty()):
