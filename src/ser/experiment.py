@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
 
 from ser.config.schema import Config
 from ser.errors import ConfigError
@@ -35,7 +36,7 @@ from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
 from ser.training.checkpoints import best_path, epoch_of, fingerprint_of, replace_weights
-from ser.training.data import SpeechData
+from ser.training.data import Item, SpeechData
 from ser.training.interruption import Interrupted, StopOnInterrupt
 from ser.training.progress import History
 from ser.training.recognizer import EmotionRecognizer
@@ -213,12 +214,15 @@ def _train_and_test(
     best = best_path(trainer) or folder / BEST
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
-    if solution:
-        both = replace(split, train=split.train + split.val, val=[])
-        solve_again(recognizer, prepared.data(both), solution)
-        replace_weights(best, recognizer)
     with interruption.ending():
-        places, plain, views = _test(trainer, best, data, config.tta)
+        recognizer = EmotionRecognizer.load_from_checkpoint(best, weights_only=True)
+        validated, validation, _ = _predict(trainer, recognizer, data.val_dataloader())
+        if solution:
+            both = replace(split, train=split.train + split.val, val=[])
+            solve_again(recognizer, prepared.data(both), solution)
+            replace_weights(best, recognizer)
+        recognizer.n_views = config.tta
+        places, plain, views = _predict(trainer, recognizer, data.predict_dataloader())
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
@@ -244,6 +248,7 @@ def _train_and_test(
         facts,
         predictions_of(heard, prepared.labels, plain),
         views=None if views is None else predictions_of(heard, prepared.labels, views),
+        validated=predictions_of([split.val[place] for place in validated], prepared.labels, validation),
         history=history.rows,
     )
     if loggers:
@@ -277,17 +282,16 @@ def _is_of_a_callback(error: Exception) -> bool:
     return type(error) is RuntimeError and raised_in.startswith("pytorch_lightning.callbacks")
 
 
-def _test(
-    trainer: pl.Trainer, checkpoint: Path, data: SpeechData, n_views: int
+def _predict(
+    trainer: pl.Trainer, recognizer: EmotionRecognizer, clips: DataLoader[Item]
 ) -> tuple[list[int], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Places of the clips heard, of the test part all unless the Trainer was told to hear fewer; their probabilities
-    (n_test, n_classes) as they are, and the mean of their views if there are any.
+    """Places of the clips heard, of a part all unless the Trainer was told to hear fewer; their probabilities
+    (n_clips, n_classes) as they are, and the mean of their views if there are any.
     """
-    recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True, n_views=n_views)
-    outputs = processes.gather(trainer.predict(recognizer, datamodule=data) or [])
+    outputs = processes.gather(trainer.predict(recognizer, clips) or [])
     places, plain, views = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     order = places.argsort()
-    return places[order].tolist(), plain[order].numpy(), views[order].numpy() if n_views else None
+    return places[order].tolist(), plain[order].numpy(), views[order].numpy() if recognizer.n_views else None
 
 
 def _describe_split(split: Split, leaks: Audit, seed: int) -> SplitFacts:

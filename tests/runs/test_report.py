@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from ser.runs.names import PREDICTIONS, fold_folder, fold_folders
 from ser.runs.pooled import pool
 from ser.runs.predictions import Predictions, predictions_of, read_predictions
 from ser.runs.report import Evaluation, read_evaluation, render, rewrite_report, write_report
-from ser.runs.results import Interruption, Seconds, Validation, read_results
+from ser.runs.results import Ensemble, Interruption, Member, Seconds, Validation, read_results
 from tests.facts import FACTS, facts
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -84,7 +85,7 @@ def test_metrics_json(tmp_path: Path) -> None:
         "identical": [],
     }
     assert results["validation"] is None and results["git_commit"] is None
-    assert not results.keys() & {"tta_views", "tta", "untested", "interrupted", "folds"}
+    assert not results.keys() & {"tta_views", "tta", "untested", "interrupted", "ensemble", "folds"}
     assert results.keys() >= KEYS
     assert (results["n_test"], results["labels"]) == (60, LABELS)
     assert list(results["per_class"]) == LABELS
@@ -131,11 +132,12 @@ def test_what_is_written_is_what_is_returned(tmp_path: Path) -> None:
         untested=3,
         interrupted=Interruption(2, 9),
         audit={"shared_speakers": [], "n_unknown": 3, "identical": [("a", "b")]},
+        ensemble=Ensemble("equal", {"outputs/a": Member(0.5, 0.25, [0.5]), "声/b": Member(0.4, 0.6, [0.4, 0.6])}),
     )
-    written = write_report(tmp_path, whole, predict(), views=predict(1))
-    read = read_evaluation(tmp_path)
-    assert (read.results, read.predictions, read.views) == (written.results, written.predictions, written.views)
+    written = write_report(tmp_path, whole, predict(), views=predict(1), validated=predict(2))
+    assert replace(read_evaluation(tmp_path), history=()) == written
     text = render(written.results)
+    assert "outputs/a      0.500     0.250  0.500\n声/b           0.400     0.600  0.500 ± 0.141\nensemble  " in text
     assert written.results.tta is not None and f"UAR {written.results.tta['uar']:.3f}" in text
     assert "INTERRUPTED in epoch 2 of 9" in text and "60 of 63 test clips" in text
 

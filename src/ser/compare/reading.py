@@ -55,7 +55,7 @@ class Training:
 
     Attributes:
         folder: of the run, or of the fold.
-        seed, fold: what it differs in from others of its row.
+        seed, fold: what it differs in from others of its row; an ensemble of several seeds has none.
         validation: UAR on the validation part, of the epoch kept; None where it is not known.
         kept: that epoch; None where it is not known.
         history: rows of history.csv; none where there is no such file.
@@ -63,7 +63,7 @@ class Training:
     """
 
     folder: Path
-    seed: int
+    seed: int | None
     fold: int
     validation: float | None
     kept: int | None
