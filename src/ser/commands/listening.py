@@ -132,8 +132,7 @@ def _draw(clip: str, feature: Feature, augment: Augment, versions: dict[str, Ten
     """Each version's feature, and what the augmentation of features makes of it; normalised by the clip itself."""
     frames = {name: feature(waveform[None], torch.tensor([len(waveform)])) for name, waveform in versions.items()}
     normalization = Normalization(feature.n_bands)
-    features, lengths = frames["before"]
-    normalization.fit([Heard(features, lengths, torch.zeros_like(lengths))])
+    normalization.fit([Heard(*frames["before"])])
     figure = Figure(figsize=(12, 0.5 + 1.9 * len(versions)), layout="constrained")
     figure.suptitle(f"{clip}: left the feature, right what the model sees in training", fontsize=11)
     axes = figure.subplots(len(versions), 2, sharex=True, squeeze=False)

@@ -75,11 +75,11 @@ class FrozenFeature(Feature):
 
 
 class Heard(NamedTuple):
-    """Features (batch, n_bands, frames), their numbers of frames (batch,), and who speaks (batch,): 0: nobody known."""
+    """Features (batch, n_bands, frames), their numbers of frames (batch,), and who speaks (batch,), 0: somebody unknown."""
 
     features: Tensor
     lengths: Tensor
-    speakers: Tensor
+    speakers: Tensor | None = None
 
 
 class Normalization(nn.Module):
@@ -162,8 +162,10 @@ class _Sums:
         self.total = torch.zeros(n_rows, n_bands, dtype=torch.double)
         self.squares = torch.zeros(n_rows, n_bands, dtype=torch.double)
 
-    def add(self, features: Tensor, lengths: Tensor, speakers: Tensor) -> None:
-        rows = speakers.cpu() if len(self.total) > 1 else torch.zeros(len(speakers), dtype=torch.long)
+    def add(self, features: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> None:
+        if speakers is None or len(self.total) == 1:
+            speakers = torch.zeros_like(lengths)
+        rows = speakers.cpu()
         self.n_clips.index_add_(0, rows, torch.ones(len(rows), 1, dtype=torch.double))
         self.n_frames.index_add_(0, rows, lengths.cpu().double()[:, None])
         mask = frame_mask(lengths, features.shape[-1])[:, None]

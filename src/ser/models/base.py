@@ -10,6 +10,7 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from ser.layers.rotation import Matrix
+from ser.layers.statistics import Statistics
 
 
 class Model(nn.Module, ABC):
@@ -73,11 +74,11 @@ class SolvedModel(Model):
     `n_bands` times the number of statistics.
 
     Attributes:
-        statistics: which, of `ser.layers.statistics`.
+        statistics: over the frames.
         choices: settings, by name, of which validation chooses one.
     """
 
-    statistics: Sequence[str]
+    statistics: Statistics
     choices: Sequence[Mapping[str, float]]
 
     @abstractmethod

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ser.config.checks import check_choices, check_ranges
 from ser.layers.rotation import rotated
-from ser.layers.statistics import STATISTICS
+from ser.layers.statistics import STATISTICS, Statistics
 from ser.models.base import Examples, SolvedModel
 
 N_STEPS = 1000  # of L-BFGS, at most
@@ -33,7 +33,7 @@ class Linear(SolvedModel):
         super().__init__()
         check_choices("statistics", statistics, STATISTICS)
         check_ranges("costs", costs, 1e-9, 1e9)
-        self.statistics = statistics
+        self.statistics = Statistics(statistics)
         self.choices = [{"cost": cost} for cost in sorted(costs)]
         self.output = nn.Linear(n_bands * len(statistics), n_classes)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ser.config.checks import check_choice, check_choices, check_ranges
 from ser.layers.rotation import Matrix
-from ser.layers.statistics import STATISTICS
+from ser.layers.statistics import STATISTICS, Statistics
 from ser.models.base import Examples, SolvedModel
 
 KERNELS = ("linear", "rbf")
@@ -53,7 +53,7 @@ class SVM(SolvedModel):
         check_choice("kernel", kernel, KERNELS)
         check_ranges("costs", costs, 1e-9, 1e9)
         check_ranges("gammas", gammas, 1e-9, 1e9)
-        self.statistics, self.kernel = statistics, kernel
+        self.statistics, self.kernel = Statistics(statistics), kernel
         self.size = n_bands * len(statistics)
         if kernel == "rbf":
             self.choices = [{"gamma": gamma, "cost": cost} for gamma, cost in product(gammas, costs)]

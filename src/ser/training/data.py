@@ -29,14 +29,14 @@ class Batch(NamedTuple):
 
     inputs: waveforms (batch, samples), or a frozen feature's frames (batch, n_bands, frames), zero after each clip's
     end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset; speakers
-    (batch,) numbers, 0: somebody unknown.
+    (batch,) numbers, 0: somebody unknown; None: all are.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
     places: Tensor
-    speakers: Tensor
+    speakers: Tensor | None = None
 
 
 class Item(NamedTuple):

@@ -19,7 +19,6 @@ from ser.config.build import build
 from ser.config.checks import check_choice, check_range
 from ser.errors import ConfigError
 from ser.features.base import Feature, FrozenFeature, Heard, LayerChoice, LayerSum, Normalization
-from ser.layers.statistics import Statistics
 from ser.models.base import Model, SolvedModel, WaveformModel
 from ser.training import losses
 from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
@@ -77,9 +76,9 @@ class EmotionRecognizer(pl.LightningModule):
         self.layer_sum = (LayerChoice if self.feature.chooses_layer else LayerSum)(self.feature.n_layers)
         self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
         self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
-        self.statistics = Statistics(self.model.statistics) if isinstance(self.model, SolvedModel) else None
-        n_vector = self.feature.n_bands * (len(self.statistics.names) if self.statistics else 1)
-        self.normalization = Normalization(n_vector, n_speakers=len(self.speakers), prior=prior)
+        n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
+        n_told = self.feature.n_bands * n_statistics
+        self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
         self._check_pair()
         if isinstance(self.model, WaveformModel):
             self.hparams["model"] = {**model, **self.model.own_settings()}
@@ -264,8 +263,8 @@ class EmotionRecognizer(pl.LightningModule):
     @torch.no_grad()
     def summary(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What a model that is solved is told of clips: statistics over their frames (batch, n, 1), not normalised."""
-        assert self.statistics is not None
-        summary: tuple[Tensor, Tensor] = self.statistics(*self._frames(inputs, lengths))
+        assert isinstance(self.model, SolvedModel)
+        summary: tuple[Tensor, Tensor] = self.model.statistics(*self._frames(inputs, lengths))
         return summary
 
     @torch.no_grad()
@@ -278,7 +277,7 @@ class EmotionRecognizer(pl.LightningModule):
         return frames
 
     def _features(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.statistics and inputs.shape[1:] != (self.normalization.n_bands, 1):
+        if self.is_solved and inputs.shape[1:] != (self.normalization.n_bands, 1):
             frames, n_frames = self.summary(inputs, lengths)
         else:
             frames, n_frames = self._frames(inputs, lengths)
