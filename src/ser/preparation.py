@@ -18,6 +18,7 @@ from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest
+from ser.models.base import SolvedModel
 from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
@@ -51,7 +52,7 @@ class Prepared:
         config: of the run.
         recordings: waveforms of all usable clips.
         content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
-        inputs: what training reads, by utterance id: the waveforms, or a frozen feature's frames.
+        inputs: what training reads, by utterance id: the waveforms, a frozen feature's frames, or summaries.
         rate: samples or frames a second of `inputs`; where there is one frame a clip, as if each lasted a second.
         labels: the emotions, in class order.
         folds: the splits to train and test on.
@@ -159,14 +160,17 @@ def prepare(config: Config, folder: Path) -> Prepared:
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
-    inputs: Mapping[str, Input] = recordings.waveforms
+    views: list[Mapping[str, Input]] = [recordings.waveforms]
     rate: float = feature.sample_rate
     if isinstance(feature, FrozenFeature):
         read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
         if read:
             _cut(read, protocol, recordings)  # refused before it is computed
         device, precision = frozen_device(trainer)
-        inputs = load_frames(feature, recordings, store, device=device, precision=precision)
+        speeds = draft.model.speeds if isinstance(draft.model, SolvedModel) else [1.0]
+        views = [
+            load_frames(feature, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
+        ]
         rate = feature.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = _labels(usable)
@@ -175,8 +179,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
     speakers = names_of_speakers if is_by_speaker(config.normalize, usable) else []
-    if draft.is_solved:
-        inputs = summaries(draft, {utterance.id: inputs[utterance.id] for utterance in usable})
+    inputs = summaries(draft, views) if draft.is_solved else views[0]
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
     audio_s = round(time.monotonic() - started, 1)
     folds, content, remarks = _cut(usable, protocol, recordings)

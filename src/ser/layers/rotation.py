@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.float64]
 
 SMALLEST = 1e-10  # square of a length, as a share of the longest: a direction that is shorter is left out
 
 
-def rotated(vectors: Matrix) -> tuple[Matrix, Matrix]:
+def rotated(vectors: Numbers) -> tuple[Numbers, Numbers]:
     """Vectors (m, n) as coordinates (m, r) along orthonormal directions (n, r), r no larger than m.
 
     `vectors == coordinates @ directions.T`. A penalty on the squared length of weights is the same in the coordinates,

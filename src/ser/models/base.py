@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.layers.rotation import Matrix
-from ser.layers.statistics import Statistics
+from ser.config.checks import check_choices, check_ranges
+from ser.layers.rotation import Numbers
+from ser.layers.statistics import STATISTICS, Statistics
 
 
 class Model(nn.Module, ABC):
@@ -54,32 +57,55 @@ class WaveformModel(Model):
 
 @dataclass(frozen=True)
 class Examples:
-    """Clips to solve a model from.
+    """Clips to solve a model from, in 64 bits.
 
     Attributes:
-        vectors: (clips, n) what the model is given of each, 64 bits.
+        features: (clips, n, views) what the model is given of them.
         targets: (clips,) class numbers.
         weights: (clips,) how much each counts.
     """
 
-    vectors: Matrix
+    features: Numbers
     targets: npt.NDArray[np.int64]
-    weights: Matrix
+    weights: Numbers
+
+    def views(self) -> tuple[Numbers, npt.NDArray[np.int64], Numbers]:
+        """Each view as an example: vectors (clips * views, n), targets and weights (clips * views,)."""
+        n_views = self.features.shape[2]
+        vectors = self.features.transpose(0, 2, 1).reshape(-1, self.features.shape[1])
+        return vectors, self.targets.repeat(n_views), self.weights.repeat(n_views) / n_views
 
 
 class SolvedModel(Model):
     """A model whose weights are the solution of a convex problem, and not learnt step by step.
 
-    It is given statistics over a clip's frames instead of them, as a single frame: features (batch, n, 1), where n is
-    `n_bands` times the number of statistics.
+    It is given statistics over a clip's frames in place of the frames: features (batch, n, views), where n is `n_bands`
+    times the number of statistics, and each view is the clip played at one of the speeds. It is solved from each view
+    as a clip of its own, and answers by the mean of the views' scores.
+
+    Args:
+        statistics: over the frames, of mean and deviation.
+        speeds: at which each clip is heard, from 0.5 to 2; 1: as it is.
 
     Attributes:
-        statistics: over the frames.
         choices: settings, by name, of which validation chooses one.
     """
 
-    statistics: Statistics
     choices: Sequence[Mapping[str, float]]
+
+    def __init__(self, statistics: list[str], speeds: list[float]) -> None:
+        super().__init__()
+        check_choices("statistics", statistics, STATISTICS)
+        check_ranges("speeds", speeds, 0.5, 2)
+        self.statistics, self.speeds = Statistics(statistics), speeds
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            return F.log_softmax(self.scores(features.float().transpose(1, 2)).mean(dim=1), dim=-1)
+
+    @abstractmethod
+    def scores(self, vectors: Tensor) -> Tensor:
+        """Of each class (..., n_classes), for vectors (..., n)."""
 
     @abstractmethod
     def solve(self, examples: Examples, choices: Sequence[Mapping[str, float]]) -> Iterator[Mapping[str, float]]:

@@ -4,12 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config.checks import check_choices, check_ranges
+from ser.config.checks import check_ranges
 from ser.layers.rotation import rotated
-from ser.layers.statistics import STATISTICS, Statistics
 from ser.models.base import Examples, SolvedModel
 
 N_STEPS = 1000  # of L-BFGS, at most
@@ -22,32 +20,38 @@ class Linear(SolvedModel):
     the clips' cross-entropies, and half the sum of the squared weights, are least together.
 
     Args:
-        statistics: over the frames, of mean and deviation.
+        statistics, speeds: see `SolvedModel`.
         costs: values of C, of which validation chooses one.
         n_bands, n_channels, n_classes: see `Model`.
     """
 
     def __init__(
-        self, *, n_bands: int, n_classes: int, n_channels: int, statistics: list[str], costs: list[float]
+        self,
+        *,
+        n_bands: int,
+        n_classes: int,
+        n_channels: int,
+        statistics: list[str],
+        speeds: list[float],
+        costs: list[float],
     ) -> None:
-        super().__init__()
-        check_choices("statistics", statistics, STATISTICS)
+        super().__init__(statistics, speeds)
         check_ranges("costs", costs, 1e-9, 1e9)
-        self.statistics = Statistics(statistics)
         self.choices = [{"cost": cost} for cost in sorted(costs)]
         self.output = nn.Linear(n_bands * len(statistics), n_classes)
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
-            return F.log_softmax(self.output(features[..., 0].float()), dim=-1)
+    def scores(self, vectors: Tensor) -> Tensor:
+        scores: Tensor = self.output(vectors)
+        return scores
 
     def solve(self, examples: Examples, choices: Sequence[Mapping[str, float]]) -> Iterator[Mapping[str, float]]:
         from sklearn.linear_model import LogisticRegression
 
-        coordinates, directions = rotated(examples.vectors)
+        vectors, targets, weights = examples.views()
+        coordinates, directions = rotated(vectors)
         solver = LogisticRegression(max_iter=N_STEPS, warm_start=True)  # each begins where the one before has ended
         for choice in choices:
-            solver.set_params(C=choice["cost"]).fit(coordinates, examples.targets, examples.weights)
+            solver.set_params(C=choice["cost"]).fit(coordinates, targets, weights)
             weight, bias = directions @ solver.coef_.T, solver.intercept_
             if len(bias) == 1:  # of two classes, the odds of the second
                 weight, bias = np.concatenate([-weight, weight], axis=1) / 2, np.concatenate([-bias, bias]) / 2

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ser.config.checks import check_choice, check_choices, check_ranges
-from ser.layers.rotation import Matrix
-from ser.layers.statistics import STATISTICS, Statistics
+from ser.config.checks import check_choice, check_ranges
+from ser.layers.rotation import Numbers
 from ser.models.base import Examples, SolvedModel
 
 KERNELS = ("linear", "rbf")
@@ -26,7 +25,7 @@ class SVM(SolvedModel):
     2017, arXiv 1706.04599).
 
     Args:
-        statistics: over the frames, of mean and deviation.
+        statistics, speeds: see `SolvedModel`.
         kernel: linear, or rbf: exp(-gamma |a - b|^2).
         costs: values of C, of which validation chooses one.
         gammas: of rbf, likewise; 1 is one over the number of dimensions.
@@ -44,16 +43,16 @@ class SVM(SolvedModel):
         n_classes: int,
         n_channels: int,
         statistics: list[str],
+        speeds: list[float],
         kernel: str,
         costs: list[float],
         gammas: list[float],
     ) -> None:
-        super().__init__()
-        check_choices("statistics", statistics, STATISTICS)
+        super().__init__(statistics, speeds)
         check_choice("kernel", kernel, KERNELS)
         check_ranges("costs", costs, 1e-9, 1e9)
         check_ranges("gammas", gammas, 1e-9, 1e9)
-        self.statistics, self.kernel = Statistics(statistics), kernel
+        self.kernel = kernel
         self.size = n_bands * len(statistics)
         if kernel == "rbf":
             self.choices = [{"gamma": gamma, "cost": cost} for gamma, cost in product(gammas, costs)]
@@ -64,41 +63,40 @@ class SVM(SolvedModel):
         self.register_buffer("gamma", torch.ones(()))
         self.register_buffer("factor", torch.ones(()))
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        with torch.autocast(features.device.type, enabled=False):
-            return F.log_softmax(self.factor * self._scores(features[..., 0].float()), dim=-1)
-
-    def _scores(self, vectors: Tensor) -> Tensor:
+    def scores(self, vectors: Tensor) -> Tensor:
         if self.kernel == "rbf":
             vectors = torch.exp(-self.gamma / self.size * torch.cdist(vectors, self.vectors).square())
-        scores: Tensor = self.output(vectors)
+        scores: Tensor = self.factor * self.output(vectors)
         return scores
 
     def solve(self, examples: Examples, choices: Sequence[Mapping[str, float]]) -> Iterator[Mapping[str, float]]:
         from sklearn.svm import SVC
 
-        products = examples.vectors @ examples.vectors.T
+        vectors, targets, weights = examples.views()
+        products = vectors @ vectors.T
         squares = np.diag(products)
         distances = np.maximum(squares[:, None] + squares - 2 * products, 0)
         for choice in choices:
             gamma = choice.get("gamma")
             kernel = products if gamma is None else np.exp(-gamma / self.size * distances)
-            solver = SVC(kernel="precomputed", C=choice["cost"]).fit(kernel, examples.targets, examples.weights)
+            solver = SVC(kernel="precomputed", C=choice["cost"]).fit(kernel, targets, weights)
             coefficients, bias = _sums_of_margins(solver, len(kernel))
             if gamma is None:
-                self._take(examples.vectors.T @ coefficients, bias)
+                self._take(vectors.T @ coefficients, bias)
             else:
                 used = solver.support_
                 self._take(coefficients[used], bias)
-                self.vectors = torch.from_numpy(examples.vectors[used]).to(self.vectors)
+                self.vectors = torch.from_numpy(vectors[used]).to(self.vectors)
                 self.gamma.fill_(gamma)
             yield choice
 
     def calibrate(self, examples: Examples) -> None:
         from scipy.optimize import minimize_scalar
 
+        self.factor.fill_(1)
         with torch.no_grad():
-            scores = self._scores(torch.from_numpy(examples.vectors).to(self.vectors)).double()
+            vectors = torch.from_numpy(examples.features.transpose(0, 2, 1)).to(self.vectors)
+            scores = self.scores(vectors).mean(dim=1).double()
         targets, weights = (torch.from_numpy(a).to(scores.device) for a in (examples.targets, examples.weights))
 
         def loss(log_factor: float) -> float:
@@ -108,7 +106,7 @@ class SVM(SolvedModel):
         best = minimize_scalar(loss, bounds=(-np.log(SHARPEST), np.log(SHARPEST)), method="bounded")
         self.factor.fill_(float(np.exp(best.x)))
 
-    def _take(self, weight: Matrix, bias: Matrix) -> None:
+    def _take(self, weight: Numbers, bias: Numbers) -> None:
         """Take weights (n, n_classes) and biases."""
         made = nn.Linear(*weight.shape)
         with torch.no_grad():
@@ -124,7 +122,7 @@ class SVM(SolvedModel):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
-def _sums_of_margins(solver: Any, n_clips: int) -> tuple[Matrix, Matrix]:
+def _sums_of_margins(solver: Any, n_clips: int) -> tuple[Numbers, Numbers]:
     """What makes each class's score of the products with all clips: coefficients (n_clips, n_classes), and biases."""
     n_classes = len(solver.classes_)
     ends = np.cumsum([0, *solver.n_support_])  # support vectors are sorted by class

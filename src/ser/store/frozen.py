@@ -9,11 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from ser.augment import effects
 from ser.errors import StoreError
 from ser.features.base import FrozenFeature
 from ser.features.side_by_side import Joined, SideBySide
@@ -31,7 +33,13 @@ Frames = Array | Joined  # of a clip: (n_bands, frames)
 
 
 def load_frames(
-    feature: FrozenFeature, recordings: Recordings, folder: Path, *, device: torch.device, precision: str
+    feature: FrozenFeature,
+    recordings: Recordings,
+    folder: Path,
+    *,
+    device: torch.device,
+    precision: str,
+    speed: float = 1.0,
 ) -> Mapping[str, Frames]:
     """Compute the frames of every clip once; later calls find them in the store below `folder`.
 
@@ -44,6 +52,7 @@ def load_frames(
         folder: of all stores.
         device: where to compute, unless the feature needs the CPU.
         precision: 32, bf16-mixed or 16-mixed; frames of another precision are kept apart.
+        speed: at which the clips are played.
 
     Returns:
         Memory-mapped frames (n_bands, frames) in the feature's `frame_dtype`, by utterance id.
@@ -52,10 +61,12 @@ def load_frames(
         StoreError: the disk cannot hold them, or the store cannot be written.
     """
     if isinstance(feature, SideBySide):
-        return _load_parts(feature, recordings, folder, device=device, precision=precision)
+        return _load_parts(feature, recordings, folder, device=device, precision=precision, speed=speed)
     if feature.on_cpu:
         device, precision = torch.device("cpu"), "32"
     parameters = {"waveforms": recordings.parameters, "feature": feature.frame_parameters, "precision": precision}
+    if speed != 1:
+        parameters = {**parameters, "speed": f"{speed:.2f}"}
     about = {"feature": feature.title}
     store = Store(folder, kind="frames", parameters=parameters, dtype=feature.frame_dtype, about=about)
     waveforms = {recordings.keys[name]: waveform for name, waveform in recordings.waveforms.items()}
@@ -63,7 +74,7 @@ def load_frames(
     if any(key not in store for key in waveforms):
         with store.alone():
             store.verify(waveforms)
-            _compute(store, feature, waveforms, device, precision)
+            _compute(store, feature, waveforms, device, precision, speed)
     frames: dict[str, Frames] = {}
     for name in recordings.waveforms:
         made = store[recordings.keys[name]]
@@ -74,16 +85,19 @@ def load_frames(
     return frames
 
 
-def _load_parts(
-    feature: SideBySide, recordings: Recordings, folder: Path, *, device: torch.device, precision: str
-) -> Mapping[str, Frames]:
-    made = [load_frames(part, recordings, folder, device=device, precision=precision) for part in feature.parts]
+def _load_parts(feature: SideBySide, recordings: Recordings, folder: Path, **how: Any) -> Mapping[str, Frames]:
+    made = [load_frames(part, recordings, folder, **how) for part in feature.parts]
     names = [name for name in recordings.waveforms if all(name in frames for frames in made)]
     return {name: feature.join([np.asarray(frames[name]) for frames in made]) for name in names}
 
 
 def _compute(
-    store: Store, feature: FrozenFeature, waveforms: Mapping[str, Array], device: torch.device, precision: str
+    store: Store,
+    feature: FrozenFeature,
+    waveforms: Mapping[str, Array],
+    device: torch.device,
+    precision: str,
+    speed: float,
 ) -> None:
     """Compute and keep what is not in the store yet."""
     # Batches are made of all clips: a run that goes on where another was killed computes the same ones.
@@ -99,7 +113,7 @@ def _compute(
     with _threads(device) as n_threads, _Progress(len(seconds), sum(seconds.values())) as progress:
 
         def compute(batch: Batch) -> list[Array]:
-            return _frames(feature, [waveforms[key] for key in batch], device, precision)
+            return _frames(feature, [waveforms[key] for key in batch], device, precision, speed)
 
         def results() -> Generator[Iterable[tuple[str, Array]]]:
             nonlocal n_bytes
@@ -141,11 +155,14 @@ def batches(lengths: Mapping[str, int], at_most: int) -> list[Batch]:
 
 
 @torch.inference_mode()
-def _frames(feature: FrozenFeature, waveforms: Sequence[Array], device: torch.device, precision: str) -> list[Array]:
+def _frames(
+    feature: FrozenFeature, waveforms: Sequence[Array], device: torch.device, precision: str, speed: float
+) -> list[Array]:
     """Frames (n_bands, frames) of each clip of a batch; none, where they are not finite."""
     clips = [torch.from_numpy(np.array(waveform)) for waveform in waveforms]  # copies: torch wants to be able to write
     lengths = torch.tensor([len(clip) for clip in clips])
     padded = pad_sequence(clips, batch_first=True)  # (batch, samples)
+    padded, lengths = effects.speed(padded, lengths, torch.full_like(padded[:, 0], speed))
     half = torch.float16 if precision == "16-mixed" else torch.bfloat16
     with torch.autocast(device.type, half, enabled=precision != "32"):
         made, n_frames = feature(padded.to(device), lengths.to(device))

@@ -132,8 +132,8 @@ class EmotionRecognizer(pl.LightningModule):
         """Log-probabilities (batch, n_classes) of padded clips.
 
         Args:
-            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or what
-                `summary` has made of either.
+            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or
+                summaries (batch, 1, n, views).
             lengths: (batch,) in samples or frames.
             speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
         """
@@ -262,10 +262,19 @@ class EmotionRecognizer(pl.LightningModule):
 
     @torch.no_grad()
     def summary(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What a model that is solved is told of clips: statistics over their frames (batch, n, 1), not normalised."""
+        """What a model that is solved is told of clips: statistics over their frames (batch, n, views), not normalised.
+
+        Of frames there is a single view, of waveforms one at each speed.
+        """
         assert isinstance(self.model, SolvedModel)
-        summary: tuple[Tensor, Tensor] = self.model.statistics(*self._frames(inputs, lengths))
-        return summary
+        if inputs.ndim == 3:
+            statistics: tuple[Tensor, Tensor] = self.model.statistics(inputs, lengths)
+            return statistics
+        views = []
+        for factor in self.model.speeds:
+            clips = effects.speed(inputs.float(), lengths, torch.full_like(inputs[:, 0], factor))
+            views.append(self.model.statistics(*self._frames(*clips))[0])
+        return torch.cat(views, dim=-1), torch.full_like(lengths, len(views))
 
     @torch.no_grad()
     def _frames(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -277,8 +286,8 @@ class EmotionRecognizer(pl.LightningModule):
         return frames
 
     def _features(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.is_solved and inputs.shape[1:] != (self.normalization.n_bands, 1):
-            frames, n_frames = self.summary(inputs, lengths)
+        if self.is_solved:
+            frames, n_frames = (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
         else:
             frames, n_frames = self._frames(inputs, lengths)
         if not self.feature.is_waveform:

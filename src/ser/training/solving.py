@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -51,12 +51,19 @@ def solved_at_once(config: Config) -> Config:
     return replace(config, trainer={**config.trainer, "max_epochs": 1})
 
 
-def summaries(recognizer: EmotionRecognizer, inputs: Mapping[str, Input]) -> dict[str, Array]:
-    """What a model that is solved is told of each clip, (n, 1)."""
-    made = {}
-    for name, clip in track(inputs.items(), "Summing up clips", len(inputs), disable=not sys.stdout.isatty()):
-        heard = torch.from_numpy(np.array(clip, np.float32))[None]
-        made[name] = recognizer.summary(heard, torch.tensor([heard.shape[-1]]))[0][0].numpy()
+def summaries(recognizer: EmotionRecognizer, views: Sequence[Mapping[str, Input]]) -> dict[str, Array]:
+    """What a model that is solved is told of each clip, by utterance id, (1, n, views).
+
+    Args:
+        recognizer: of the run.
+        views: the waveforms, or frames at each of the speeds.
+    """
+    made: dict[str, Array] = {}
+    names = set(views[0]).intersection(*views)
+    for name in track(sorted(names), "Summing up clips", disable=not sys.stdout.isatty()):
+        heard = [torch.from_numpy(np.array(view[name], np.float32))[None] for view in views]
+        each = [recognizer.summary(one, torch.tensor([one.shape[-1]]))[0] for one in heard]
+        made[name] = torch.cat(each, dim=-1).numpy()
     return made
 
 
@@ -110,15 +117,15 @@ def _fit_normalization(recognizer: EmotionRecognizer, data: SpeechData) -> None:
 
 
 def _heard(data: SpeechData, part: str) -> Heard:
-    """The summaries (clips, n, 1) of a part, all at once."""
+    """The summaries (clips, n, views) of a part, all at once."""
     dataset = data.datasets[part]
-    vectors = torch.from_numpy(np.stack([np.asarray(one, np.float32) for one in dataset.inputs]))
-    return Heard(vectors, torch.ones(len(vectors), dtype=torch.long), torch.tensor(dataset.speakers))
+    clips = torch.from_numpy(np.concatenate([np.asarray(one, np.float32) for one in dataset.inputs]))
+    return Heard(clips, torch.full((len(clips),), clips.shape[-1]), torch.tensor(dataset.speakers))
 
 
 @torch.no_grad()
 def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str) -> Examples:
-    normalized = recognizer.layer_sum(recognizer.normalization(*_heard(data, part)))[..., 0]
+    normalized = recognizer.layer_sum(recognizer.normalization(*_heard(data, part)))
     targets = np.asarray(data.datasets[part].targets)
     weights = recognizer.class_weights
     of_each = np.ones(len(targets)) if weights is None else weights.double().numpy()[targets]
@@ -128,8 +135,8 @@ def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str) -> Exa
 @torch.no_grad()
 def _score(model: SolvedModel, examples: Examples, monitor: str) -> float:
     """Of the answers to some clips, the higher the better."""
-    vectors, targets = torch.from_numpy(examples.vectors).float(), torch.from_numpy(examples.targets)
-    answers = model(vectors[..., None], torch.ones(len(vectors), dtype=torch.long))
+    features, targets = torch.from_numpy(examples.features).float(), torch.from_numpy(examples.targets)
+    answers = model(features, torch.full((len(features),), features.shape[-1]))
     if monitor == "loss":
         each = F.nll_loss(answers, targets, reduction="none").double().numpy()
         return -float((each * examples.weights).sum() / examples.weights.sum())
