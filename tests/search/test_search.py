@@ -88,7 +88,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureFixture[str]) -> None:
-    done = search("epochs=3", "model.dropout=0.1", "experiment=crnn_best")
+    done = search("epochs=3", "model.dropout=0.1", "experiment=assignment1_improved", "training.monitor=loss")
     assert [row["state"] for row in rows()] == ["complete"] * 4
     assert {"trial", "state", "val_uar", "optim.lr", "model.depth", "epochs", "seconds", "message", "folder"} == set(
         rows()[0]
