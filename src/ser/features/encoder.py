@@ -90,7 +90,7 @@ class Encoder(FrozenFeature):
             "encoder": self.kind,
             "weights": self.weights_digest,
             "layer": "mean" if self.layer == "mean" else self.numbers,
-            "window_s": self.window_s if self.kind == "whisper" else WINDOW_S,
+            "window_s": float(self.window_s) if self.kind == "whisper" else WINDOW_S,
             "context_s": CONTEXT_S,
             "transformers": version("transformers").split(".")[0],
             "recipe": RECIPE,
