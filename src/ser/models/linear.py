@@ -11,6 +11,7 @@ from ser.layers.rotation import rotated
 from ser.models.base import Examples, SolvedModel
 
 N_STEPS = 1000  # of L-BFGS, at most
+TOLERANCE = 1e-3  # of the mean gradient: twice as fast as scikit-learn's default, and the answers differ by little
 
 
 class Linear(SolvedModel):
@@ -48,11 +49,12 @@ class Linear(SolvedModel):
         from sklearn.linear_model import LogisticRegression
 
         vectors, targets, weights = examples.views()
-        coordinates, directions = rotated(vectors)
-        solver = LogisticRegression(max_iter=N_STEPS, warm_start=True)  # each begins where the one before has ended
+        coordinates, back = rotated(vectors)
+        # Each begins where the one before has ended.
+        solver = LogisticRegression(max_iter=N_STEPS, tol=TOLERANCE, warm_start=True)
         for choice in choices:
             solver.set_params(C=choice["cost"]).fit(coordinates, targets, weights)
-            weight, bias = directions @ solver.coef_.T, solver.intercept_
+            weight, bias = back(solver.coef_.T), solver.intercept_
             if len(bias) == 1:  # of two classes, the odds of the second
                 weight, bias = np.concatenate([-weight, weight], axis=1) / 2, np.concatenate([-bias, bias]) / 2
             with torch.no_grad():
