@@ -102,6 +102,7 @@ def test_a_state_loads_into_a_model_that_was_never_solved(kernel: str, tmp_path:
             assert 0 < len(fresh.vectors) == fresh.output.in_features <= n_clips
 
 
+@pytest.mark.filterwarnings("error")
 def test_choices() -> None:
     assert made(2, kernel="linear").choices == [{"cost": 0.1}, {"cost": 3.0}]
     pairs = [(choice["gamma"], choice["cost"]) for choice in made(2, kernel="rbf").choices]
