@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,17 @@ class Layered(FrozenNoise):
         super().__init__()
 
 
-class Plain(FrozenNoise):
-    n_bands = N_LAYERS * SIZE
+class Weighted(Layered):
+    """Layers whose weights are to be learnt."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    chooses_layer = False
 
 
-PLAIN, LAYERED = ({"_target_": f"{__name__}.{name}"} for name in ("Plain", "Layered"))
+class Plain(Weighted):
+    n_layers = 1
+
+
+PLAIN, LAYERED, WEIGHTED = ({"_target_": f"{__name__}.{name}"} for name in ("Plain", "Layered", "Weighted"))
 
 
 def make(**changes: Any) -> EmotionRecognizer:
@@ -210,87 +214,76 @@ def test_what_validation_has_chosen_has_names() -> None:
     assert Solution({"gamma": 0.3, "cost": 2.0}, 4).chosen == {"layer": 4, "gamma": 0.3, "cost": 2.0}
 
 
-def test_a_single_epoch_is_what_is_left() -> None:
-    config = configured("model=linear", "epochs=30")
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return configured("model=linear")
+
+
+def test_a_single_epoch_is_what_is_left(config: Config) -> None:
+    assert config.trainer["max_epochs"] > 1
     assert solved_at_once(config).trainer == {**config.trainer, "max_epochs": 1}
 
 
-def of_recognizer(config: Config, folder: Path) -> None:
-    EmotionRecognizer(
-        feature=config.feature,
-        model=config.model,
-        augment=config.augment,
-        optim=config.optim,
-        loss=LOSS,
-        labels=LABELS,
-    )
-
-
-def of_settings(config: Config, folder: Path) -> None:
-    solved_at_once(config)
-
-
-REFUSED: dict[str, tuple[Any, list[str], str]] = {
-    "averaged weights": (
-        of_settings,
-        ["model=linear", "training.ema_decay=0.9"],
-        "training.ema_decay: a model that is solved has no weights to average; set it to null",
-    ),
-    "sampling": (
-        of_settings,
-        ["model=svm", "sampling=balanced"],
-        "sampling=balanced: a model is solved from each clip once; set sampling=natural, and loss.class_weights=true"
-        " to make up for rare emotions",
-    ),
-    "processes": (
-        of_settings,
-        ["model=linear", "trainer=ddp", "trainer.devices=2"],
-        "trainer: a model is solved by one process; use trainer=auto",
-    ),
-    "augmentation": (
-        of_recognizer,
-        ["model=linear", "augment=specaugment"],
-        "augment: the model is solved from each clip as it is; set augment=none",
-    ),
-    "mixup": (
-        of_recognizer,
-        ["model=svm", "augment.mixup=0.3"],
-        "augment: the model is solved from each clip as it is; set augment=none",
-    ),
-    "the waveform": (
-        of_recognizer,
-        ["model=linear", "feature=waveform"],
-        "model: takes frames, but the feature gives the waveform itself; choose another feature, or a model that"
-        " listens to waveforms",
-    ),
-    "views": (
-        prepare,
-        ["model=linear", "tta=2"],
-        "tta: views at other speeds cannot be heard where the feature is computed once; set tta=0",
-    ),
-}
-
-
-@pytest.mark.parametrize(("check", "overrides", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_does_not_go_with_a_solution_is_refused(
-    check: Any, overrides: list[str], message: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (
+            "training",
+            {"ema_decay": 0.9},
+            "training.ema_decay: a model that is solved has no weights to average; set it to null",
+        ),
+        (
+            "trainer",
+            {"strategy": "ddp", "devices": 2, "accelerator": "cpu"},
+            "trainer: a model is solved by one process; use trainer=auto",
+        ),
+        (
+            "sampling",
+            "balanced",
+            "sampling=balanced: a model is solved from each clip once; set sampling=natural, and"
+            " loss.class_weights=true to make up for rare emotions",
+        ),
+        ("tta", 2, "tta: views at other speeds cannot be heard where the feature is computed once; set tta=0"),
+    ],
+)
+def test_settings_that_do_not_go_with_a_solution_are_refused(
+    name: str, changes: Any, message: str, config: Config, tmp_path: Path
 ) -> None:
+    before = getattr(config, name)
+    if isinstance(changes, dict):
+        changes = {**before, **changes} if isinstance(before, dict) else replace(before, **changes)
     with pytest.raises(ConfigError) as refused:
-        check(configured(*overrides), tmp_path)
+        prepare(replace(config, **{name: changes}), tmp_path)
     assert str(refused.value) == message
 
 
-def test_a_layer_is_chosen_for_what_is_solved_and_learnt_by_what_is_trained(encoders: Path) -> None:
+CHOOSES = (
+    "feature.layer=best: tries every layer, which takes a model that is solved (model=linear or svm); name a layer, or"
+    " weighted"
+)
+LEARNS = (
+    "feature.layer=weighted: the weights are learnt, but the model is solved; name a layer, several such as [1,2,3], or"
+    " best"
+)
+AS_IT_IS = "augment: the model is solved from each clip as it is; set augment=none"
+FRAMES = (
+    "model: takes frames, but the feature gives the waveform itself; choose another feature, or a model that listens to"
+    " waveforms"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"augment": "augment/specaugment"}, AS_IT_IS),
+        ({"augment": settings("augment/none", mixup=0.3)}, AS_IT_IS),
+        ({"feature": WEIGHTED}, LEARNS),
+        ({"feature": LAYERED, "model": "model/probe"}, CHOOSES),
+        ({"feature": "feature/waveform"}, FRAMES),
+    ],
+    ids=["masks", "mixup", "weights of layers", "a layer for a network", "the waveform"],
+)
+def test_parts_that_do_not_go_with_a_solution_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        make(feature=LAYERED, model=settings("model/probe"))
-    assert str(refused.value) == (
-        "feature.layer=best: tries every layer, which takes a model that is solved (model=linear or svm); name a layer,"
-        " or weighted"
-    )
-    weighted = settings("feature/wav2vec", checkpoint=str(encoders / "wav2vec2"), layer="weighted")
-    with pytest.raises(ConfigError) as refused:
-        make(feature=weighted)
-    assert str(refused.value) == (
-        "feature.layer=weighted: the weights are learnt, but the model is solved; name a layer, several such as"
-        " [1,2,3], or best"
-    )
+        make(**{name: settings(part) if isinstance(part, str) else part for name, part in changes.items()})
+    assert str(refused.value) == message
