@@ -55,7 +55,7 @@ def read(run: Path) -> Any:
 
 
 @torch.inference_mode()
-def assert_answers_from_waveforms(run: Path, *, known: bool) -> EmotionRecognizer:
+def assert_answers_from_waveforms(run: Path, *, known: bool, atol: float = 1e-4) -> EmotionRecognizer:
     """The checkpoint's answers are the predictions.csv, for all clips at once, given who speaks or not."""
     recognizer = EmotionRecognizer.load_from_checkpoint(run / "checkpoints" / "best.ckpt", weights_only=True).eval()
     rows, feature = read_csv(run / "predictions.csv"), recognizer.feature
@@ -67,7 +67,7 @@ def assert_answers_from_waveforms(run: Path, *, known: bool) -> EmotionRecognize
     speakers = torch.tensor([recognizer.speakers.index(row["speaker"]) + 1 for row in rows]) if known else None
     probabilities = recognizer(padded, lengths, speakers).exp().numpy()
     saved = [[float(row[f"p_{label}"]) for label in recognizer.labels] for row in rows]
-    np.testing.assert_allclose(probabilities, saved, atol=1e-4)
+    np.testing.assert_allclose(probabilities, saved, atol=atol)
     if known:
         assert np.abs(recognizer(padded, lengths).exp().numpy() - saved).max() > 0.01, "who speaks matters"
     return recognizer
@@ -170,6 +170,17 @@ def test_a_support_vector_machine_of_rbf(command: Command) -> None:
     assert outcome.code == 0 and "Warning" not in outcome.output, outcome.output
     assert list(read(Path("run"))["chosen"]) == ["gamma", "cost"]
     assert_answers_from_waveforms(Path("run"), known=False)
+
+
+def test_the_layer_of_an_encoder_is_chosen(command: Command, encoders: Path) -> None:
+    words = ["feature=whisper", f"feature.checkpoint={encoders / 'whisper'}", "feature.layer=best"]
+    outcome = command("split=random", "model=linear", "model.costs=[0.01]", *words, "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.output
+    chosen = read(Path("run"))["chosen"]
+    assert list(chosen) == ["layer", "cost"] and 0 <= chosen["layer"] < 4
+    assert f"chosen on validation: layer {chosen['layer']}, cost 0.01; then solved" in outcome.output
+    recognizer = assert_answers_from_waveforms(Path("run"), known=False, atol=0.01)  # the store has 16 bits
+    assert int(recognizer.layer_sum.number) == chosen["layer"]  # type: ignore[arg-type]
 
 
 def test_of_speakers_one_emotion_alone_may_be_known(command: Command, few: Path) -> None:
