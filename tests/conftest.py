@@ -1,6 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
+import logging
 import os
 import shutil
 import sys
@@ -205,6 +206,8 @@ def command(
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
+    for name in ("hydra", "hydra_plugins"):
+        logging.getLogger(name).setLevel(logging.NOTSET)  # a search of another test has silenced them
 
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]

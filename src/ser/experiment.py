@@ -209,7 +209,9 @@ def _train_and_test(
     )
     last = folder / LAST
     with stop.listening():
-        interrupted = _train(trainer, recognizer, data, last if config.resume and last.exists() else None)
+        # What is solved begins anew: there is nothing to gain, and best.ckpt may have learnt from validation by then.
+        goes_on = config.resume and last.exists() and not solution
+        interrupted = _train(trainer, recognizer, data, last if goes_on else None)
     trained = time.monotonic()
     best = best_path(trainer) or folder / BEST
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept

@@ -91,8 +91,9 @@ class Prepared:
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
             parts[name] = self._part(utterances)
-        if self.speakers:
-            parts[KNOWN] = self._part(self.known(split))
+        known = self.known(split)
+        if known:
+            parts[KNOWN] = self._part(known)
         if self.speakers and self.config.normalize.emotion:
             of_kind = [utterance for utterance in split.train if utterance.emotion == self.config.normalize.emotion]
             parts[REFERENCE] = self._part(of_kind)
@@ -109,7 +110,12 @@ class Prepared:
         """What normalisation by speaker hears beside the training part of a fold, without labels."""
         if not self.speakers:
             return []
-        return known_clips(self.config.normalize, split.val + split.test, self.config.seed)
+        # Each part for itself: what is known of test does not depend on whether validation is being learnt from.
+        return [
+            utterance
+            for part in (split.val, split.test)
+            for utterance in known_clips(self.config.normalize, part, self.config.seed)
+        ]
 
     def _part(self, utterances: Sequence[Utterance]) -> Part:
         number = {speaker: index for index, speaker in enumerate(self.speakers, start=1)}
@@ -156,6 +162,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     for remark in [*spellings, *_about_split(utterances, protocol)]:
         log.warning("%s: %s", corpus.name, remark)
     _labels(utterances)
+    by_speaker = is_by_speaker(config.normalize, utterances)
     names = {utterance.id: utterance.id for utterance in utterances}
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
@@ -178,7 +185,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
         log.warning("%s: %s", corpus.name, remark)
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
-    speakers = names_of_speakers if is_by_speaker(config.normalize, usable) else []
+    speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
     audio_s = round(time.monotonic() - started, 1)

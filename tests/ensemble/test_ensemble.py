@@ -1,5 +1,6 @@
 """`ser ensemble`: runs put together, and what is refused."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,16 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     told = capsys.readouterr()
     assert told.out == "" and told.err.count("\n") == 1 and not Path("refused").exists()
     return told.err
+
+
+def test_what_one_run_has_heard_beforehand_the_ensemble_has(capsys: pytest.CaptureFixture[str]) -> None:
+    made("a"), made("b", seed=1)
+    told = json.loads(Path("b/metrics.json").read_text(encoding="utf-8"))
+    told["audit"]["n_known"] = 7
+    Path("b/metrics.json").write_text(json.dumps(told), encoding="utf-8")
+    for order in ("ab", "ba"):
+        assert "normalize=speaker: 7 of the test clips were heard beforehand" in said(capsys, *order, "--out", order)
+        assert read_results(Path(order)).facts.audit.n_known == 7
 
 
 def test_the_mean_by_hand(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ class FrozenFeature(Feature):
 
 
 class Heard(NamedTuple):
-    """Features (batch, n_bands, frames), their numbers of frames (batch,), and speakers (batch,) by number."""
+    """Features (batch, n_bands, frames), numbers of frames (batch,), and who speaks (batch,), 0: somebody unknown."""
 
     features: Tensor
     lengths: Tensor

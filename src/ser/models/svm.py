@@ -58,8 +58,9 @@ class SVM(SolvedModel):
             self.choices = [{"gamma": gamma, "cost": cost} for gamma, cost in product(gammas, costs)]
         else:
             self.choices = [{"cost": cost} for cost in costs]
-        self.output = nn.Linear(self.size if kernel == "linear" else 0, n_classes)
-        self.register_buffer("vectors", torch.zeros(0, self.size))  # the clips that scores of rbf are told from
+        n_clips = 1 if kernel == "rbf" else 0  # that scores are told from; until it is solved one of silence
+        self.output = nn.Linear(n_clips or self.size, n_classes)
+        self.register_buffer("vectors", torch.zeros(n_clips, self.size))
         self.register_buffer("gamma", torch.ones(()))
         self.register_buffer("factor", torch.ones(()))
 

@@ -166,7 +166,7 @@ class EmotionRecognizer(pl.LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         self.normalization.fit(
             self._heard(data, "train"),
-            self._heard(data, KNOWN) if self.speakers else (),
+            self._heard(data, KNOWN) if KNOWN in data.datasets else (),
             self._heard(data, REFERENCE) if REFERENCE in data.datasets else None,
         )
 

@@ -111,7 +111,7 @@ def _parts(recognizer: EmotionRecognizer) -> tuple[SolvedModel, LayerChoice | No
 def _fit_normalization(recognizer: EmotionRecognizer, data: SpeechData) -> None:
     recognizer.normalization.fit(
         [_heard(data, "train")],
-        [_heard(data, KNOWN)] if recognizer.speakers else [],
+        [_heard(data, KNOWN)] if KNOWN in data.datasets else [],
         [_heard(data, REFERENCE)] if REFERENCE in data.datasets else None,
     )
 
