@@ -26,12 +26,12 @@ def examples(n_clips: int, n_dimensions: int, n_classes: int, seed: int = 0) -> 
     targets = np.arange(n_clips) % n_classes
     vectors = random.normal(size=(n_clips, n_dimensions))
     vectors[:, :n_classes] += np.eye(n_classes)[targets]
-    return Examples(vectors, targets, random.uniform(0.2, 3, n_clips))
+    return Examples(vectors[..., None], targets, random.uniform(0.2, 3, n_clips))
 
 
 @torch.no_grad()
 def answers(model: Linear, examples: Examples) -> torch.Tensor:
-    return model(torch.from_numpy(examples.vectors).float()[..., None], torch.ones(len(examples.vectors)))
+    return model(torch.from_numpy(examples.features).float(), torch.ones(len(examples.targets)))
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
@@ -42,7 +42,7 @@ def test_each_choice_is_the_solution_of_scikit_learn(n_classes: int, n_dimension
     seen = []
     for choice in model.solve(some, model.choices):
         solver = LogisticRegression(C=choice["cost"], tol=1e-8, max_iter=10_000)
-        expected = solver.fit(some.vectors, some.targets, some.weights).predict_proba(others.vectors)
+        expected = solver.fit(*some.views()).predict_proba(others.features[..., 0])
         np.testing.assert_allclose(answers(model, others).exp(), expected, atol=2e-3)
         seen.append((choice["cost"], expected))
     assert [cost for cost, _ in seen] == COSTS
@@ -53,11 +53,27 @@ def test_weights_count() -> None:
     """A clip of weight 3 is as good as the clip three times."""
     some = examples(30, 6, 3)
     times = np.arange(30) % 3 + 1
-    repeated = Examples(*(np.repeat(some_of, times, axis=0) for some_of in (some.vectors, some.targets, np.ones(30))))
+    repeated = Examples(*(np.repeat(some_of, times, axis=0) for some_of in (some.features, some.targets, np.ones(30))))
     models = made(6, 3), made(6, 3)
-    for model, given in zip(models, (Examples(some.vectors, some.targets, times.astype(float)), repeated), strict=True):
+    for model, given in zip(
+        models, (Examples(some.features, some.targets, times.astype(float)), repeated), strict=True
+    ):
         assert list(model.solve(given, model.choices[-1:])) == [{"cost": COSTS[-1]}]
     torch.testing.assert_close(answers(models[0], some), answers(models[1], some), atol=2e-3, rtol=0)
+
+
+def test_views_are_examples_of_their_own_whose_mean_answers() -> None:
+    first, second, others = (examples(30, 6, 3, seed) for seed in range(3))
+    both = Examples(np.concatenate([first.features, second.features], axis=2), first.targets, first.weights)
+    model = made(6, 3)
+    next(iter(model.solve(both, model.choices[:1])))
+    solver = LogisticRegression(C=COSTS[0], tol=1e-8, max_iter=10_000)
+    vectors = np.concatenate([first.features[..., 0], second.features[..., 0]])
+    solver.fit(vectors, np.tile(first.targets, 2), np.tile(first.weights, 2) / 2)
+    scores = [solver.decision_function(some.features[..., 0]) for some in (first, others)]
+    expected = torch.from_numpy((scores[0] + scores[1]) / 2).log_softmax(1).float()
+    heard = Examples(np.concatenate([first.features, others.features], axis=2), first.targets, first.weights)
+    torch.testing.assert_close(answers(model, heard), expected, atol=5e-3, rtol=0)
 
 
 def test_choices_are_the_costs_from_the_lowest() -> None:
@@ -72,6 +88,7 @@ def test_choices_are_the_costs_from_the_lowest() -> None:
         ({"costs": ["low"]}, r"model\.costs must be a list: \[a number, \.\.\.\]; got \['low'\]"),
         ({"statistics": []}, r"model\.statistics must name one of mean, deviation at least, and none twice"),
         ({"statistics": ["mean", "mean"]}, r"model\.statistics must name one of mean, deviation at least"),
+        ({"speeds": [3.0]}, r"model\.speeds must lie between 0\.5 and 2; got 3"),
         ({"statistics": ["median"]}, r"model\.statistics must be one of mean, deviation; got 'median'"),
     ],
 )

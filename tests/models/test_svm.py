@@ -24,7 +24,7 @@ def made(n_classes: int, **settings: Any) -> SVM:
 
 @torch.no_grad()
 def answers(model: SVM, examples: Examples) -> torch.Tensor:
-    return model(torch.from_numpy(examples.vectors).float()[..., None], torch.ones(len(examples.vectors)))
+    return model(torch.from_numpy(examples.features).float(), torch.ones(len(examples.targets)))
 
 
 def sums_of_margins(solver: SVC, vectors: npt.NDArray[np.float64], n_classes: int) -> npt.NDArray[np.float64]:
@@ -47,12 +47,12 @@ def test_scores_are_the_sums_of_scikit_learn_s_margins(n_classes: int, kernel: s
     for choice in model.solve(some, model.choices):
         gamma = choice.get("gamma", 1.0) / N_DIMENSIONS
         solver = SVC(C=choice["cost"], kernel=kernel, gamma=gamma, decision_function_shape="ovo", tol=1e-6)
-        solver.fit(some.vectors, some.targets, some.weights)
-        scores = sums_of_margins(solver, others.vectors, n_classes)
+        solver.fit(*some.views())
+        scores = sums_of_margins(solver, others.features[..., 0], n_classes)
         expected = torch.from_numpy(scores).log_softmax(1).float()
         torch.testing.assert_close(answers(model, others), expected, atol=0.02, rtol=0.01)
         if n_classes == 2:
-            assert (answers(model, others).argmax(1).numpy() == solver.predict(others.vectors)).all()
+            assert (answers(model, others).argmax(1).numpy() == solver.predict(others.features[..., 0])).all()
         n_choices += 1
     assert n_choices == len(model.choices) == (2 if kernel == "linear" else 4)
 

@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
+from ser.augment import effects
 from ser.config.schema import Config
 from ser.errors import ConfigError
 from ser.features.base import Heard, Normalization
@@ -73,7 +74,7 @@ def vectors(n_clips: int, seed: int, layer: int, difference: float = 1.0) -> Arr
 
 
 def part(some: Array, speakers: Sequence[int] = ()) -> Part:
-    return Part(list(some[..., None]), [i % len(LABELS) for i in range(len(some))], speakers)
+    return Part(list(some[:, None, :, None]), [i % len(LABELS) for i in range(len(some))], speakers)
 
 
 def data(**parts: Part) -> SpeechData:
@@ -85,7 +86,7 @@ def both(one: Part, other: Part) -> Part:
 
 
 def array(some: Part) -> npt.NDArray[np.float64]:
-    return np.stack([np.asarray(clip, np.float64) for clip in some.inputs])[..., 0]
+    return np.stack([np.asarray(clip, np.float64) for clip in some.inputs])[:, 0, :, 0]
 
 
 def expected(
@@ -198,16 +199,32 @@ def test_a_summary_is_told_of_each_clip_by_itself() -> None:
     clips = noise(8000, 3000, 500)
     feature = settings("feature/melspec", sample_rate=8000, n_bands=8)
     recognizer = make(feature=feature, model=settings("model/linear"))
-    made = summaries(recognizer, {str(number): clip.numpy() for number, clip in enumerate(clips)})
+    made = summaries(recognizer, [{str(number): clip.numpy() for number, clip in enumerate(clips)}])
     frames = {}
     for number, clip in enumerate(clips):
         [own], _ = recognizer.feature(clip[None], torch.tensor([len(clip)]))
         frames[str(number)] = own.numpy()
         numbers = np.stack([own.mean(dim=1), own.std(dim=1, correction=0)], axis=1).ravel()
-        assert made[str(number)].shape == (16, 1)
-        np.testing.assert_allclose(made[str(number)][:, 0], numbers, rtol=1e-4, atol=1e-4)
-    for name, own in summaries(recognizer, frames).items():
+        assert made[str(number)].shape == (1, 16, 1)
+        np.testing.assert_allclose(made[str(number)][0, :, 0], numbers, rtol=1e-4, atol=1e-4)
+    for name, own in summaries(recognizer, [frames]).items():
         np.testing.assert_allclose(own, made[name], rtol=1e-5, atol=1e-5)
+
+
+def test_a_clip_is_heard_at_each_speed_and_answered_by_the_mean() -> None:
+    feature = settings("feature/melspec", sample_rate=8000, n_bands=8)
+    several = make(feature=feature, model=settings("model/linear", speeds=[0.9, 1.0, 1.1]))
+    [clip] = noise(8000)
+    made = summaries(several, [{"a": clip.numpy()}])["a"]
+    assert made.shape == (1, 16, 3)
+    for column, factor in enumerate((0.9, 1.0, 1.1)):
+        played, length = effects.speed(clip[None], torch.tensor([8000]), torch.tensor([factor]))
+        frames, counts = several.feature(played, length)
+        [own], _ = several.model.statistics(frames, counts)
+        np.testing.assert_allclose(made[0, :, column], own[:, 0], rtol=1e-5, atol=1e-5)
+    scores = torch.stack([several.model.scores(torch.from_numpy(made[0, :, column])) for column in range(3)])
+    heard = several(clip[None], torch.tensor([8000]))
+    torch.testing.assert_close(heard[0], scores.mean(0).log_softmax(0), atol=1e-4, rtol=1e-4)
 
 
 def test_what_validation_has_chosen_has_names() -> None:

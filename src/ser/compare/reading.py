@@ -168,6 +168,8 @@ def _read(folder: Path, results: Results) -> Run:
         config["epochs"] = max_epochs
     split, corpus = results.facts.split, results.facts.corpus
     used = {name: _frozen(value) for name, value in config.items() if not is_below(name, IGNORED)}
+    if used.get("normalize.by") == "training":
+        used = {name: value for name, value in used.items() if not is_below(name, ["normalize"])}
     protocol = {
         "corpus": corpus.name,
         "fingerprint of the corpus": corpus.fingerprint,

@@ -60,7 +60,8 @@ class SideBySide(FrozenFeature):
                 )
             if part.n_layers > 1:
                 raise SettingError(
-                    f"parts.{name}.layer=weighted: a learnt sum of layers stands alone; take last, mean or a number"
+                    f"parts.{name}.layer: all layers, weighted or to choose the best of, stand alone; name one, or"
+                    " some such as [1,2,3]"
                 )
         self.sample_rate = _common(made, "sample_rate")
         self.trim_db = _common(made, "trim_db")

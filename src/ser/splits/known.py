@@ -18,6 +18,9 @@ def is_by_speaker(normalize: Normalize, utterances: Sequence[Utterance]) -> bool
     """
     check_choice("normalize.by", normalize.by, ("training", "speaker"))
     if normalize.by == "training":
+        idle = [name for name in ("clips", "emotion", "prior") if getattr(normalize, name)]
+        if idle:
+            raise ConfigError(f"normalize.{idle[0]}: says what is known of speakers; set normalize=speaker with it")
         return False
     check_range("normalize.prior", normalize.prior, 0, 1e6)
     if normalize.clips is not None:
