@@ -13,6 +13,7 @@ from ser.splits.audit import audit
 from ser.splits.base import Split
 from ser.splits.known import is_by_speaker, known_clips
 
+BY_TRAINING = Normalize(by="training", clips=None, emotion=None, prior=0.0)
 BY_SPEAKER = Normalize(by="speaker", clips=None, emotion=None, prior=5.0)
 EMOTIONS = ("neutral", "sad", "angry")
 
@@ -70,13 +71,18 @@ def test_only_clips_of_an_emotion_may_be_known() -> None:
     assert set(known(emotion="neutral", clips=3)) < set(known(emotion="neutral"))
 
 
-@pytest.mark.parametrize(("by", "expected"), [("training", False), ("speaker", True)])
-def test_whether_it_is_by_speaker(by: str, expected: bool) -> None:
-    assert is_by_speaker(replace(BY_SPEAKER, by=by), corpus()) is expected
+def test_whether_it_is_by_speaker() -> None:
+    assert is_by_speaker(BY_SPEAKER, corpus()) and not is_by_speaker(BY_TRAINING, corpus())
+
+
+@pytest.mark.parametrize("settings", [{"clips": 5}, {"emotion": "neutral"}, {"prior": 2.0}])
+def test_what_is_known_of_speakers_says_nothing_of_the_training_part(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"normalize\.{[*settings][0]}: .*set normalize=speaker with it"):
+        is_by_speaker(replace(BY_TRAINING, **settings), corpus())
 
 
 def test_by_the_training_part_nobody_need_say_who_speaks() -> None:
-    assert not is_by_speaker(replace(BY_SPEAKER, by="training"), corpus(("a", None)))
+    assert not is_by_speaker(BY_TRAINING, corpus(("a", None)))
 
 
 @pytest.mark.parametrize(
