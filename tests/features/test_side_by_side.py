@@ -73,7 +73,7 @@ def test_what_does_not_go_together_is_refused(encoders: Path) -> None:
     refused([whisper], ": name two features at least")
     refused([whisper, settings("feature/melspec")], r"\.part1: only encoders and hand-made features")
     refused([whisper, settings("feature/side_by_side", parts={"a": SUMS, "b": SUMS})], r"\.part1: only encoders")
-    refused([whisper, tiny(encoders, "wavlm", layer="weighted")], r"\.part1\.layer=weighted")
+    refused([whisper, tiny(encoders, "wavlm", layer="weighted")], r"\.part1\.layer: all layers")
     refused([whisper, tiny(encoders, "wavlm", layer=9)], r"\.part1\.layer must lie between 0 and 3; got 9")
     refused([SUMS, {**whisper, "trim_db": 30.0}], ": .* the same trim_db; got part0 null, part1 30.0; set it alike")
     noises = [{"_target_": f"tests.{name}"} for name in ("frozen.FrozenNoise", "features.test_side_by_side.At200Hz")]
