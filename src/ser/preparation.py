@@ -29,6 +29,7 @@ from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
 from ser.training.data import Array, Part, SpeechData
+from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.trainer import check_trainer, frozen_device
 
@@ -49,7 +50,10 @@ class Prepared:
         config: of the run.
         recordings: waveforms of all usable clips.
         content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
-        inputs: what training reads, by utterance id: the waveforms, or a frozen feature's frames.
+        inputs: what training reads, by utterance id: the waveforms, or the frames of a frozen feature, or of a model's
+            frozen lower part.
+        variants: what training reads in turn with `inputs`, by utterance id; empty: nothing.
+        lower: a digest of the model's frozen lower part, where the frames are from there; else empty.
         rate: samples or frames a second of `inputs`.
         labels: the emotions, in class order.
         folds: the splits to train and test on.
@@ -62,6 +66,8 @@ class Prepared:
     recordings: Recordings
     content: Mapping[str, str]
     inputs: Mapping[str, Array]
+    variants: Mapping[str, Sequence[Array]]
+    lower: str
     rate: float
     labels: list[str]
     folds: list[Split]
@@ -85,7 +91,8 @@ class Prepared:
         parts = {}
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
-            parts[name] = Part([self.inputs[u.id] for u in utterances], self._targets(utterances))
+            variants = [self.variants[u.id] for u in utterances] if name == "train" and self.variants else ()
+            parts[name] = Part([self.inputs[u.id] for u in utterances], self._targets(utterances), variants)
         return SpeechData(
             parts,
             rate=self.rate,
@@ -93,6 +100,7 @@ class Prepared:
             seed=self.config.seed,
             sampling=self.config.sampling,
             fingerprint=self.corpus.fingerprint,
+            lower=self.lower,
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -115,7 +123,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
     protocol: Protocol = build("split", config.split)
     trainer = config.trainer
     # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
-    feature = _recognizer(config, list(EMOTIONS), None).feature
+    recognizer = _recognizer(config, list(EMOTIONS), None)
+    feature = recognizer.feature
     if config.tta and isinstance(feature, FrozenFeature):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
     if corpus.notice:
@@ -133,13 +142,15 @@ def prepare(config: Config, folder: Path) -> Prepared:
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
     inputs: Mapping[str, Array] = recordings.waveforms
     rate: float = feature.sample_rate
-    if isinstance(feature, FrozenFeature):
+    lower = constant_part(recognizer, recordings, config.tta)
+    frozen = feature if isinstance(feature, FrozenFeature) else lower
+    device, precision = frozen_device(trainer)
+    if frozen:
         read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
         if read:
             _cut(read, protocol, recordings)  # refused before it is computed
-        device, precision = frozen_device(trainer)
-        inputs = load_frames(feature, recordings, store, device=device, precision=precision)
-        rate = feature.frame_rate
+        inputs = load_frames(frozen, recordings, store, device=device, precision=precision)
+        rate = frozen.frame_rate
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = _labels(usable)
     for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:
@@ -147,7 +158,6 @@ def prepare(config: Config, folder: Path) -> Prepared:
     speakers = {utterance.speaker for utterance in usable if utterance.speaker}
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
-    audio_s = round(time.monotonic() - started, 1)
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
@@ -157,7 +167,16 @@ def prepare(config: Config, folder: Path) -> Prepared:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Prepared(config, recordings, content, inputs, rate, labels, folds, described, here, audio_s)
+    variants: Mapping[str, Sequence[Array]] = {}
+    if lower:
+        heard = {utterance.id for split in folds for utterance in split.train}
+        told = {"folder": store, "settings": config.augment, "device": device, "precision": precision}
+        variants = load_variants(recognizer, lower, recordings, heard, **told)
+    audio_s = round(time.monotonic() - started, 1)
+    origin = lower.digest if lower else ""
+    return Prepared(
+        config, recordings, content, inputs, variants, origin, rate, labels, folds, described, here, audio_s
+    )
 
 
 def check_settings(config: Config, folder: Path) -> None:

@@ -52,9 +52,11 @@ class FrozenFeature(Feature):
 
     Attributes:
         frame_rate: frames a second.
+        n_further: frames that a clip has beside those of its own length, at most.
     """
 
     frame_rate: float
+    n_further: int = 0
 
     @property
     @abstractmethod

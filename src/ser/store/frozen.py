@@ -173,7 +173,8 @@ def _in_order(compute: Callable[[Batch], list[Array]], some: Iterable[Batch], n_
 
 def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: Mapping[str, float]) -> None:
     """Say how much disk will be needed, and refuse if it is not there."""
-    needed = sum(seconds.values()) * feature.frame_rate * feature.n_bands * np.dtype(DTYPE).itemsize / 1e6
+    n_frames = sum(seconds.values()) * feature.frame_rate + len(seconds) * feature.n_further
+    needed = n_frames * feature.n_bands * np.dtype(DTYPE).itemsize / 1e6
     free = shutil.disk_usage(store.folder).free / 1e6
     log.info(
         "features of %d of %d clips are to be computed: about %.1f MB in %s, where %.1f MB are free",

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from ser.errors import ResumeError
+
 Array = npt.NDArray[np.floating[Any]]
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
@@ -48,16 +50,26 @@ class ClipDataset(Dataset[Item]):
         targets: class numbers.
         longest: in samples or frames; of a longer clip a part of this length is given, another one each time. None:
             all.
+        variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
     """
 
-    def __init__(self, inputs: Sequence[Array], targets: Sequence[int], longest: int | None = None) -> None:
-        self.inputs, self.targets, self.longest = inputs, targets, longest
+    def __init__(
+        self,
+        inputs: Sequence[Array],
+        targets: Sequence[int],
+        longest: int | None = None,
+        variants: Sequence[Sequence[Array]] = (),
+    ) -> None:
+        self.inputs, self.targets, self.longest, self.variants = inputs, targets, longest, variants
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def __getitem__(self, index: int) -> Item:
         clip = self.inputs[index]
+        if self.variants:
+            versions = [clip, *self.variants[index]]
+            clip = versions[int(torch.randint(len(versions), ()))]
         length = clip.shape[-1]
         if self.longest is not None and length > self.longest:
             start = int(torch.randint(length - self.longest + 1, ()))
@@ -67,7 +79,7 @@ class ClipDataset(Dataset[Item]):
 
     @property
     def lengths(self) -> list[int]:
-        """Number of samples or frames of every clip as it is given."""
+        """Number of samples or frames of every clip as it is given, unless as a variant."""
         return [min(clip.shape[-1], self.longest or clip.shape[-1]) for clip in self.inputs]
 
 
@@ -154,10 +166,11 @@ def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Part:
-    """Clips (waveforms or frames) and class numbers of train, val or test."""
+    """Clips (waveforms or frames) and class numbers of train, val or test; and variants, see `ClipDataset`."""
 
     inputs: Sequence[Array]
     targets: Sequence[int]
+    variants: Sequence[Sequence[Array]] = ()
 
 
 class SpeechData(pl.LightningDataModule):
@@ -172,6 +185,8 @@ class SpeechData(pl.LightningDataModule):
         seed: of the order in training.
         sampling: natural, or balanced (every class equally often in training).
         fingerprint: of the corpus; a checkpoint remembers it.
+        lower: where the clips are frames that come from a model's frozen lower part, a digest of that, which a
+            checkpoint remembers too; such a clip is given as a whole. Empty: they are not.
     """
 
     def __init__(
@@ -183,13 +198,15 @@ class SpeechData(pl.LightningDataModule):
         seed: int,
         sampling: str,
         fingerprint: str,
+        lower: str = "",
     ) -> None:
         super().__init__()
         self.batch_size, self.seed, self.sampling, self.fingerprint = batch_size, seed, sampling, fingerprint
-        self.rate = rate
-        longest = {"train": round(TRAINING_CLIP_S * rate)}
+        self.rate, self.lower = rate, lower
+        longest = {} if lower else {"train": round(TRAINING_CLIP_S * rate)}
         self.datasets = {
-            name: ClipDataset(part.inputs, part.targets, longest.get(name)) for name, part in parts.items()
+            name: ClipDataset(part.inputs, part.targets, longest.get(name), part.variants)
+            for name, part in parts.items()
         }
 
     def train_dataloader(self) -> DataLoader[Item]:
@@ -216,7 +233,14 @@ class SpeechData(pl.LightningDataModule):
         return self._in_order("train", 0, 1)
 
     def state_dict(self) -> dict[str, str]:
-        return {"fingerprint": self.fingerprint}
+        return {"fingerprint": self.fingerprint, "lower": self.lower}
+
+    def load_state_dict(self, state_dict: dict[str, str]) -> None:
+        if state_dict["lower"] != self.lower:
+            raise ResumeError(
+                "resume: the encoder of model.checkpoint is not what it was when the run began, and its frozen layers"
+                " are not trained along; restore it, or begin a new run"
+            )
 
     @property
     def _place(self) -> tuple[int, int]:

@@ -112,7 +112,8 @@ class EmotionRecognizer(pl.LightningModule):
         """Log-probabilities (batch, n_classes) of padded clips.
 
         Args:
-            inputs: waveforms (batch, samples), or frames (batch, n_bands, frames) that a frozen feature has made.
+            inputs: waveforms (batch, samples), or frames (batch, n_bands, frames) that a frozen feature has made, or
+                the model's frozen lower part.
             lengths: (batch,) in samples or frames.
         """
         log_probabilities: Tensor = self.model(*self._features(inputs, lengths))
