@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ser.audio import CANCELLING, OTHER_LENGTH
@@ -31,6 +31,7 @@ from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
 from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData
+from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solved_at_once, summaries
 from ser.training.trainer import check_trainer, frozen_device
@@ -52,7 +53,10 @@ class Prepared:
         config: of the run.
         recordings: waveforms of all usable clips.
         content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
-        inputs: what training reads, by utterance id: the waveforms, a frozen feature's frames, or summaries.
+        inputs: what training reads, by utterance id: the waveforms, the frames of a frozen feature or of a model's
+            frozen lower part, or summaries.
+        variants: what training reads in turn with `inputs`, by utterance id; empty: nothing.
+        lower: a digest of the model's frozen lower part, where the frames are from there; else empty.
         rate: samples or frames a second of `inputs`; where there is one frame a clip, as if each lasted a second.
         labels: the emotions, in class order.
         folds: the splits to train and test on.
@@ -66,6 +70,8 @@ class Prepared:
     recordings: Recordings
     content: Mapping[str, str]
     inputs: Mapping[str, Input]
+    variants: Mapping[str, Sequence[Input]]
+    lower: str
     rate: float
     labels: list[str]
     folds: list[Split]
@@ -91,6 +97,8 @@ class Prepared:
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
             parts[name] = self._part(utterances)
+        if self.variants:
+            parts["train"] = replace(parts["train"], variants=[self.variants[one.id] for one in split.train])
         known = self.known(split)
         if known:
             parts[KNOWN] = self._part(known)
@@ -104,6 +112,7 @@ class Prepared:
             seed=self.config.seed,
             sampling=self.config.sampling,
             fingerprint=self.corpus.fingerprint,
+            lower=self.lower,
         )
 
     def known(self, split: Split) -> list[Utterance]:
@@ -163,22 +172,26 @@ def prepare(config: Config, folder: Path) -> Prepared:
         log.warning("%s: %s", corpus.name, remark)
     _labels(utterances)
     by_speaker = is_by_speaker(config.normalize, utterances)
+    if by_speaker and feature.is_waveform:
+        raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     names = {utterance.id: utterance.id for utterance in utterances}
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
     views: list[Mapping[str, Input]] = [recordings.waveforms]
     rate: float = feature.sample_rate
-    if isinstance(feature, FrozenFeature):
+    lower = constant_part(draft, recordings, config.tta)
+    frozen = feature if isinstance(feature, FrozenFeature) else lower
+    device, precision = frozen_device(trainer)
+    if frozen:
         read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
         if read:
             _cut(read, protocol, recordings)  # refused before it is computed
-        device, precision = frozen_device(trainer)
         speeds = draft.model.speeds if isinstance(draft.model, SolvedModel) else [1.0]
         views = [
-            load_frames(feature, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
+            load_frames(frozen, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
         ]
-        rate = feature.frame_rate or 1.0
+        rate = frozen.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = _labels(usable)
     for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:
@@ -188,7 +201,6 @@ def prepare(config: Config, folder: Path) -> Prepared:
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
-    audio_s = round(time.monotonic() - started, 1)
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
@@ -198,7 +210,26 @@ def prepare(config: Config, folder: Path) -> Prepared:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    return Prepared(config, recordings, content, inputs, rate, labels, folds, described, here, speakers, audio_s)
+    variants: Mapping[str, Sequence[Input]] = {}
+    if lower:
+        heard = {utterance.id for split in folds for utterance in split.train}
+        told = {"folder": store, "settings": config.augment, "device": device, "precision": precision}
+        variants = load_variants(draft, lower, recordings, heard, **told)
+    return Prepared(
+        config=config,
+        recordings=recordings,
+        content=content,
+        inputs=inputs,
+        variants=variants,
+        lower=lower.digest if lower else "",
+        rate=rate,
+        labels=labels,
+        folds=folds,
+        corpus=described,
+        provenance=here,
+        speakers=speakers,
+        audio_s=round(time.monotonic() - started, 1),
+    )
 
 
 def check_settings(config: Config, folder: Path) -> None:

@@ -77,7 +77,7 @@ def test_whether_it_is_by_speaker() -> None:
 
 @pytest.mark.parametrize("settings", [{"clips": 5}, {"emotion": "neutral"}, {"prior": 2.0}])
 def test_what_is_known_of_speakers_says_nothing_of_the_training_part(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=rf"normalize\.{[*settings][0]}: .*set normalize=speaker with it"):
+    with pytest.raises(ConfigError, match=rf"normalize\.{next(iter(settings))}: .*set normalize=speaker with it"):
         is_by_speaker(replace(BY_TRAINING, **settings), corpus())
 
 

@@ -3,6 +3,6 @@
 from ser.encoders.description import LAYERS, Description
 from ser.encoders.folder import fetch_into
 from ser.encoders.hub import fetch
-from ser.encoders.speech import SpeechEncoder
+from ser.encoders.speech import Lower, SpeechEncoder
 
-__all__ = ["LAYERS", "Description", "SpeechEncoder", "fetch", "fetch_into"]
+__all__ = ["LAYERS", "Description", "Lower", "SpeechEncoder", "fetch", "fetch_into"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ser.encoders import wavlm
 from ser.encoders.description import CONTEXT_S, WINDOW_S, Description
-from ser.encoders.fronts import convolutional_front, has_final_norm, log_mel_front, normalized
+from ser.encoders.fronts import Front, convolutional_front, has_final_norm, log_mel_front, normalized
 from ser.encoders.weights import PICKLED, weight_files
 from ser.errors import EncoderError
 from ser.layers.mask import frame_mask
@@ -31,6 +31,7 @@ class SpeechEncoder(nn.Module):
         description: the encoder without its weights; can be made again from its `config` and `extractor`.
         model: transformers' model.
         kind, size, n_layers, sample_rate, hop, frame_rate: as in `Description`.
+        silence: frames that Whisper goes on hearing after a clip's own, as far as it has positions for them.
     """
 
     filters: Tensor
@@ -50,7 +51,7 @@ class SpeechEncoder(nn.Module):
             self.extractor = WhisperFeatureExtractor(**description.extractor)
             filters = torch.from_numpy(self.extractor.mel_filters.T).float().contiguous()  # (bands, frequencies)
             self.register_buffer("filters", filters, persistent=False)
-            self.silence = round(window_s * self.frame_rate)
+        self.silence = round(window_s * self.frame_rate) if self.kind == "whisper" else 0
 
     @classmethod
     def load(cls, folder: Path, *, window_s: float = WINDOW_S, allow_pickle: bool = False) -> "SpeechEncoder":
@@ -154,16 +155,58 @@ class SpeechEncoder(nn.Module):
             model has one. And the numbers of frames (batch,).
         """
         last = self.n_layers - 1 if last is None else last
-        n_samples = lengths.clamp(min=self.description.receptive_field).tolist()
-        longest = max(n_samples)
-        waveforms = F.pad(waveforms, (0, longest - waveforms.shape[1]))
-        wants_norm = self.kind != "whisper" and self.description.extractor.get("do_normalize", True)
-        waveforms = normalized(waveforms, lengths) if wants_norm else waveforms * frame_mask(lengths, longest)
-        if longest <= self.description.window:
+        waveforms, n_samples = self._as_wanted(waveforms, lengths)
+        if max(n_samples) <= self.description.window:
             return self._states(waveforms, n_samples, last), self.n_frames(lengths)
         clips = [self._windows(row[None, :length], last) for row, length in zip(waveforms, n_samples, strict=True)]
         states = [pad_sequence([clip[i][0] for clip in clips], batch_first=True) for i in range(last + 1)]
         return states, self.n_frames(lengths)
+
+    def lower(self, waveforms: Tensor, lengths: Tensor, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """All that `upper` needs of padded clips that fit into a window.
+
+        Args:
+            waveforms, lengths: as of `forward`.
+            numbers: of the hidden states to keep, in rising order; the last is the one to go on from.
+
+        Returns:
+            frames (batch, len(numbers) * size + 1, frames): the hidden states, before any final normalisation, of all
+            frames that are heard, and a band that is 1 for the clip's own ones and 0 for Whisper's silence after them.
+            And (batch,) how many are heard of each clip.
+        """
+        front = self._front(*self._as_wanted(waveforms, lengths))
+        states = [front.hidden, *self._through(front.hidden, front.mask, range(numbers[-1]))]
+        n_heard = front.hidden.shape[1]
+        own = frame_mask(self.n_frames(lengths), n_heard)[..., None]  # (batch, frames, 1)
+        frames = torch.cat([*(states[number].float() for number in numbers), own], dim=-1).transpose(1, 2)
+        return frames, lengths.new_full(lengths.shape, n_heard) if front.mask is None else front.mask.sum(1)
+
+    def upper(self, frames: Tensor, n_heard: Tensor, number: int, last: int) -> tuple[list[Tensor], Tensor]:
+        """Go on from what `lower` gave, padded or not, to the hidden states and numbers of frames that `forward` gives.
+
+        Args:
+            frames, n_heard: as of `lower`.
+            number: of the last hidden state in `frames`.
+            last: as of `forward`; not below `number`.
+
+        Returns:
+            the hidden states kept in `frames`, and all above them up to `last`; and the numbers of frames (batch,).
+        """
+        *kept, own = torch.split(frames, self.size, dim=1)
+        n_frames = own[:, 0].sum(1).round().long()
+        longest = frames.shape[-1]
+        mask = None if int(n_heard.min()) == longest else frame_mask(n_heard, longest)
+        states = [state.transpose(1, 2) for state in kept]
+        states += self._through(states[-1], mask, range(number, last))
+        return self._finished(states, last, int(n_frames.max())), n_frames
+
+    def _as_wanted(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, list[int]]:
+        """Clips normalised, or with silence after each one's end; and their lengths, a frame's worth at least."""
+        n_samples: list[int] = lengths.clamp(min=self.description.receptive_field).tolist()
+        waveforms = F.pad(waveforms, (0, max(n_samples) - waveforms.shape[1]))
+        if self.kind != "whisper" and self.description.extractor.get("do_normalize", True):
+            return normalized(waveforms, lengths), n_samples
+        return waveforms * frame_mask(lengths, max(n_samples)), n_samples
 
     def _windows(self, waveform: Tensor, last: int) -> list[Tensor]:
         """Hidden states of one clip (1, samples) of any length."""
@@ -185,25 +228,35 @@ class SpeechEncoder(nn.Module):
 
     def _states(self, waveforms: Tensor, n_samples: Sequence[int], last: int) -> list[Tensor]:
         """Hidden states of normalised clips that fit into a window."""
+        hidden, mask, counts = self._front(waveforms, n_samples)
+        return self._finished([hidden, *self._through(hidden, mask, range(last))], last, max(counts))
+
+    def _front(self, waveforms: Tensor, n_samples: Sequence[int]) -> Front:
         if self.kind == "whisper":
-            hidden, mask, counts = log_mel_front(
-                self.model, self.extractor, self.filters, waveforms, n_samples, self.silence
-            )
-        else:
-            hidden, mask, counts = convolutional_front(self.model, waveforms, n_samples)
-        states = [hidden]
+            return log_mel_front(self.model, self.extractor, self.filters, waveforms, n_samples, self.silence)
+        return convolutional_front(self.model, waveforms, n_samples)
+
+    def _through(self, hidden: Tensor, mask: Tensor | None, indices: range) -> list[Tensor]:
+        """Outputs of the layers of these indices, of which `hidden` goes into the first."""
+        states = []
         attention = self._attention_mask(hidden, mask)
         bias: Tensor | None = None
-        for index, layer in enumerate(self.layers[:last]):
+        if self.kind == "wavlm" and indices.start > 0:
+            bias = wavlm.position_bias(self.layers[0].attention, *hidden.shape[:2])
+        for index in indices:
             if not self._drops(index):
                 if self.kind == "wavlm":
-                    hidden, bias = layer(hidden, attention_mask=attention, position_bias=bias, index=index)
+                    hidden, bias = self.layers[index](hidden, attention_mask=attention, position_bias=bias, index=index)
                 else:
-                    hidden = layer(hidden, attention)
+                    hidden = self.layers[index](hidden, attention)
             states.append(hidden)
+        return states
+
+    def _finished(self, states: list[Tensor], last: int, n_frames: int) -> list[Tensor]:
+        """Hidden states up to `last`, the last of all normalised, without what is silence for every clip."""
         if last == self.n_layers - 1 and self.has_final_norm:
             states[-1] = self.transformer.layer_norm(states[-1])
-        return [state[:, : max(counts)] for state in states]
+        return [state[:, :n_frames] for state in states]
 
     @property
     def has_final_norm(self) -> bool:
@@ -224,6 +277,16 @@ class SpeechEncoder(nn.Module):
 
         wide: Tensor | None = create_bidirectional_mask(self.model.config, hidden, mask)
         return wide
+
+
+class Lower(NamedTuple):
+    """The lower part of an encoder: the hidden states that `SpeechEncoder.lower` is to keep, and a digest of what the
+    encoder's weights are.
+    """
+
+    encoder: SpeechEncoder
+    numbers: list[int]
+    weights: str
 
 
 @contextmanager

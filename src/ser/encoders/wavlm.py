@@ -13,6 +13,12 @@ def attend_fast(model: Any) -> None:
         layer.attention.torch_multi_head_self_attention = partial(attend, layer.attention)
 
 
+def position_bias(attention: Any, n_clips: int, n_frames: int) -> Tensor:
+    """What the first layer's `attention` gives to all layers above it, (batch * heads, frames, frames)."""
+    bias: Tensor = attention.compute_bias(n_frames, n_frames)
+    return bias.repeat(n_clips, 1, 1)
+
+
 def attend(attention: Any, hidden: Tensor, mask: Tensor | None, bias: Tensor) -> tuple[Tensor, None]:
     """Self-attention with a gated relative position bias. (Chen et al. 2022, arXiv 2110.13900)
 

@@ -53,12 +53,14 @@ class FrozenFeature(Feature):
 
     Attributes:
         frame_rate: frames a second; None: one frame a clip, whatever its length.
+        n_further: frames that a clip has beside those of its own length, at most.
         frame_dtype: in which its frames are kept: 16 bits, unless they would lose too much.
         on_cpu: whether it is computed on the CPU, in 32 bits, wherever the model is.
         notice: what must be known of it, such as a licence; empty: nothing.
     """
 
     frame_rate: float | None
+    n_further: int = 0
     frame_dtype: type[np.floating[Any]] = np.float16
     on_cpu: bool = False
     notice: str = ""

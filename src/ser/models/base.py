@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser.config.checks import check_choices, check_ranges
+from ser.encoders import Lower
 from ser.layers.rotation import Numbers
 from ser.layers.statistics import STATISTICS, Statistics
 
@@ -40,15 +41,26 @@ class Model(nn.Module, ABC):
 class WaveformModel(Model):
     """A model that listens to the waveform itself, one band and a frame a sample, through something pretrained.
 
+    Where it has a `lower` part, it takes what that gives (`SpeechEncoder.lower`) in place of waveforms, and answers the
+    same.
+
     Attributes:
         sample_rate: of the waveforms, in Hz.
+        variants: versions of a training clip to keep beside the plain one, where waveforms are to be changed; 0: none,
+            and each is changed anew in every epoch.
     """
 
     sample_rate: int
+    variants: int
 
     @abstractmethod
     def own_settings(self) -> Mapping[str, Any]:
         """Settings, as plain JSON values, by which a checkpoint builds this model again without files elsewhere."""
+
+    @property
+    @abstractmethod
+    def lower(self) -> Lower | None:
+        """Its frozen lower part, which gives the same for a waveform every time; None: there is none."""
 
     @abstractmethod
     def own_rates(self) -> Mapping[nn.Module, float]:

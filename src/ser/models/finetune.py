@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser.config.checks import check_choice, check_range
-from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
+from ser.encoders import LAYERS, Description, Lower, SpeechEncoder, fetch
 from ser.encoders.description import WINDOW_S
+from ser.encoders.weights import weights_digest
 from ser.errors import SettingError
 from ser.layers.mask import frame_mask
 from ser.layers.pooling import pooling
@@ -33,6 +34,7 @@ class Finetune(WaveformModel):
         window_s: how long Whisper goes on hearing after a clip's end, in seconds, within its 30 s; 30: the rest of
             them, as in transformers. Other encoders hear the clip alone.
         freeze_layers: so many of the lowest transformer layers, and all below them, stay as they are.
+        variants: see `WaveformModel`; they need a lower part that is frozen and without time masking.
         encoder_lr: highest learning rate of the encoder; the rest has the optimiser's.
         gradient_checkpointing: compute each layer again for its gradients rather than keep what it computed.
         layerdrop: chance that a layer is left out in a training step; None: as the checkpoint says. (Fan et al. 2020,
@@ -56,6 +58,7 @@ class Finetune(WaveformModel):
         layer: int | str,
         window_s: float,
         freeze_layers: int,
+        variants: int,
         encoder_lr: float,
         gradient_checkpointing: bool,
         layerdrop: float | None,
@@ -66,16 +69,18 @@ class Finetune(WaveformModel):
     ) -> None:
         super().__init__()
         check_range("window_s", window_s, 0, WINDOW_S)
+        check_range("variants", variants, 0, 1000)
         check_range("encoder_lr", encoder_lr, 1e-8, 1)
         if layerdrop is not None:
             check_range("layerdrop", layerdrop, 0, 0.99)
         check_range("hidden", hidden, 1, 65536)
         check_range("dropout", dropout, 0, 0.99)
         check_choice("pool", pool, ("average", "attention"))
-        folder: Path | None = None
+        self.folder: Path | None = None
+        self.allow_pickle = allow_pickle
         if isinstance(checkpoint, str):
-            folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
-            described = Description.read(folder)
+            self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
+            described = Description.read(self.folder)
             checkpoint = {"config": described.config, "extractor": described.extractor}
         elif checkpoint.keys() != {"config", "extractor"}:
             raise SettingError(f"checkpoint must be a hub id or a folder; got {dict(checkpoint)}")
@@ -90,7 +95,13 @@ class Finetune(WaveformModel):
         self.layer = layer
         self.last = layer if isinstance(layer, int) else highest  # the highest hidden state that is needed
         check_range("freeze_layers", freeze_layers, 0, self.last)
+        self.freeze_layers, self.variants = freeze_layers, variants
         self._set_up_training(layerdrop, time_masking)
+        if variants and not self.is_constant:
+            raise SettingError(
+                f"variants={variants}: no lower part of the encoder always gives the same; set freeze_layers above 0,"
+                " and time_masking=false"
+            )
         self.trained = self._thaw(freeze_layers)
         if gradient_checkpointing:
             self.encoder.model.activation_checkpointing_enable()
@@ -99,8 +110,8 @@ class Finetune(WaveformModel):
         self.projection = nn.Linear(self.encoder.size, hidden)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, n_classes)
-        if folder is not None:
-            self._load(folder, allow_pickle=allow_pickle)
+        if self.folder is not None:
+            self._load(self.folder)
         self.train()
 
     def _set_up_training(self, layerdrop: float | None, time_masking: bool | None) -> None:
@@ -115,6 +126,9 @@ class Finetune(WaveformModel):
         if time_masking is not None:
             config.apply_spec_augment = time_masking
         self.masks = can_mask and getattr(config, "apply_spec_augment", True)
+        # Of time or of bands: transformers has a vector to put there where it masks at all.
+        masks_any = hasattr(self.encoder.model, "masked_spec_embed") and getattr(config, "apply_spec_augment", True)
+        self.is_constant = self.freeze_layers > 0 and not masks_any  # what comes out of the frozen layers
 
     def _thaw(self, freeze_layers: int) -> list[nn.Module]:
         """Parts of the encoder that are trained; all others hold no gradients and stay in evaluation mode."""
@@ -133,15 +147,23 @@ class Finetune(WaveformModel):
             part.requires_grad_(True)
         return trained
 
-    def _load(self, folder: Path, *, allow_pickle: bool) -> None:
+    def _load(self, folder: Path) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # what the checkpoint lacks (masked_spec_embed) is drawn alike in every process
-            pretrained = SpeechEncoder.load(folder, allow_pickle=allow_pickle)
+            pretrained = SpeechEncoder.load(folder, allow_pickle=self.allow_pickle)
         self.encoder.load_state_dict(pretrained.state_dict())
 
     def own_settings(self) -> Mapping[str, Any]:
         described = self.encoder.description
         return {"checkpoint": {"config": dict(described.config), "extractor": dict(described.extractor)}}
+
+    @property
+    def lower(self) -> Lower | None:
+        if self.folder is None or not self.is_constant:
+            return None
+        below = self.freeze_layers
+        numbers = [*range(below + 1)] if self.layer in ("mean", "weighted") else [below]
+        return Lower(self.encoder, numbers, weights_digest(self.folder, allow_pickle=self.allow_pickle))
 
     def own_rates(self) -> Mapping[nn.Module, float]:
         return {self.encoder: self.encoder_lr}
@@ -149,7 +171,8 @@ class Finetune(WaveformModel):
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         self.encoder.eval()
-        self.encoder.training = self.encoder.model.training = mode  # time masking is theirs
+        # Masking is theirs, and a dropout below the first layer of Whisper.
+        self.encoder.training = self.encoder.model.training = mode and not self.is_constant
         for part in self.trained:
             part.train(mode)
         return self
@@ -158,7 +181,10 @@ class Finetune(WaveformModel):
         if self.training:
             # transformers draws its masks from numpy; a training that goes on restores torch's random numbers alone.
             np.random.seed(int(torch.randint(2**32, ())))
-        states, n_frames = self.encoder(features[:, 0], lengths, self.last)
+        if features.shape[1] == 1:
+            states, n_frames = self.encoder(features[:, 0], lengths, self.last)
+        else:
+            states, n_frames = self.encoder.upper(features, lengths, self.freeze_layers, self.last)
         with torch.autocast(features.device.type, enabled=False):
             frames = self._of_all([state.float() for state in states]).transpose(1, 2)  # (batch, size, frames)
             pooled = self.pool(frames, frame_mask(n_frames, frames.shape[-1]))  # (batch, size)

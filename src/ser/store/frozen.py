@@ -208,6 +208,7 @@ def _in_order(compute: Callable[[Batch], list[Array]], some: Iterable[Batch], n_
 def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: Mapping[str, float]) -> None:
     """Say how much disk will be needed, and refuse if it is not there."""
     n_frames = sum(seconds.values()) * feature.frame_rate if feature.frame_rate else len(seconds)
+    n_frames += len(seconds) * feature.n_further
     needed = n_frames * feature.n_bands * np.dtype(feature.frame_dtype).itemsize / 1e6
     free = shutil.disk_usage(store.folder).free / 1e6
     log.info(

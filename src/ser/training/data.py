@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
+from ser.errors import ResumeError
 from ser.features.side_by_side import Joined
 
 Array = npt.NDArray[np.floating[Any]]
@@ -50,11 +51,19 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """Clips (waveforms or frames), class numbers, and numbers of the speakers from 1 (none: nobody is known)."""
+    """Clips of train, val or test, or for normalisation.
+
+    Attributes:
+        inputs: waveforms or frames.
+        targets: class numbers.
+        speakers: by number, from 1; none: nobody is known.
+        variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
+    """
 
     inputs: Sequence[Input]
     targets: Sequence[int]
     speakers: Sequence[int] = ()
+    variants: Sequence[Sequence[Input]] = ()
 
 
 class ClipDataset(Dataset[Item]):
@@ -67,14 +76,18 @@ class ClipDataset(Dataset[Item]):
     """
 
     def __init__(self, part: Part, longest: int | None = None) -> None:
-        self.inputs, self.targets, self.longest = part.inputs, part.targets, longest
+        self.inputs, self.targets, self.longest, self.variants = part.inputs, part.targets, longest, part.variants
         self.speakers = part.speakers or [0] * len(part.inputs)
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def __getitem__(self, index: int) -> Item:
-        clip = np.asarray(self.inputs[index])
+        clip = self.inputs[index]
+        if self.variants:
+            versions = [clip, *self.variants[index]]
+            clip = versions[int(torch.randint(len(versions), ()))]
+        clip = np.asarray(clip)
         length = clip.shape[-1]
         if self.longest is not None and length > self.longest:
             start = int(torch.randint(length - self.longest + 1, ()))
@@ -85,7 +98,7 @@ class ClipDataset(Dataset[Item]):
 
     @property
     def lengths(self) -> list[int]:
-        """Number of samples or frames of every clip as it is given."""
+        """Number of samples or frames of every clip as it is given, unless as a variant."""
         return [min(clip.shape[-1], self.longest or clip.shape[-1]) for clip in self.inputs]
 
 
@@ -182,6 +195,8 @@ class SpeechData(pl.LightningDataModule):
         seed: of the order in training.
         sampling: natural, or balanced (every class equally often in training).
         fingerprint: of the corpus; a checkpoint remembers it.
+        lower: where the clips are frames that come from a model's frozen lower part, a digest of that, which a
+            checkpoint remembers too; such a clip is given as a whole. Empty: they are not.
     """
 
     def __init__(
@@ -193,11 +208,12 @@ class SpeechData(pl.LightningDataModule):
         seed: int,
         sampling: str,
         fingerprint: str,
+        lower: str = "",
     ) -> None:
         super().__init__()
         self.batch_size, self.seed, self.sampling, self.fingerprint = batch_size, seed, sampling, fingerprint
-        self.rate = rate
-        longest = {"train": round(TRAINING_CLIP_S * rate)}
+        self.rate, self.lower = rate, lower
+        longest = {} if lower else {"train": round(TRAINING_CLIP_S * rate)}
         self.datasets = {name: ClipDataset(part, longest.get(name)) for name, part in parts.items()}
 
     def train_dataloader(self) -> DataLoader[Item]:
@@ -224,7 +240,14 @@ class SpeechData(pl.LightningDataModule):
         return self._in_order(part, 0, 1)
 
     def state_dict(self) -> dict[str, str]:
-        return {"fingerprint": self.fingerprint}
+        return {"fingerprint": self.fingerprint, "lower": self.lower}
+
+    def load_state_dict(self, state_dict: dict[str, str]) -> None:
+        if state_dict["lower"] != self.lower:
+            raise ResumeError(
+                "resume: the encoder of model.checkpoint is not what it was when the run began, and its frozen layers"
+                " are not trained along; restore it, or begin a new run"
+            )
 
     @property
     def _place(self) -> tuple[int, int]:

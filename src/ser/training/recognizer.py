@@ -132,8 +132,8 @@ class EmotionRecognizer(pl.LightningModule):
         """Log-probabilities (batch, n_classes) of padded clips.
 
         Args:
-            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or
-                summaries (batch, 1, n, views).
+            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or the
+                model's frozen lower part, or summaries (batch, 1, n, views).
             lengths: (batch,) in samples or frames.
             speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
         """
