@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from ser.audio import CANCELLING, OTHER_LENGTH
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.files import check_unicode
-from ser.corpora.keys import key, one_spelling, part
+from ser.corpora.keys import one_spelling
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
@@ -23,7 +22,7 @@ from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
-from ser.splits.by_column import COLUMN, Given
+from ser.splits.by_column import unused_split
 from ser.splits.known import is_by_speaker, known_clips
 from ser.splits.overlaps import shared_content
 from ser.splits.sense import check_sense
@@ -39,10 +38,6 @@ from ser.training.trainer import check_trainer, frozen_device
 log = logging.getLogger("ser")
 
 SAMPLINGS = ("natural", "balanced")
-_REMARKS = {
-    OTHER_LENGTH: "files hold more or less sound than they say; what they hold is used",
-    CANCELLING: "files have channels that cancel each other",
-}
 
 
 @dataclass(frozen=True)
@@ -168,7 +163,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     utterances, spellings = one_spelling(corpus.utterances())
     for utterance in utterances:
         check_unicode(utterance.path)
-    for remark in [*spellings, *_about_split(utterances, protocol)]:
+    for remark in [*spellings, *unused_split(utterances, protocol)]:
         log.warning("%s: %s", corpus.name, remark)
     _labels(utterances)
     by_speaker = is_by_speaker(config.normalize, utterances)
@@ -194,7 +189,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
         rate = frozen.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = _labels(usable)
-    for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:
+    for remark in [*corpus.remarks(usable), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
@@ -306,28 +301,6 @@ def _labels(utterances: Sequence[Utterance]) -> list[str]:
     if len(labels) < 2:
         raise CorpusNotFound(f"corpus: all {len(utterances)} clips are {labels[0]}; two emotions at least are needed")
     return labels
-
-
-def _about_split(utterances: Sequence[Utterance], protocol: Protocol) -> list[str]:
-    """Whether the corpus brings a split of its own that is not used."""
-    words = [word for utterance in utterances if key(word := utterance.attributes.get(COLUMN, ""))]
-    if isinstance(protocol, Given) or not words:
-        return []
-    counts = Counter(part(word) or word for word in words)
-    names = [name for name in (*PARTS, *sorted(counts.keys() - set(PARTS))) if name in counts]
-    told = ", ".join(f"{name} {counts[name]}" for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    return [f"brings a split of its own ({told}), which split={protocol.name} does not use; split=given does"]
-
-
-def _about_files(usable: Sequence[Utterance], recordings: Recordings) -> list[str]:
-    """What somebody should know of the files that were read."""
-    told = []
-    for kind, what in _REMARKS.items():
-        notes = {utterance.path: recordings.remarks.get(utterance.id, {}) for utterance in usable}
-        found = [(path, note[kind]) for path, note in notes.items() if kind in note]
-        if found:
-            told.append(f"{len(found)} {what}, such as {found[0][0]} ({found[0][1]})")
-    return told
 
 
 def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> CorpusFacts:

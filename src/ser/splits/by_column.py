@@ -1,11 +1,12 @@
 """The protocol that a corpus brings along, in a column of its table."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ser.corpora.base import Utterance
-from ser.corpora.keys import part
+from ser.corpora.keys import key, part
 from ser.errors import SplitError
-from ser.splits.base import Protocol
+from ser.splits.base import PARTS, Protocol
 
 COLUMN = "split"
 
@@ -52,3 +53,14 @@ class Given(Protocol):
 
 def _part(utterance: Utterance) -> str | None:
     return part(utterance.attributes.get(COLUMN, ""))
+
+
+def unused_split(utterances: Sequence[Utterance], protocol: Protocol) -> list[str]:
+    """Whether the corpus brings a split of its own that is not used, as a remark."""
+    words = [word for utterance in utterances if key(word := utterance.attributes.get(COLUMN, ""))]
+    if isinstance(protocol, Given) or not words:
+        return []
+    counts = Counter(part(word) or word for word in words)
+    names = [name for name in (*PARTS, *sorted(counts.keys() - set(PARTS))) if name in counts]
+    told = ", ".join(f"{name} {counts[name]}" for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return [f"brings a split of its own ({told}), which split={protocol.name} does not use; split=given does"]

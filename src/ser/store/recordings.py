@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ser import audio
+from ser.audio import CANCELLING, OTHER_LENGTH
 from ser.corpora.base import WHOLE, Utterance
 from ser.errors import AudioError
 from ser.files import digest
@@ -18,6 +19,11 @@ from ser.store.store import Array, Store
 
 READ_AHEAD = 256  # clips
 WAVEFORM_RECIPE = 2  # raise it when ser.audio gives other samples than before
+
+REMARKS = {
+    OTHER_LENGTH: "files hold more or less sound than they say; what they hold is used",
+    CANCELLING: "files have channels that cancel each other",
+}
 
 
 @dataclass
@@ -41,6 +47,16 @@ class Recordings:
     files: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, Mapping[str, str]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def about(self, usable: Sequence[Utterance]) -> list[str]:
+        """What somebody should know of the files that were read for some utterances."""
+        told = []
+        for kind, what in REMARKS.items():
+            notes = {utterance.path: self.remarks.get(utterance.id, {}) for utterance in usable}
+            found = [(path, note[kind]) for path, note in notes.items() if kind in note]
+            if found:
+                told.append(f"{len(found)} {what}, such as {found[0][0]} ({found[0][1]})")
+        return told
 
     @property
     def sample_rate(self) -> int:
