@@ -68,7 +68,10 @@ def test_unknown_words_and_levels_are_refused(encoders: Path) -> None:
         made(str(encoders / "wavlm"), layer="first")
     with pytest.raises(ConfigError, match=r"feature\.trim_db"):
         made(str(encoders / "wavlm"), trim_db=-3.0)
-    with pytest.raises(ConfigError, match=r"feature\.layer must be a whole number or text or a list: \[a whole number, \.\.\.\]; got 1\.5"):
+    with pytest.raises(
+        ConfigError,
+        match=r"feature\.layer must be a whole number or text or a list: \[a whole number, \.\.\.\]; got 1\.5",
+    ):
         make("feature/wav2vec", layer=1.5)
 
 

@@ -102,6 +102,11 @@ class EmotionRecognizer(pl.LightningModule):
                 f"feature.sample_rate={self.feature.sample_rate}: the model hears {hears} Hz; set"
                 f" feature.sample_rate={hears}"
             )
+        if isinstance(self.model, WaveformModel) and self.model.variants and not self.augment.changes_waveforms:
+            raise ConfigError(
+                f"model.variants={self.model.variants}: augment changes no waveforms; set augment=waveform, or"
+                " model.variants=0"
+            )
         if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
             raise ConfigError(
                 "augment: changes waveforms, but the feature is computed once for all epochs; choose an augmentation"
