@@ -1,6 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
+import logging
 import os
 import shutil
 import sys
@@ -29,7 +30,7 @@ from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
 from ser.files import hold
 from ser.training import processes
-from tests import forked
+from tests import components, forked
 
 TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
     "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},
@@ -48,6 +49,8 @@ TINY_WAV2VEC = {
     **{"num_hidden_layers": 3, "intermediate_size": 32, "conv_dim": [16] * 7, "vocab_size": 30},
     **{"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2, "layerdrop": 0.0},
 }
+
+BESIDE = ("whisper", "wavlm")  # features side by side: as many frames a second, not always as many a clip
 
 FAST = [
     "model.depth=10",
@@ -112,7 +115,13 @@ def tiny_encoders() -> Path:
 
 
 def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
-    """A component's settings, with a tiny encoder of the same kind where they name one on the hub."""
+    """A component's settings, with a tiny encoder of the same kind where they name one on the hub, and two where they
+    want features side by side. The test is skipped where the package of an extra is missing.
+    """
+    if settings["_target_"].endswith(".Functionals"):
+        pytest.importorskip("opensmile")
+    if "parts" in settings:
+        return {**settings, "parts": {name: without_hub(components.settings(f"feature/{name}")) for name in BESIDE}}
     if "checkpoint" not in settings:
         return settings
     kind = next((name for name in TINY if name in settings["checkpoint"]), "wav2vec2")
@@ -197,6 +206,8 @@ def command(
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
+    for name in ("hydra", "hydra_plugins"):
+        logging.getLogger(name).setLevel(logging.NOTSET)  # a search of another test has silenced them
 
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]

@@ -1,4 +1,4 @@
-"""A frozen feature that is quick to import and to compute, and tells what it computed. Not a test itself."""
+"""Frozen features that are quick to import and to compute. Not a test itself."""
 
 import os
 import time
@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ser.features.base import FrozenFeature
+from ser.layers.mask import frame_mask
 
 HOP = 160
 
 
 class FrozenNoise(FrozenFeature):
-    """Blocks of 160 samples times a random matrix.
+    """Blocks of 160 samples times a random matrix; tells what it computed.
 
     Args:
         diary: a file that gets a line for each call: the lengths of its clips.
@@ -56,6 +58,31 @@ class FrozenNoise(FrozenFeature):
         blocks = waveforms[:, : n_blocks * HOP].reshape(len(waveforms), n_blocks, HOP)
         frames = self.dropout(self.gain * (blocks @ self.matrix))
         return frames.transpose(1, 2), lengths // HOP
+
+
+class FrozenSums(FrozenFeature):
+    """One frame a clip: its sum of samples, their squares, and a number that 16 bits do not hold."""
+
+    sample_rate = 16_000
+    trim_db = None
+    n_bands = 3
+    frame_rate = None
+    frame_dtype = np.float32
+    on_cpu = True
+    notice = "sums are free"
+
+    def __init__(self) -> None:  # with no arguments, as a component's settings are checked against it
+        super().__init__()
+
+    @property
+    def frame_parameters(self) -> Mapping[str, Any]:
+        return {"sums": 1}
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        assert waveforms.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        clips = waveforms * frame_mask(lengths, waveforms.shape[1])
+        large = torch.full_like(clips[:, 0], 1e9)
+        return torch.stack([clips.sum(1), clips.square().sum(1), large], dim=1)[..., None], torch.ones_like(lengths)
 
 
 def computed(diary: Path) -> list[list[int]]:

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ser.config.build import build
 from ser.features.base import Feature
 from ser.layers.mask import frame_mask
-from ser.models.base import Model, WaveformModel
+from ser.models.base import Model, SolvedModel, WaveformModel
 from tests import components
 from tests.conftest import without_hub
 
@@ -54,6 +54,13 @@ def model_input(model: Model, n_bands: int) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([round(seconds * 100) for seconds in SECONDS])
     made = torch.randn(len(lengths), n_bands, int(lengths.max()), generator=torch.Generator().manual_seed(0))
     return made * frame_mask(lengths, made.shape[-1])[:, None], lengths
+
+
+def answer(model: Model, features: Tensor, n_frames: Tensor) -> Tensor:
+    """A model's, to frames, or to its statistics over them."""
+    heard = model.statistics(features, n_frames) if isinstance(model, SolvedModel) else (features, n_frames)
+    log_probabilities: Tensor = model(*heard)
+    return log_probabilities
 
 
 features = pytest.mark.parametrize("feature_name", components.names("feature"))
@@ -145,13 +152,13 @@ def test_a_model_takes_what_the_code_gives(model_name: str) -> None:
 def test_model_padding_changes_nothing(model_name: str, n_bands: int, n_channels: int) -> None:
     model = make_model(model_name, n_bands, n_channels).eval()
     features, n_frames = model_input(model, n_bands)
-    together = model(features, n_frames)
+    together = answer(model, features, n_frames)
     assert together.shape == (len(features), N_CLASSES)
     torch.testing.assert_close(together.exp().sum(dim=1), torch.ones(len(features)))
-    more = model(F.pad(features, (0, 37)), n_frames)
+    more = answer(model, F.pad(features, (0, 37)), n_frames)
     torch.testing.assert_close(more, together, atol=1e-4, rtol=1e-4)
     for row, count, result in zip(features, n_frames, together, strict=True):
-        alone = model(row[None, :, :count], count[None])
+        alone = answer(model, row[None, :, :count], count[None])
         torch.testing.assert_close(alone[0], result, atol=1e-4, rtol=1e-4)
 
 
@@ -159,7 +166,7 @@ def test_model_padding_changes_nothing(model_name: str, n_bands: int, n_channels
 def test_model_gradients_flow(model_name: str, n_bands: int, n_channels: int) -> None:
     model = make_model(model_name, n_bands, n_channels).train()
     features, n_frames = model_input(model, n_bands)
-    F.nll_loss(model(features, n_frames), torch.arange(len(features)) % N_CLASSES).backward()
+    F.nll_loss(answer(model, features, n_frames), torch.arange(len(features)) % N_CLASSES).backward()
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert trained
     for name, parameter in trained.items():
@@ -172,5 +179,5 @@ def test_model_gradients_flow(model_name: str, n_bands: int, n_channels: int) ->
 @torch.no_grad()
 def test_model_takes_the_shortest_clip(model_name: str, n_bands: int, n_channels: int) -> None:
     model = make_model(model_name, n_bands, n_channels).eval()
-    answer = model(torch.randn(1, n_bands, 1), torch.tensor([1]))
-    torch.testing.assert_close(answer.exp().sum(), torch.tensor(1.0))
+    shortest = answer(model, torch.randn(1, n_bands, 1), torch.tensor([1]))
+    torch.testing.assert_close(shortest.exp().sum(), torch.tensor(1.0))

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ser.commands.messages import readable
+from ser.commands.overrides import for_hydra
 from ser.config.places import conf_dir
 from ser.config.schema import register
 from tests.conftest import FAST, Command
@@ -75,7 +75,7 @@ def commands(page: Path) -> list[str]:
 def test_every_command_composes(page: Path, composing: None) -> None:
     for line in commands(page):
         words = shlex.split(re.split(PROGRAM, line)[-1], comments=True)
-        overrides = [readable(word) for word in words if "=" in word and not word.startswith("-")]
+        overrides = for_hydra([word for word in words if "=" in word and not word.startswith("-")])
         for override in OverridesParser.create().parse_overrides(overrides):
             assert override.is_sweep_override() <= ("-m" in words), line
         simple = [first_of(word) if "-m" in words else word for word in overrides]

@@ -15,12 +15,13 @@ import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from ser import audio
+from ser.commands import main
 from ser.runs.report import rewrite_report
 from ser.training.recognizer import EmotionRecognizer
 from tests.conftest import FAST, Command
 
 FILES = {
-    *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),
+    *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
     *("confusion.png", "curves.png", "history.csv", "checkpoints", "status.json"),
 }
 
@@ -71,7 +72,12 @@ def test_a_run_leaves_what_the_contract_says(command: Command, folder: Path) -> 
     assert metrics["uar"] == pytest.approx(balanced_accuracy_score(truth, predicted))
     assert metrics["weighted_f1"] == pytest.approx(f1_score(truth, predicted, average="weighted"))
     assert metrics["split"]["name"] == "speaker" and metrics["split"]["speaker_independent"] is True
-    assert metrics["audit"] == {"shared_speakers": [], "n_unknown": 0, "identical": []}
+    assert metrics["audit"] == {"shared_speakers": [], "n_unknown": 0, "identical": [], "n_known": 0}
+    validated = rows(run / "validation.csv")
+    assert list(validated[0]) == columns
+    assert sorted(row["utterance"] for row in validated) == [row["utterance"] for row in split if row["part"] == "val"]
+    uar = balanced_accuracy_score([row["emotion"] for row in validated], [row["predicted"] for row in validated])
+    assert metrics["validation"]["uar"] == pytest.approx(uar, abs=1e-5), "it is of the epoch kept, as the test is"
     assert {"git_commit", "versions", "device", "seconds", "seed", "corpus"} <= set(metrics)
     text = (run / "report.txt").read_text(encoding="utf-8")
     assert text.strip() in outcome.output, "the report is printed too"
@@ -121,6 +127,7 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     folds = [json.loads((run / f"fold-{n}" / "metrics.json").read_text(encoding="utf-8")) for n in (1, 2)]
     for n in (1, 2):
         assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES - {"status.json"}
+    assert not (run / "validation.csv").exists()
     assert metrics["n_test"] == 240 and metrics["split"]["fold"] == "all"
     assert metrics["folds"]["uar"]["values"] == [fold["uar"] for fold in folds]
     assert metrics["folds"]["uar"]["mean"] == pytest.approx(np.mean([fold["uar"] for fold in folds]))
@@ -133,6 +140,29 @@ def test_a_fold_alone_gives_what_it_gives_among_all(command: Command, folder: Pa
     assert command("split=kfold", "split.k=2", "split.fold=2", "hydra.run.dir=alone", *FAST).code == 0
     alone = Path("alone/predictions.csv").read_text(encoding="utf-8")
     assert alone == (folder / "all" / "fold-2" / "predictions.csv").read_text(encoding="utf-8")
+
+
+def test_runs_are_put_together_and_compared(
+    folder: Path, tmp_path: Path, no_figures: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one fold, and of all."""
+    shutil.copytree(folder / "all", tmp_path / "copy")
+    members = {"one": [folder / "speaker", folder / "other"], "both": [folder / "all", tmp_path / "copy"]}
+    for name, runs in members.items():
+        out = tmp_path / name
+        assert main(["ensemble", *map(str, runs), "--weights", "validation", "--out", str(out)]) == 0
+        ours, theirs = (
+            {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()} for run in (out, runs[0])
+        )
+        untrained = ("train.log", "history.csv", "curves.png", "checkpoints/best.ckpt", "overrides.yaml", "run.lock")
+        assert ours == {file for file in theirs if not file.endswith(untrained)}
+        results, others = (json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in (out, runs[0]))
+        assert results.keys() == others.keys() | {"ensemble"} and results["split"] == others["split"]
+        capsys.readouterr()
+        assert main(["compare", str(out), str(runs[0])]) == 0
+        table = capsys.readouterr().out
+        assert "ensemble.runs" in table and "left out" not in table and "Not comparable" not in table
+    assert np.allclose(results["validation"]["uar"], others["validation"]["uar"]), "a run and its copy are as one"
 
 
 def test_an_earlier_run_is_never_overwritten(command: Command, folder: Path) -> None:

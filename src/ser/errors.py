@@ -57,6 +57,10 @@ class CompareError(SerError):
     """There are no runs to compare, or the comparison cannot be written."""
 
 
+class EnsembleError(SerError):
+    """Runs cannot be put together, or the result cannot be written."""
+
+
 class Aborted(BaseException):
     """Ctrl-C that ends the program at once, where Lightning is at work.
 

@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
+from torch.utils.data import DataLoader
 
 from ser.config.schema import Config
 from ser.errors import ConfigError
@@ -34,11 +35,12 @@ from ser.search.trial import read_trial
 from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
-from ser.training.checkpoints import best_path, epoch_of, fingerprint_of
-from ser.training.data import SpeechData
+from ser.training.checkpoints import best_path, epoch_of, fingerprint_of, replace_weights
+from ser.training.data import Item, SpeechData
 from ser.training.interruption import Interrupted, StopOnInterrupt
 from ser.training.progress import History
 from ser.training.recognizer import EmotionRecognizer
+from ser.training.solving import solve, solve_again
 from ser.training.trainer import device_name, make_trainer
 
 log = logging.getLogger("ser")
@@ -145,7 +147,7 @@ def _run_fold(
         check_unchanged(folder, split, prepared.corpus.fingerprint, _fingerprint_before(folder, finished))
         if finished:
             return Outcome.of(finished)
-    leaks = audit(split, prepared.content)
+    leaks = audit(split, prepared.content, prepared.known(split))
     if prepared.is_main:
         write_split(folder, split)
     log.info(
@@ -193,6 +195,8 @@ def _train_and_test(
     config = prepared.config
     pl.seed_everything(config.seed, workers=True, verbose=False)
     recognizer, data = prepared.recognizer(split), prepared.data(split)
+    started = time.monotonic()
+    solution = solve(recognizer, data, config.training.monitor) if recognizer.is_solved else None
     stop, history = StopOnInterrupt(folder), History(folder)
     trainer = make_trainer(
         config,
@@ -203,16 +207,24 @@ def _train_and_test(
         loggers=loggers.for_trainer(folder),
         further=[*([LogEpochs(loggers)] if loggers else []), *pruning],
     )
-    started = time.monotonic()
     last = folder / LAST
     with stop.listening():
-        interrupted = _train(trainer, recognizer, data, last if config.resume and last.exists() else None)
+        # What is solved begins anew: there is nothing to gain, and best.ckpt may have learnt from validation by then.
+        goes_on = config.resume and last.exists() and not solution
+        interrupted = _train(trainer, recognizer, data, last if goes_on else None)
     trained = time.monotonic()
     best = best_path(trainer) or folder / BEST
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
     with interruption.ending():
-        places, plain, views = _test(trainer, best, data, config.tta)
+        recognizer = EmotionRecognizer.load_from_checkpoint(best, weights_only=True)
+        validated, validation, _ = _predict(trainer, recognizer, data.val_dataloader())
+        if solution:
+            both = replace(split, train=split.train + split.val, val=[])
+            solve_again(recognizer, prepared.data(both), solution)
+            replace_weights(best, recognizer)
+        recognizer.n_views = config.tta
+        places, plain, views = _predict(trainer, recognizer, data.predict_dataloader())
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
@@ -229,6 +241,7 @@ def _train_and_test(
         device=device_name(trainer),
         precision=str(trainer.precision),
         tta_views=config.tta or None,
+        chosen=solution.chosen if solution else None,
         untested=len(split.test) - len(heard) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
     )
@@ -237,6 +250,7 @@ def _train_and_test(
         facts,
         predictions_of(heard, prepared.labels, plain),
         views=None if views is None else predictions_of(heard, prepared.labels, views),
+        validated=predictions_of([split.val[place] for place in validated], prepared.labels, validation),
         history=history.rows,
     )
     if loggers:
@@ -270,17 +284,16 @@ def _is_of_a_callback(error: Exception) -> bool:
     return type(error) is RuntimeError and raised_in.startswith("pytorch_lightning.callbacks")
 
 
-def _test(
-    trainer: pl.Trainer, checkpoint: Path, data: SpeechData, n_views: int
+def _predict(
+    trainer: pl.Trainer, recognizer: EmotionRecognizer, clips: DataLoader[Item]
 ) -> tuple[list[int], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Places of the clips heard, of the test part all unless the Trainer was told to hear fewer; their probabilities
-    (n_test, n_classes) as they are, and the mean of their views if there are any.
+    """Places of the clips heard, of a part all unless the Trainer was told to hear fewer; their probabilities
+    (n_clips, n_classes) as they are, and the mean of their views if there are any.
     """
-    recognizer = EmotionRecognizer.load_from_checkpoint(checkpoint, weights_only=True, n_views=n_views)
-    outputs = processes.gather(trainer.predict(recognizer, datamodule=data) or [])
+    outputs = processes.gather(trainer.predict(recognizer, clips) or [])
     places, plain, views = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
     order = places.argsort()
-    return places[order].tolist(), plain[order].numpy(), views[order].numpy() if n_views else None
+    return places[order].tolist(), plain[order].numpy(), views[order].numpy() if recognizer.n_views else None
 
 
 def _describe_split(split: Split, leaks: Audit, seed: int) -> SplitFacts:

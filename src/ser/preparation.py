@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ser.audio import CANCELLING, OTHER_LENGTH
@@ -18,19 +18,22 @@ from ser.corpora.labels import EMOTIONS, label_order
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest
+from ser.models.base import SolvedModel
 from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
 from ser.splits.by_column import COLUMN, Given
+from ser.splits.known import is_by_speaker, known_clips
 from ser.splits.overlaps import shared_content
 from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
-from ser.training.data import Array, Part, SpeechData
+from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData
 from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
+from ser.training.solving import solved_at_once, summaries
 from ser.training.trainer import check_trainer, frozen_device
 
 log = logging.getLogger("ser")
@@ -50,29 +53,31 @@ class Prepared:
         config: of the run.
         recordings: waveforms of all usable clips.
         content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
-        inputs: what training reads, by utterance id: the waveforms, or the frames of a frozen feature, or of a model's
-            frozen lower part.
+        inputs: what training reads, by utterance id: the waveforms, the frames of a frozen feature or of a model's
+            frozen lower part, or summaries.
         variants: what training reads in turn with `inputs`, by utterance id; empty: nothing.
         lower: a digest of the model's frozen lower part, where the frames are from there; else empty.
-        rate: samples or frames a second of `inputs`.
+        rate: samples or frames a second of `inputs`; where there is one frame a clip, as if each lasted a second.
         labels: the emotions, in class order.
         folds: the splits to train and test on.
         corpus: for the report.
         provenance: for the report.
+        speakers: those whose clips are normalised by what is known of each one; none: all by the training part.
         audio_s: wall time of reading the corpus and computing a frozen feature.
     """
 
     config: Config
     recordings: Recordings
     content: Mapping[str, str]
-    inputs: Mapping[str, Array]
-    variants: Mapping[str, Sequence[Array]]
+    inputs: Mapping[str, Input]
+    variants: Mapping[str, Sequence[Input]]
     lower: str
     rate: float
     labels: list[str]
     folds: list[Split]
     corpus: CorpusFacts
     provenance: Provenance
+    speakers: list[str]
     audio_s: float
 
     @property
@@ -84,15 +89,22 @@ class Prepared:
         """A fresh recogniser for a fold."""
         weighted = self.config.loss.class_weights
         weights = _balanced_weights(self._targets(split.train), len(self.labels)) if weighted else None
-        return _recognizer(self.config, self.labels, weights)
+        return _recognizer(self.config, self.labels, weights, self.speakers)
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
         parts = {}
         for name in PARTS:
             utterances: list[Utterance] = getattr(split, name)
-            variants = [self.variants[u.id] for u in utterances] if name == "train" and self.variants else ()
-            parts[name] = Part([self.inputs[u.id] for u in utterances], self._targets(utterances), variants)
+            parts[name] = self._part(utterances)
+        if self.variants:
+            parts["train"] = replace(parts["train"], variants=[self.variants[one.id] for one in split.train])
+        known = self.known(split)
+        if known:
+            parts[KNOWN] = self._part(known)
+        if self.speakers and self.config.normalize.emotion:
+            of_kind = [utterance for utterance in split.train if utterance.emotion == self.config.normalize.emotion]
+            parts[REFERENCE] = self._part(of_kind)
         return SpeechData(
             parts,
             rate=self.rate,
@@ -101,6 +113,25 @@ class Prepared:
             sampling=self.config.sampling,
             fingerprint=self.corpus.fingerprint,
             lower=self.lower,
+        )
+
+    def known(self, split: Split) -> list[Utterance]:
+        """What normalisation by speaker hears beside the training part of a fold, without labels."""
+        if not self.speakers:
+            return []
+        # Each part for itself: what is known of test does not depend on whether validation is being learnt from.
+        return [
+            utterance
+            for part in (split.val, split.test)
+            for utterance in known_clips(self.config.normalize, part, self.config.seed)
+        ]
+
+    def _part(self, utterances: Sequence[Utterance]) -> Part:
+        number = {speaker: index for index, speaker in enumerate(self.speakers, start=1)}
+        return Part(
+            [self.inputs[utterance.id] for utterance in utterances],
+            self._targets(utterances),
+            [number[utterance.speaker] for utterance in utterances if utterance.speaker] if number else (),
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -123,12 +154,16 @@ def prepare(config: Config, folder: Path) -> Prepared:
     protocol: Protocol = build("split", config.split)
     trainer = config.trainer
     # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
-    recognizer = _recognizer(config, list(EMOTIONS), None)
-    feature = recognizer.feature
-    if config.tta and isinstance(feature, FrozenFeature):
+    draft = _recognizer(config, list(EMOTIONS), None)
+    feature = draft.feature
+    if config.tta and (isinstance(feature, FrozenFeature) or draft.is_solved):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
+    if draft.is_solved:
+        config = solved_at_once(config)
     if corpus.notice:
         log.warning("%s", corpus.notice)
+    if isinstance(feature, FrozenFeature) and feature.notice:
+        log.info("%s", feature.notice)
     started = time.monotonic()
     utterances, spellings = one_spelling(corpus.utterances())
     for utterance in utterances:
@@ -136,27 +171,35 @@ def prepare(config: Config, folder: Path) -> Prepared:
     for remark in [*spellings, *_about_split(utterances, protocol)]:
         log.warning("%s: %s", corpus.name, remark)
     _labels(utterances)
+    by_speaker = is_by_speaker(config.normalize, utterances)
+    if by_speaker and feature.is_waveform:
+        raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     names = {utterance.id: utterance.id for utterance in utterances}
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
-    inputs: Mapping[str, Array] = recordings.waveforms
+    views: list[Mapping[str, Input]] = [recordings.waveforms]
     rate: float = feature.sample_rate
-    lower = constant_part(recognizer, recordings, config.tta)
+    lower = constant_part(draft, recordings, config.tta)
     frozen = feature if isinstance(feature, FrozenFeature) else lower
     device, precision = frozen_device(trainer)
     if frozen:
         read = [utterance for utterance in utterances if utterance.id in recordings.waveforms]
         if read:
             _cut(read, protocol, recordings)  # refused before it is computed
-        inputs = load_frames(frozen, recordings, store, device=device, precision=precision)
-        rate = frozen.frame_rate
+        speeds = draft.model.speeds if isinstance(draft.model, SolvedModel) else [1.0]
+        views = [
+            load_frames(frozen, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
+        ]
+        rate = frozen.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     labels = _labels(usable)
     for remark in [*corpus.remarks(usable), *_about_files(usable, recordings)]:
         log.warning("%s: %s", corpus.name, remark)
-    speakers = {utterance.speaker for utterance in usable if utterance.speaker}
-    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(speakers))
+    names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
+    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
+    speakers = names_of_speakers if by_speaker else []
+    inputs = summaries(draft, views) if draft.is_solved else views[0]
     described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
@@ -167,15 +210,25 @@ def prepare(config: Config, folder: Path) -> Prepared:
             f"split={folds[0].name}: {n_processes} processes, but fewer clips for training, validation or test; take"
             " fewer processes"
         )
-    variants: Mapping[str, Sequence[Array]] = {}
+    variants: Mapping[str, Sequence[Input]] = {}
     if lower:
         heard = {utterance.id for split in folds for utterance in split.train}
         told = {"folder": store, "settings": config.augment, "device": device, "precision": precision}
-        variants = load_variants(recognizer, lower, recordings, heard, **told)
-    audio_s = round(time.monotonic() - started, 1)
-    origin = lower.digest if lower else ""
+        variants = load_variants(draft, lower, recordings, heard, **told)
     return Prepared(
-        config, recordings, content, inputs, variants, origin, rate, labels, folds, described, here, audio_s
+        config=config,
+        recordings=recordings,
+        content=content,
+        inputs=inputs,
+        variants=variants,
+        lower=lower.digest if lower else "",
+        rate=rate,
+        labels=labels,
+        folds=folds,
+        corpus=described,
+        provenance=here,
+        speakers=speakers,
+        audio_s=round(time.monotonic() - started, 1),
     )
 
 
@@ -199,7 +252,9 @@ def check_settings(config: Config, folder: Path) -> None:
     check_trainer(config, folder)
 
 
-def _recognizer(config: Config, labels: list[str], class_weights: Sequence[float] | None) -> EmotionRecognizer:
+def _recognizer(
+    config: Config, labels: list[str], class_weights: Sequence[float] | None, speakers: Sequence[str] = ()
+) -> EmotionRecognizer:
     return EmotionRecognizer(
         feature=config.feature,
         model=config.model,
@@ -208,6 +263,8 @@ def _recognizer(config: Config, labels: list[str], class_weights: Sequence[float
         loss=asdict(config.loss),
         labels=labels,
         class_weights=class_weights,
+        speakers=speakers,
+        prior=config.normalize.prior,
     )
 
 

@@ -120,6 +120,15 @@ def test_what_is_refused(words: list[str], capfd: pytest.CaptureFixture[str], wo
     assert said in captured.out + captured.err and "Traceback" not in captured.out + captured.err
 
 
+@pytest.mark.parametrize("model", ["linear", "svm"])
+def test_a_model_that_is_solved_is_refused(words: list[str], capfd: pytest.CaptureFixture[str], model: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "split=random", "feature.n_bands=16", "feature.hop_s=0.05", f"model={model}"])
+    captured = capfd.readouterr()
+    assert stop.value.code == 1 and "Traceback" not in captured.out + captured.err
+    assert "model: is solved and has no learning rate; choose one that is trained, such as model=resnet" in captured.out
+
+
 def test_several_configurations_are_refused(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "-m", "seed=0,1"]) == 2
     assert "one configuration at a time; leave -m out" in capfd.readouterr().err and not Path("outputs").exists()

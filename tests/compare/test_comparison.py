@@ -35,6 +35,15 @@ def test_the_best_on_validation_comes_first_whatever_its_test(tmp_path: Path) ->
     assert "96 test clips of 8 speakers" in table.heading
 
 
+def test_features_side_by_side_are_told_as_they_are_chosen(tmp_path: Path) -> None:
+    for name in ("egemaps", "wavlm"):
+        parts = {"whisper": {"_target_": "x.Encoder", "layer": 2}, name: {"_target_": "x.Other", name: 1}}
+        chosen = {"feature": "side_by_side", **{f"feature@feature.parts.{part}": part for part in parts}}
+        make_run(tmp_path / name, feature={"_target_": "x.SideBySide", "parts": parts}, choices=chosen)
+    [table] = tables(tmp_path)
+    assert sorted(table.columns["feature"]) == ["[whisper,egemaps]", "[whisper,wavlm]"] and len(table.columns) == 1
+
+
 def test_mean_and_deviation_are_those_of_the_folds(tmp_path: Path) -> None:
     make_run(tmp_path / "a", fold="all")
     [table] = tables(tmp_path)

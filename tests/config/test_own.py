@@ -92,6 +92,12 @@ REFUSED = {
         ["model=probe"],
         "own/model/probe.yaml: model=probe is a shipped",
     ),
+    "a shipped name beside another": (
+        "feature/whisper.yaml",
+        "layer: 3\n",
+        ["feature=[whisper,wavlm]"],
+        "own/feature/whisper.yaml: feature=whisper is a shipped",
+    ),
     "a value of another type": (
         *("experiment/mine.yaml", f"{GLOBAL}training:\n  patience: None\n", ["experiment=mine"]),
         "own/experiment/mine.yaml: training.patience must be a whole number or null; got 'None'",

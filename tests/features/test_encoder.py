@@ -46,6 +46,9 @@ def test_layers(encoders: Path) -> None:
     weighted = made(folder, layer="weighted")
     assert (weighted.n_layers, weighted.n_bands) == (4, 4 * 24)
     torch.testing.assert_close(heard(weighted), torch.cat(expected), atol=1e-5, rtol=1e-4)
+    best = made(folder, layer="best")
+    assert (best.n_layers, best.n_bands, best.chooses_layer, weighted.chooses_layer) == (4, 4 * 24, True, False)
+    assert best.frame_parameters == weighted.frame_parameters, "they are computed once"
     some = made(folder, layer=[2, 0])
     assert (some.n_layers, some.n_bands) == (1, 2 * 24)
     torch.testing.assert_close(heard(some), torch.cat([expected[2], expected[0]]), atol=1e-5, rtol=1e-4)

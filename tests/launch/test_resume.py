@@ -89,7 +89,8 @@ def until_killed(command: Command, *overrides: str) -> None:
 
 
 def files(run: Path) -> dict[str, bytes]:
-    return {name: (run / name).read_bytes() for name in ("predictions.csv", "history.csv", "split.csv")}
+    names = ("predictions.csv", "validation.csv", "history.csv", "split.csv")
+    return {name: (run / name).read_bytes() for name in names}
 
 
 def same_report(one: Path, other: Path) -> None:
@@ -215,8 +216,9 @@ def test_ctrl_c_leaves_a_marked_run_that_can_go_on(step: int, command: Command, 
     results = json.loads(Path("run/metrics.json").read_text(encoding="utf-8"))
     assert results["interrupted"] == {"epoch": epoch, "n_epochs": 4} and 0 <= results["uar"] <= 1
     assert f"INTERRUPTED in epoch {epoch} of 4" in Path("run/report.txt").read_text(encoding="utf-8")
-    with Path("run/predictions.csv").open(encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == results["n_test"]
+    for name, n_clips in (("predictions", results["n_test"]), ("validation", results["split"]["n_val"])):
+        with Path(f"run/{name}.csv").open(encoding="utf-8") as file:
+            assert len(list(csv.DictReader(file))) == n_clips
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     EmotionRecognizer.load_from_checkpoint("run/checkpoints/best.ckpt", weights_only=True)
     gc.collect()  # the process has ended, and lets go of its lock

@@ -111,8 +111,8 @@ def test_no_graph_is_kept_through_what_is_frozen(encoders: Path, kind: str) -> N
 @pytest.mark.parametrize("layer", ["last", "mean", "weighted", 0, 2, 3])
 @torch.no_grad()
 def test_layer(encoders: Path, kind: str, layer: int | str) -> None:
-    model = make(encoders / kind, layer=layer).eval()
-    states, n_frames = SpeechEncoder.load(encoders / kind)(clips()[0][:, 0], clips()[1])
+    model = make(encoders / kind, layer=layer, window_s=2).eval()
+    states, n_frames = SpeechEncoder.load(encoders / kind, window_s=2)(clips()[0][:, 0], clips()[1])
     stacked = torch.stack(states)
     if layer == "weighted":
         assert model.scores is not None

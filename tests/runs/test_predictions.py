@@ -36,6 +36,22 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, seed: int) -> None:
         assert sum(float(row[f"p_{label}"]) for label in LABELS) == pytest.approx(1, abs=1e-5)
 
 
+def test_probabilities_are_exchanged_for_others() -> None:
+    clips = [clip("a", gender="f"), clip("b", "angry")]
+    made = predictions_of(clips, LABELS, np.array([[0.2, 0.7, 0.1], [0.5, 0.2, 0.3]], np.float32))
+    np.testing.assert_allclose(made.probabilities, [[0.2, 0.7, 0.1], [0.5, 0.2, 0.3]])
+    others = made.with_probabilities(np.array([[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]]))
+    assert others == predictions_of(clips, LABELS, np.array([[0.8, 0.1, 0.1], [0.2, 0.2, 0.6]], np.float32))
+    assert (others.truth, others.predicted) == ([1, 2], [0, 2])
+
+
+@pytest.mark.parametrize("word", ["", "nan", "x"])
+def test_a_probability_that_is_no_number_is_refused(word: str) -> None:
+    made = predictions_of([clip("a")], LABELS, np.ones((1, 3), np.float32))
+    with pytest.raises(ValueError):
+        _ = Predictions([{**made.rows[0], "p_sad": word}], LABELS).probabilities
+
+
 def test_columns(tmp_path: Path) -> None:
     predictions_of([clip("a", gender="f")], LABELS, np.ones((1, 3), np.float32)).write(tmp_path / "predictions.csv")
     with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:

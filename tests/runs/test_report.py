@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from ser.runs.names import PREDICTIONS, fold_folder, fold_folders
 from ser.runs.pooled import pool
 from ser.runs.predictions import Predictions, predictions_of, read_predictions
 from ser.runs.report import Evaluation, read_evaluation, render, rewrite_report, write_report
-from ser.runs.results import Interruption, Seconds, Validation, read_results
+from ser.runs.results import Ensemble, Interruption, Member, Seconds, Validation, read_results
 from tests.facts import FACTS, facts
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -82,9 +83,10 @@ def test_metrics_json(tmp_path: Path) -> None:
         "shared_speakers": [],
         "n_unknown": 0,
         "identical": [],
+        "n_known": 0,
     }
     assert results["validation"] is None and results["git_commit"] is None
-    assert not results.keys() & {"tta_views", "tta", "untested", "interrupted", "folds"}
+    assert not results.keys() & {"tta_views", "tta", "chosen", "untested", "interrupted", "ensemble", "folds"}
     assert results.keys() >= KEYS
     assert (results["n_test"], results["labels"]) == (60, LABELS)
     assert list(results["per_class"]) == LABELS
@@ -128,16 +130,20 @@ def test_what_is_written_is_what_is_returned(tmp_path: Path) -> None:
     whole = facts(
         validation=Validation(epoch=2, loss=1.3, uar=0.2, accuracy=0.4, macro_f1=0.3),
         tta_views=5,
+        chosen={"layer": 3, "cost": 0.001},
         untested=3,
         interrupted=Interruption(2, 9),
-        audit={"shared_speakers": [], "n_unknown": 3, "identical": [("a", "b")]},
+        audit={"shared_speakers": [], "n_unknown": 3, "identical": [("a", "b")], "n_known": 7},
+        ensemble=Ensemble("equal", {"outputs/a": Member(0.5, 0.25, [0.5]), "声/b": Member(0.4, 0.6, [0.4, 0.6])}),
     )
-    written = write_report(tmp_path, whole, predict(), views=predict(1))
-    read = read_evaluation(tmp_path)
-    assert (read.results, read.predictions, read.views) == (written.results, written.predictions, written.views)
+    written = write_report(tmp_path, whole, predict(), views=predict(1), validated=predict(2))
+    assert replace(read_evaluation(tmp_path), history=()) == written
     text = render(written.results)
+    assert "outputs/a      0.500     0.250  0.500\n声/b           0.400     0.600  0.500 ± 0.141\nensemble  " in text
     assert written.results.tta is not None and f"UAR {written.results.tta['uar']:.3f}" in text
     assert "INTERRUPTED in epoch 2 of 9" in text and "60 of 63 test clips" in text
+    assert "chosen on validation: layer 3, cost 0.001; then solved from training and validation together" in text
+    assert "normalize=speaker: 7 of the test clips were heard beforehand, without their labels" in text
 
 
 @pytest.mark.parametrize("content", ["{", "[1, 2]", '{"loss": 0.1}'])
@@ -188,6 +194,20 @@ def test_folds_are_pooled(tmp_path: Path) -> None:
     text = (tmp_path / "report.txt").read_text(encoding="utf-8")
     assert f"UAR {mean:.3f} ± {deviation:.3f}" in text
     assert "all 3 folds pooled" in text
+
+
+def test_what_each_fold_has_chosen_and_heard_beforehand_is_pooled(tmp_path: Path) -> None:
+    folds = {}
+    for fold, cost in ((1, 0.01), (2, 3.0)):
+        told = facts(
+            split={"fold": fold, "n_folds": 2}, audit={"n_known": 10 * fold}, chosen={"layer": 3, "cost": cost}
+        )
+        fold_folder(tmp_path, fold).mkdir()
+        folds[fold] = write_report(fold_folder(tmp_path, fold), told, predict(fold))
+    pooled = pool(tmp_path, folds, audio_s=7.0, n_folds=2).results
+    assert pooled.facts.chosen == {"layer": [3, 3], "cost": [0.01, 3.0]} and pooled.facts.audit.n_known == 30
+    assert "chosen on validation: layer 3, 3 by fold, cost 0.01, 3 by fold; then solved" in render(pooled)
+    assert read_results(tmp_path) == pooled
 
 
 def test_a_pooled_report_can_be_made_again(tmp_path: Path) -> None:

@@ -18,11 +18,13 @@ from hydra.types import RunMode
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from omegaconf import OmegaConf
 
+from ser.commands.overrides import side_by_side
 from ser.config import extras
 from ser.config.places import conf_dir
 from ser.config.schema import register
 from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.runs import status
+from ser.search.rerun import overrides_of
 from ser.search.settings import read_settings
 from ser.search.study import Search, _ending
 from ser.search.trial import TRIAL, OptunaTrial, read_trial
@@ -86,7 +88,7 @@ def rows() -> list[dict[str, str]]:
 
 
 def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureFixture[str]) -> None:
-    done = search("epochs=3", "model.dropout=0.1", "experiment=crnn_best")
+    done = search("epochs=3", "model.dropout=0.1", "experiment=assignment1_improved", "training.monitor=loss")
     assert [row["state"] for row in rows()] == ["complete"] * 4
     assert {"trial", "state", "val_uar", "optim.lr", "model.depth", "epochs", "seconds", "message", "folder"} == set(
         rows()[0]
@@ -108,6 +110,14 @@ def test_it_finds_the_best_and_says_how_to_have_it_again(capsys: pytest.CaptureF
     assert said.count("(best") == 4
     assert {path.name for path in Path("sweep").glob("*.png")} == {"history.png", "importance.png"}
     assert not list(Path("sweep").rglob(TRIAL))
+
+
+def test_features_side_by_side_are_had_again() -> None:
+    loader = GlobalHydra.instance().config_loader()
+    words = [*side_by_side("feature=[whisper,wavlm]"), "feature.parts.wavlm.layer=2"]
+    searched = loader.load_configuration("train", [*words, "hydra.job.config_name=train"], RunMode.MULTIRUN)
+    again = loader.load_configuration("train", overrides_of(loader, searched, words), RunMode.RUN)
+    assert again.feature == searched.feature
 
 
 def test_a_seed_gives_the_same_search_stopped_or_not() -> None:

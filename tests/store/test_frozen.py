@@ -23,11 +23,11 @@ from ser.errors import StoreError
 from ser.features.base import FrozenFeature
 from ser.preparation import prepare
 from ser.store import frozen, store
-from ser.store.frozen import batches, load_frames
+from ser.store.frozen import Frames, batches, load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.store.store import LOCK, Array
 from tests.conftest import FAST, configured
-from tests.frozen import HOP, FrozenNoise, computed
+from tests.frozen import HOP, FrozenNoise, FrozenSums, computed
 
 RATE = 16_000
 N_CLIPS = 30
@@ -53,7 +53,7 @@ def read(root: Path) -> Recordings:
     return load_recordings(utterances, root.parent / "store", sample_rate=RATE, top_db=None)
 
 
-def load(feature: FrozenFeature, recordings: Recordings, folder: Path) -> dict[str, Array]:
+def load(feature: FrozenFeature, recordings: Recordings, folder: Path) -> dict[str, Frames]:
     return dict(load_frames(feature, recordings, folder, device=CPU, precision="32"))
 
 
@@ -250,6 +250,33 @@ def test_only_clips_without_frames(tmp_path: Path, diary: Path, caplog: pytest.L
         assert load(Poisoned(str(diary)), read(tmp_path / "clips"), tmp_path / "store") == {}
         assert len(computed(diary)) == n_computed
     assert "damaged" not in caplog.text
+
+
+# One frame a clip, in 32 bits
+
+
+def test_one_frame_a_clip(recordings: Recordings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ser")
+    feature = FrozenSums()
+    nowhere = {"device": torch.device("cuda"), "precision": "16-mixed"}  # it needs the CPU, in 32 bits
+    for words in (nowhere, {"device": CPU, "precision": "32"}):
+        frames = load_frames(feature, recordings, tmp_path / "store", **words)
+        for name, waveform in recordings.waveforms.items():
+            assert frames[name].dtype == np.float32 and frames[name].shape == (3, 1)
+            np.testing.assert_allclose(frames[name][:2, 0], [waveform.sum(), (waveform**2).sum()], rtol=1e-4, atol=1e-4)
+            assert frames[name][2, 0] == 1e9
+    assert caplog.text.count("computed the features of") == 1
+
+
+def test_what_the_disk_must_hold_of_one_frame_a_clip(
+    recordings: Recordings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=N_CLIPS * 3 * 4 - 1))
+    with pytest.raises(StoreError, match="make room"):
+        load(FrozenSums(), recordings, tmp_path / "store")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=N_CLIPS * 3 * 4))
+    load(FrozenSums(), recordings, tmp_path / "store")
 
 
 # Batches, as on a GPU

@@ -42,13 +42,14 @@ def epochs_of(batches: LengthBatches, n_epochs: int) -> list[list[list[int]]]:
 
 def test_collate_pads_with_zeros_and_returns_targets() -> None:
     clips = waveforms(5, 9, 1)
-    dataset = ClipDataset(clips, [2, 0, 1])
+    dataset = ClipDataset(Part(clips, [2, 0, 1], [7, 9, 8]))
     batch = collate([dataset[2], dataset[0], dataset[1]])
     assert isinstance(batch, Batch)
     assert batch.inputs.shape == (3, 9)
     assert batch.inputs.dtype == torch.float32
     assert (batch.lengths.tolist(), batch.targets.tolist(), batch.places.tolist()) == ([1, 5, 9], [1, 2, 0], [2, 0, 1])
-    assert batch.targets.dtype == batch.lengths.dtype == torch.int64
+    assert batch.speakers is not None and batch.speakers.tolist() == [8, 7, 9]
+    assert batch.targets.dtype == batch.lengths.dtype == batch.speakers.dtype == torch.int64
     for row, length, place in zip(batch.inputs, batch.lengths, batch.places, strict=True):
         np.testing.assert_array_equal(row[:length], clips[place])
         assert (row[length:] == 0).all()
@@ -57,12 +58,18 @@ def test_collate_pads_with_zeros_and_returns_targets() -> None:
 def test_collate_one_clip() -> None:
     batch = collate([Item(torch.ones(4), 1, 7)])
     assert batch.inputs.tolist() == [[1, 1, 1, 1]]
+    assert batch.speakers is not None and batch.speakers.tolist() == [0], "somebody unknown"
+
+
+def test_where_nobody_says_who_speaks_all_are_unknown() -> None:
+    dataset = ClipDataset(Part(waveforms(3, 2), [0, 1]))
+    assert [dataset[place].speaker for place in range(2)] == [0, 0]
 
 
 def test_clips_of_a_memory_map_are_copied(tmp_path: Path) -> None:
     np.save(tmp_path / "clips.npy", np.arange(10, dtype=np.float32))
     mapped = np.load(tmp_path / "clips.npy", mmap_mode="r")
-    dataset = ClipDataset([mapped[:4], mapped[4:]], [0, 1])
+    dataset = ClipDataset(Part([mapped[:4], mapped[4:]], [0, 1]))
     assert dataset.lengths == [4, 6]
     item = dataset[1]
     item.input.zero_()  # may be written to
@@ -125,7 +132,11 @@ def test_parts_are_served_whole() -> None:
     sizes = {"train": 21, "val": 10, "test": 9}
     parts = {name: Part(waveforms(*range(10 * size, 11 * size)), list(range(size))) for name, size in sizes.items()}
     data = SpeechData(parts, rate=16000, batch_size=4, seed=0, sampling="natural", fingerprint="")
-    loaders = {"val": data.val_dataloader(), "test": data.predict_dataloader(), "train": data.statistics_dataloader()}
+    loaders = {
+        "val": data.val_dataloader(),
+        "test": data.predict_dataloader(),
+        "train": data.statistics_dataloader("train"),
+    }
     for name, loader in loaders.items():
         batches = list(loader)
         assert sorted(place for batch in batches for place in batch.places.tolist()) == list(range(sizes[name]))
@@ -247,7 +258,7 @@ class TestLongClips:
         assert {int(dataset[0].input[0]) for _ in range(40)} == starts
 
     def test_both_ends_of_a_clip_can_be_heard(self) -> None:
-        dataset = ClipDataset([np.arange(4, dtype=np.float32)], [0], longest=3)
+        dataset = ClipDataset(Part([np.arange(4, dtype=np.float32)], [0]), longest=3)
         assert {int(dataset[0].input[0]) for _ in range(60)} == {0, 1}
 
     def test_short_clips_are_whole_and_draw_nothing(self) -> None:

@@ -19,7 +19,7 @@ from ser.features.lower import LowerLayers, Variant
 from ser.models.finetune import Finetune
 from ser.preparation import prepare
 from ser.store.recordings import Recordings
-from ser.training.data import ClipDataset, Item, collate
+from ser.training.data import ClipDataset, Item, Part, collate
 from ser.training.lower import constant_part
 from ser.training.recognizer import EmotionRecognizer
 from tests import components
@@ -174,7 +174,7 @@ class TestVariant:
 
 def test_each_version_of_a_clip_is_given_as_often() -> None:
     clips = [np.full((2, 3), value, np.float32) for value in range(4)]
-    dataset = ClipDataset(clips[:1], [0], None, [clips[1:]])
+    dataset = ClipDataset(Part(clips[:1], [0], variants=[clips[1:]]))
     given = [int(dataset[0].input[0, 0]) for _ in range(400)]
     assert all(given.count(value) > 60 for value in range(4))
     assert dataset.lengths == [3]

@@ -23,7 +23,7 @@ from tests.forked import SUBPROCESS, Running, start
 SETTINGS = ["split=random", "augment=none", "model.dropout=0", "model.depth=10", "model.width=8", "feature.n_bands=32"]
 SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0.0003", "trainer.accelerator=cpu"]
 FILES = {
-    *(".hydra", "train.log", "split.csv", "predictions.csv", "metrics.json", "report.txt"),
+    *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
     *("confusion.png", "curves.png", "history.csv", "checkpoints", "status.json"),
 }
 
@@ -46,6 +46,8 @@ def test_two_processes_give_what_one_gives(command: Command) -> None:
 
     alone, together = rows(Path("one/predictions.csv")), rows(Path("two/predictions.csv"))
     assert [row["utterance"] for row in together] == [row["utterance"] for row in alone], "no clip twice, none missing"
+    validated = [[row["utterance"] for row in rows(Path(run, "validation.csv"))] for run in ("one", "two")]
+    assert validated[0] == validated[1] and len(validated[0]) > 10
     probabilities = [
         np.array([[float(value) for name, value in row.items() if name.startswith("p_")] for row in run])
         for run in (alone, together)

@@ -80,6 +80,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[EmotionRecognizer
         augment=settings("augment/specaugment", mixup=0.3),
         loss={"name": "cross_entropy", "label_smoothing": 0.1, "focal_gamma": 2.0},
         class_weights=[1.0, 2.0, 0.5],
+        speakers=[],
     )
     training = trainer(folder)
     training.fit(recognizer, datamodule=data())
@@ -120,8 +121,8 @@ def test_normalisation_is_taken_from_the_training_part(trained: tuple[EmotionRec
         frames.append(features[0])
     together = torch.cat(frames, dim=1).double()
     mean, deviation = together.mean(dim=1), together.std(dim=1, correction=0)
-    torch.testing.assert_close(recognizer.normalization.mean[:, 0].double(), mean, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(recognizer.normalization.deviation[:, 0].double(), deviation, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(recognizer.normalization.mean[0, :, 0].double(), mean, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(recognizer.normalization.deviation[0, :, 0].double(), deviation, rtol=1e-4, atol=1e-4)
 
 
 def plain(value: Any) -> bool:
@@ -134,7 +135,7 @@ def test_saved_settings_are_plain_containers(trained: tuple[EmotionRecognizer, P
     checkpoint = torch.load(trained[1], weights_only=True)
     kept = checkpoint["hyper_parameters"]
     assert plain(kept)
-    assert kept["labels"] == LABELS
+    assert kept["labels"] == LABELS and (kept["speakers"], kept["prior"]) == ([], 0.0)
     assert kept["feature"] == SETTINGS["feature"]
 
 

@@ -26,6 +26,11 @@ class Augment(nn.Module):
         check_range("mixup", mixup, 0, 10)
         self.mixup, self.n_channels, self.sample_rate = mixup, n_channels, sample_rate
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether training hears each clip as it is."""
+        return type(self) is Augment and not self.mixup
+
     def waveforms(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Change a padded batch of waveforms (batch, samples) and, it may be, their lengths (batch,).
 

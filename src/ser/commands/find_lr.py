@@ -93,6 +93,8 @@ def find(config: Config, folder: Path) -> float:
         config.trainer, folder, max_epochs=N_STEPS, check_val_every_n_epoch=N_STEPS + 1, callbacks=[]
     )
     recognizer = prepared.recognizer(split)
+    if recognizer.is_solved:
+        raise ConfigError("model: is solved and has no learning rate; choose one that is trained, such as model=resnet")
     for part in recognizer.own_rates:  # it is the others' rate that is searched
         part.requires_grad_(False)
     log.info("trying %d learning rates from %g to %g", N_STEPS, LOWEST, HIGHEST)

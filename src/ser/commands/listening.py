@@ -21,13 +21,13 @@ from ser.augment.base import Augment
 from ser.augment.combined import Combined
 from ser.augment.waveform import WaveformAugment
 from ser.commands.explain import explain
-from ser.commands.overrides import readable
+from ser.commands.overrides import for_hydra
 from ser.config.build import build
 from ser.config.places import conf_dir
 from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import Demo, clip_names, make_actors
 from ser.errors import ConfigError, SerError
-from ser.features.base import Feature, Normalization
+from ser.features.base import Feature, Heard, Normalization
 from ser.files import replacing
 from ser.runs import figures
 
@@ -74,7 +74,7 @@ def _composed(overrides: Sequence[str]) -> Config:
     register()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return read_config(compose("train", overrides=[readable(word) for word in overrides]))
+            return read_config(compose("train", overrides=for_hydra(overrides)))
     except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(explain(error, overrides)) from None
     except ValueError as error:  # Hydra's word on such as model=null
@@ -132,7 +132,7 @@ def _draw(clip: str, feature: Feature, augment: Augment, versions: dict[str, Ten
     """Each version's feature, and what the augmentation of features makes of it; normalised by the clip itself."""
     frames = {name: feature(waveform[None], torch.tensor([len(waveform)])) for name, waveform in versions.items()}
     normalization = Normalization(feature.n_bands)
-    normalization.fit([frames["before"]])
+    normalization.fit([Heard(*frames["before"])])
     figure = Figure(figsize=(12, 0.5 + 1.9 * len(versions)), layout="constrained")
     figure.suptitle(f"{clip}: left the feature, right what the model sees in training", fontsize=11)
     axes = figure.subplots(len(versions), 2, sharex=True, squeeze=False)

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ser.commands.explain import explain
-from ser.commands.overrides import options_first, readable
+from ser.commands.overrides import for_hydra, options_first
 from ser.commands.terminal import check_words, show_every_name
 from ser.errors import Aborted, SerError
 from ser.launch.callbacks import CallbackFailed
@@ -36,9 +36,9 @@ def run_command(command: Callable[[], None]) -> None:
     show_every_name()
     try:
         check_words(sys.argv[1:])
+        sys.argv[1:] = options_first(for_hydra(sys.argv[1:]))
     except SerError as error:
         sys.exit(str(error))
-    sys.argv[1:] = options_first([readable(word) for word in sys.argv[1:]])
     try:
         try:
             command()

@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from ser.config.build import options_of
 from ser.config.places import conf_dir
 from ser.config.schema import hint_of
+from ser.errors import ConfigError
 
 WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p", "--cfg", "-c")
 
@@ -26,6 +27,37 @@ def options_first(words: Sequence[str]) -> list[str]:
     for before, word in zip(["", *words], words, strict=False):
         (options if word.startswith("-") or before in WITH_VALUE else others).append(word)
     return options + others
+
+
+def for_hydra(words: Sequence[str]) -> list[str]:
+    """Overrides as a person types them, as Hydra can read them.
+
+    Raises:
+        ConfigError: features side by side are named in a way that cannot be.
+    """
+    return [readable(own) for word in words for own in side_by_side(word)]
+
+
+def side_by_side(word: str) -> list[str]:
+    """The words of Hydra's for one that chooses several features at once; any other word as it is.
+
+    >>> side_by_side("feature=[whisper,compare]")
+    ['feature=side_by_side', '+feature@feature.parts.whisper=whisper', '+feature@feature.parts.compare=compare']
+    >>> side_by_side("feature=[melspec]"), side_by_side("feature=melspec,mfcc")
+    (['feature=[melspec]'], ['feature=melspec,mfcc'])
+
+    Raises:
+        ConfigError: the features are one of several values, or one of them is named twice.
+    """
+    name, _, value = word.partition("=")
+    if name != "feature" or "[" not in value or "," not in value:
+        return [word]
+    names = [part.strip() for part in value.removeprefix("[").removesuffix("]").split(",")]
+    if not re.fullmatch(r"\[[^\[\]]*\]", value):
+        raise ConfigError(f"{word}: features side by side cannot be one of several values; give each a command")
+    if len(set(names)) < len(names):
+        raise ConfigError(f"{word}: names a feature twice; name each once")
+    return ["feature=side_by_side", *(f"+feature@feature.parts.{part}={part}" for part in names)]
 
 
 def readable(word: str) -> str:

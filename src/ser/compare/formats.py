@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from ser.compare.comparison import Score, Table
 from ser.compare.reading import LeftOut
-from ser.compare.rows import NONE, Row
+from ser.compare.rows import NONE
 from ser.runs.names import MAIN_SCORES, SCORES, validation_column
 from ser.runs.results import Spread
 
@@ -70,16 +70,15 @@ def _score(score: Score, several: bool) -> list[str]:
     return [*lines, f"({_spread(score.spread, several)})"] if several else lines
 
 
-def folders(row: Row) -> str:
-    """The run folders of a row, those beside each other together.
+def folders(paths: Iterable[Path]) -> str:
+    """Run folders in a line, those beside each other together.
 
-    >>> from types import SimpleNamespace as Some
-    >>> folders(Some(runs=[Some(folder=Path("a/0")), Some(folder=Path("a/1")), Some(folder=Path("b"))]))
+    >>> folders([Path("a/0"), Path("a/1"), Path("b")])
     'a/{0,1} b'
     """
     beside: dict[Path, list[str]] = {}
-    for run in row.runs:
-        beside.setdefault(run.folder.parent, []).append(run.folder.name)
+    for path in paths:
+        beside.setdefault(path.parent, []).append(path.name)
     return " ".join(
         str(parent / (names[0] if len(names) == 1 else f"{{{','.join(names)}}}")) for parent, names in beside.items()
     )
@@ -94,7 +93,8 @@ def text(tables: Sequence[Table], left_out: str) -> str:
         if table.tests:
             lines += ["", PRIMARY.format(unit=table.unit), *(f"  {test.sentence}" for test in table.tests)]
         lines += ["", "run folders:"]
-        lines += [printable(f"  {number}: {folders(row)}") for number, row in enumerate(table.rows, start=1)]
+        for number, row in enumerate(table.rows, start=1):
+            lines.append(printable(f"  {number}: {folders(run.folder for run in row.runs)}"))
         lines += ["", ""]
     lines += [printable(left_out)] if left_out else []
     return "\n".join(lines).rstrip() + "\n"

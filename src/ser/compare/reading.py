@@ -37,6 +37,7 @@ from ser.splits.audit import Audit
 # it lies; an experiment by what it sets.
 IGNORED = (*MAY_DIFFER, "seed", "corpus", "tta", "experiment", "search", "debug")
 NO_PROTOCOL = ("split.fold", "split._target_")
+OF_PROTOCOL = ("split.", "normalize.")  # what is known of the clips, and not what is made of them
 MAX_EPOCHS = "trainer.max_epochs"
 
 
@@ -54,7 +55,7 @@ class Training:
 
     Attributes:
         folder: of the run, or of the fold.
-        seed, fold: what it differs in from others of its row.
+        seed, fold: what it differs in from others of its row; an ensemble of several seeds has none.
         validation: UAR on the validation part, of the epoch kept; None where it is not known.
         kept: that epoch; None where it is not known.
         history: rows of history.csv; none where there is no such file.
@@ -62,7 +63,7 @@ class Training:
     """
 
     folder: Path
-    seed: int
+    seed: int | None
     fold: int
     validation: float | None
     kept: int | None
@@ -161,26 +162,27 @@ def read_run(folder: Path) -> Run | LeftOut:
 def _read(folder: Path, results: Results) -> Run:
     config = dict(leaves(_yaml(folder / CONFIG)))
     hydra = _yaml(folder / HYDRA).get("hydra", {})
-    choices = {name: choice for name, choice in hydra.get("runtime", {}).get("choices", {}).items() if "/" not in name}
     typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
     max_epochs = config.pop(MAX_EPOCHS, None)
     if isinstance(max_epochs, int):  # and not the reference to epochs that it is by default
         config["epochs"] = max_epochs
     split, corpus = results.facts.split, results.facts.corpus
     used = {name: _frozen(value) for name, value in config.items() if not is_below(name, IGNORED)}
+    if used.get("normalize.by") == "training":
+        used = {name: value for name, value in used.items() if not is_below(name, ["normalize"])}
     protocol = {
         "corpus": corpus.name,
         "fingerprint of the corpus": corpus.fingerprint,
         "split": split.name,
         "split.seed": split.seed,
         "number of folds": split.n_folds,
-        **{name: value for name, value in used.items() if name.startswith("split.") and name not in NO_PROTOCOL},
+        **{name: value for name, value in used.items() if name.startswith(OF_PROTOCOL) and name not in NO_PROTOCOL},
         "emotions": tuple(results.scores.labels),
     }
     return Run(
         folder=folder,
-        settings={name: value for name, value in used.items() if not name.startswith("split.")},
-        choices={name: str(choice) for name, choice in choices.items() if choice is not None},
+        settings={name: value for name, value in used.items() if not name.startswith(OF_PROTOCOL)},
+        choices=_choices(hydra.get("runtime", {}).get("choices", {})),
         typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
         notes=tuple(note for note in (corpus.notice, _about_speakers(results.facts.audit)) if note),
@@ -190,11 +192,22 @@ def _read(folder: Path, results: Results) -> Run:
     )
 
 
+def _choices(found: Mapping[str, Any]) -> dict[str, str]:
+    """Of each group of ours; where several features stand side by side, all of them: [whisper,compare]."""
+    chosen = {name: str(choice) for name, choice in found.items() if "/" not in name and choice is not None}
+    several: dict[str, list[str]] = {}
+    for name in [name for name in chosen if "@" in name]:
+        several.setdefault(name.partition("@")[0], []).append(chosen.pop(name))
+    return chosen | {group: f"[{','.join(names)}]" for group, names in several.items()}
+
+
 def _about_speakers(audit: Audit) -> str:
     if audit.speaker_independent is None:
         return "Not all speakers are known: some may be in both training and test."
     if audit.shared_speakers:
         return "Speakers are in both training and test: expect less on new speakers."
+    if audit.n_known:
+        return "No speaker of the test part is in training, but clips of them were heard beforehand, without labels."
     return "No speaker of the test part is in training."
 
 

@@ -98,7 +98,7 @@ def gather(runs: Iterable[Run]) -> tuple[list[Row], list[LeftOut]]:
     rows, repeated = [], []
     for group in alike.values():
         kept: list[Run] = []
-        seen: set[tuple[int, int]] = set()
+        seen: set[tuple[int | None, int]] = set()
         # A run of all folds comes before one of a single fold.
         for run in sorted(group, key=lambda run: (-len(run.trainings), -run.written)):
             own = {(training.seed, training.fold) for training in run.trainings}
@@ -109,7 +109,7 @@ def gather(runs: Iterable[Run]) -> tuple[list[Row], list[LeftOut]]:
             seen |= own
         kept.sort(key=group.index)
         trainings = [training for run in kept for training in run.trainings]
-        rows.append(Row(kept, sorted(trainings, key=lambda one: (one.seed, one.fold))))
+        rows.append(Row(kept, sorted(trainings, key=lambda one: (one.seed or 0, one.fold))))
     return rows, repeated
 
 

@@ -32,3 +32,20 @@ def check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:
     choices = list(choices)
     if value not in choices:
         raise SettingError(f"{name} must be one of {', '.join(map(str, choices))}; got {value!r}")
+
+
+def check_choices(name: str, values: typing.Sequence[Any], choices: typing.Iterable[Any]) -> None:
+    """Refuse a list that is empty, names something twice, or something that is none of `choices`."""
+    choices = list(choices)
+    for value in values:
+        check_choice(name, value, choices)
+    if not values or len({*values}) < len(values):
+        raise SettingError(f"{name} must name one of {', '.join(map(str, choices))} at least, and none twice")
+
+
+def check_ranges(name: str, values: typing.Sequence[float], low: float, high: float) -> None:
+    """Refuse a list that is empty, or has a number that is out of range."""
+    for value in values:
+        check_range(name, value, low, high)
+    if not values:
+        raise SettingError(f"{name} must have one number at least; got []")

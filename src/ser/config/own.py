@@ -34,12 +34,13 @@ def hidden(own: Sequence[Path], choices: Mapping[str, object]) -> str | None:
     """
     for folder in own:
         for group, choice in choices.items():
+            where = group.partition("@")[0]
             for name in choice if isinstance(choice, list | tuple) else [choice]:
-                mine, shipped = folder / group / f"{name}.yaml", conf_dir() / group / f"{name}.yaml"
+                mine, shipped = folder / where / f"{name}.yaml", conf_dir() / where / f"{name}.yaml"
                 if mine.is_file() and shipped.is_file() and mine.read_bytes() != shipped.read_bytes():
                     return (
-                        f"{mine}: {group}={name} is a shipped choice, which hides this file; give the file another"
-                        f" name, such as {group}/my_{name}.yaml, and choose it by that"
+                        f"{mine}: {where}={name} is a shipped choice, which hides this file; give the file another"
+                        f" name, such as {where}/my_{name}.yaml, and choose it by that"
                     )
     return None
 

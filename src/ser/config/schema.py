@@ -49,6 +49,20 @@ class Training:
     ema_decay: float | None = MISSING
 
 
+@dataclass
+class Normalize:
+    """Over which clips each band has mean 0 and deviation 1. `by`: training (its part), or speaker: each one's own.
+
+    By speaker: `clips`: how many are known of a speaker of validation and test, drawn by `seed`; null: all. `emotion`:
+    only those of this one; null: of any. `prior`: as of `ser.features.base.Normalization`.
+    """
+
+    by: str = MISSING
+    clips: int | None = MISSING
+    emotion: str | None = MISSING
+    prior: float = MISSING
+
+
 def _open() -> Any:
     """A mapping that takes any key: who reads it refuses what it does not know."""
     return DictConfig({}, flags={"struct": False})
@@ -75,6 +89,7 @@ class Config:
     trainer: Any = field(default_factory=_open)
     callbacks: Any = field(default_factory=_open)
     logger: Any = field(default_factory=_open)
+    normalize: Normalize = field(default_factory=Normalize)
     loss: Loss = field(default_factory=Loss)
     training: Training = field(default_factory=Training)
     paths: Paths = field(default_factory=Paths)

@@ -90,7 +90,7 @@ class Encoder(FrozenFeature):
             "encoder": self.kind,
             "weights": self.weights_digest,
             "layer": "mean" if self.layer == "mean" else self.numbers,
-            "window_s": self.window_s if self.kind == "whisper" else WINDOW_S,
+            "window_s": float(self.window_s) if self.kind == "whisper" else WINDOW_S,
             "context_s": CONTEXT_S,
             "transformers": version("transformers").split(".")[0],
             "recipe": RECIPE,
@@ -129,7 +129,8 @@ class Encoder(FrozenFeature):
                 if not is_same or not torch.equal(self.digest.cpu(), self._own_digest()):
                     raise EncoderError(
                         f"feature.checkpoint={self.checkpoint}: is not what this recogniser was trained with: other"
-                        " weights, layer, window, trimming or version of transformers; name the same, as docs/encoders.md shows"
+                        " weights, layer, window, trimming or version of transformers; name the same, as"
+                        " docs/encoders.md shows"
                     )
                 encoder = SpeechEncoder.load(
                     self.folder, window_s=self.window_s, allow_pickle=self.allow_pickle

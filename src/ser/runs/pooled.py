@@ -10,12 +10,19 @@ from ser.files import digest
 from ser.runs import predictions
 from ser.runs.names import VALIDATION
 from ser.runs.report import Evaluation, write_report
-from ser.runs.results import Facts, Seconds, Validation
+from ser.runs.results import Ensemble, Facts, Seconds, Validation
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
 
 
-def pool(folder: Path, folds: Mapping[int, Evaluation], *, audio_s: float, n_folds: int) -> Evaluation:
+def pool(
+    folder: Path,
+    folds: Mapping[int, Evaluation],
+    *,
+    audio_s: float,
+    n_folds: int,
+    ensemble: Ensemble | None = None,
+) -> Evaluation:
     """Pool the predictions of the folds that were tested, and write their report into the run folder.
 
     Args:
@@ -23,11 +30,14 @@ def pool(folder: Path, folds: Mapping[int, Evaluation], *, audio_s: float, n_fol
         folds: by number.
         audio_s: what reading the corpus took, which the folds share.
         n_folds: how many the protocol has.
+        ensemble: the pooled members, where the folds are of an ensemble.
     """
     views = {fold: evaluation.views for fold, evaluation in folds.items() if evaluation.views is not None}
     return write_report(
         folder,
-        _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds),
+        replace(
+            _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds), ensemble=ensemble
+        ),
         predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()}),
         views=predictions.pooled(views) if views else None,
         folds=folds,
@@ -40,6 +50,7 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
         sorted({speaker for fold in folds for speaker in fold.audit.shared_speakers}),
         first.audit.n_unknown,  # of the corpus
         [pair for fold in folds for pair in fold.audit.identical],
+        sum(fold.audit.n_known for fold in folds),
     )
     return replace(
         first,
@@ -57,6 +68,7 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
             round(sum(fold.seconds.training for fold in folds), 1),
             round(sum(fold.seconds.test for fold in folds), 1),
         ),
+        chosen=first.chosen and {name: [(fold.chosen or {})[name] for fold in folds] for name in first.chosen},
         untested=sum(fold.untested or 0 for fold in folds) or None,
         interrupted=interrupted and replace(interrupted, fold=len(folds), n_folds=n_folds),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from ser.runs.names import (
 
 @dataclass(frozen=True)
 class Predictions:
-    """What predictions.csv says: rows as they stand there, and the class order."""
+    """What predictions.csv, or a table like it, says: rows as they stand there, and the class order."""
 
     rows: list[dict[str, str]]
     labels: list[str]
@@ -45,8 +46,26 @@ class Predictions:
         """Counts (n_classes, n_classes), truth along the rows."""
         return metrics.confusion_matrix(self.truth, self.predicted, len(self.labels))
 
+    @property
+    def probabilities(self) -> metrics.Floats:
+        """(n_clips, n_classes), 0 to 1, with six digits.
+
+        Raises:
+            ValueError: one is missing, or no number.
+        """
+        columns = [probability_column(label) for label in self.labels]
+        read = np.array([[float(row[column] or "nan") for column in columns] for row in self.rows])
+        if not np.isfinite(read).all():
+            raise ValueError("a probability is missing, or no number")
+        return read
+
+    def with_probabilities(self, probabilities: metrics.Floats) -> "Predictions":
+        """The same clips with other probabilities (n_clips, n_classes), and what follows from them."""
+        pairs = zip(self.rows, probabilities, strict=True)
+        return Predictions([{**row, **_answer(self.labels, own)} for row, own in pairs], self.labels)
+
     def write(self, path: Path) -> None:
-        """Write predictions.csv, or predictions_tta.csv."""
+        """Write the table."""
         write_csv(path, self.rows)
 
     def _numbers(self, column: str) -> list[int]:
@@ -57,7 +76,7 @@ class Predictions:
 def predictions_of(
     utterances: Sequence[Utterance], labels: Sequence[str], probabilities: npt.NDArray[np.float32]
 ) -> Predictions:
-    """A row for each test utterance; `probabilities` are (n_test, n_classes)."""
+    """A row for each utterance; `probabilities` are (n_utterances, n_classes)."""
     attributes = dict.fromkeys(name for utterance in utterances for name in utterance.attributes)
     # An attribute must not pass for one of our own columns.
     columns = {name: f"attribute_{name}" if is_reserved(name) else name for name in attributes}
@@ -69,12 +88,17 @@ def predictions_of(
                 PATH: str(utterance.path),
                 SPEAKER: utterance.speaker or "",
                 EMOTION: utterance.emotion,
-                PREDICTED: labels[int(row.argmax())],
-                **{probability_column(label): f"{value:.6f}" for label, value in zip(labels, row, strict=True)},
+                **_answer(labels, row),
                 **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
             }
         )
     return Predictions(rows, list(labels))
+
+
+def _answer(labels: Sequence[str], probabilities: npt.NDArray[np.floating[Any]]) -> dict[str, str]:
+    """What a row says of a clip by its probabilities (n_classes,)."""
+    columns = {probability_column(label): f"{value:.6f}" for label, value in zip(labels, probabilities, strict=True)}
+    return {PREDICTED: labels[int(probabilities.argmax())], **columns}
 
 
 def pooled(folds: Mapping[int, Predictions]) -> Predictions:
@@ -84,7 +108,7 @@ def pooled(folds: Mapping[int, Predictions]) -> Predictions:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read predictions.csv, or predictions_tta.csv.
+    """Read predictions.csv, or a table like it.
 
     Raises:
         OSError: there is none.

@@ -13,7 +13,7 @@ from ser.runs import names
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
-from ser.runs.results import ClassScores, Facts, Interruption, Results, Scores, Spread, read_results
+from ser.runs.results import ClassScores, Ensemble, Facts, Interruption, Results, Scores, Spread, read_results
 from ser.splits.audit import Audit
 
 
@@ -25,12 +25,14 @@ class Evaluation:
         results: what metrics.json says.
         predictions: what predictions.csv says.
         views: what predictions_tta.csv says; None without test-time augmentation.
+        validated: what validation.csv says; pooled folds have none of their own.
         history: what history.csv says; pooled folds have none of their own.
     """
 
     results: Results
     predictions: Predictions
     views: Predictions | None = None
+    validated: Predictions | None = None
     history: History = ()
 
 
@@ -40,6 +42,7 @@ def write_report(
     predictions: Predictions,
     *,
     views: Predictions | None = None,
+    validated: Predictions | None = None,
     history: History = (),
     folds: Mapping[int, Evaluation] | None = None,
 ) -> Evaluation:
@@ -48,7 +51,7 @@ def write_report(
     Args:
         folder: the run folder, or that of a fold.
         facts: what predictions do not say.
-        predictions, views, history: see `Evaluation`.
+        predictions, views, validated, history: see `Evaluation`.
         folds: those that were pooled into this one, by number.
 
     Returns:
@@ -57,10 +60,12 @@ def write_report(
     predictions.write(folder / names.PREDICTIONS)
     if views is not None:
         views.write(folder / names.TTA_PREDICTIONS)
+    if validated is not None:
+        validated.write(folder / names.VALIDATION_PREDICTIONS)
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
     results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads)
-    evaluation = Evaluation(results, predictions, views, history)
+    evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
 
@@ -70,13 +75,14 @@ def read_evaluation(folder: Path) -> Evaluation:
 
     Raises:
         OSError: a file is missing.
-        ValueError: metrics.json is damaged.
+        ValueError: a file is damaged.
     """
-    views = folder / names.TTA_PREDICTIONS
+    views, validated = folder / names.TTA_PREDICTIONS, folder / names.VALIDATION_PREDICTIONS
     return Evaluation(
         read_results(folder),
         read_predictions(folder / names.PREDICTIONS),
         read_predictions(views) if views.exists() else None,
+        read_predictions(validated) if validated.exists() else None,
         read_history(folder),
     )
 
@@ -163,7 +169,7 @@ def render(results: Results) -> str:
             f"ONLY {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
             "",
         ]
-    elif facts.validation is None and not facts.interrupted and not results.folds:
+    elif facts.validation is None and not (facts.interrupted or results.folds or facts.ensemble):
         lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
     lines += [*_class_table(scores), "", _line(scores.by_name)]
     if results.folds:
@@ -175,11 +181,17 @@ def render(results: Results) -> str:
         lines += [
             f"test-time augmentation, mean of {facts.tta_views} views, apart from the above: {_line(results.tta)}"
         ]
+    if facts.chosen:
+        told = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
+        lines += [f"chosen on validation: {told}; then solved from training and validation together"]
+    if facts.ensemble:
+        lines += ["", *_member_table(facts.ensemble, scores)]
     lines += ["", *_verdict(facts.audit)]
     broken = facts.corpus.n_broken
     if broken:
         lines += [f"left out: {broken} clips that could not be used; {names.BROKEN} in the run folder lists them"]
-    lines += [f"split hash {facts.split.hash}, seed {facts.seed}, corpus {facts.corpus.fingerprint}"]
+    seed = "" if facts.seed is None else f", seed {facts.seed}"
+    lines += [f"split hash {facts.split.hash}{seed}, corpus {facts.corpus.fingerprint}"]
     return "\n".join(lines)
 
 
@@ -187,11 +199,33 @@ def _line(scores: Mapping[str, float]) -> str:
     return "   ".join(f"{SCORES[name]} {value:.3f}" for name, value in scores.items() if name in MAIN_SCORES)
 
 
+def _told(value: float | list[float]) -> str:
+    """A value, or those of the folds."""
+    return ", ".join(f"{one:g}" for one in value) + " by fold" if isinstance(value, list) else f"{value:g}"
+
+
 def _stopped(interrupted: Interruption) -> str:
     where = f"epoch {interrupted.epoch} of {interrupted.n_epochs}"
     if interrupted.fold:
         where += f" in fold {interrupted.fold} of {interrupted.n_folds}"
     return f"INTERRUPTED in {where}: this is no finished result; go on with resume=true"
+
+
+def _member_table(ensemble: Ensemble, scores: Scores) -> list[str]:
+    """The members of an ensemble beside it: own scores, and weights, of folds their mean and deviation."""
+    ours = "ensemble"
+    width = max(map(cell_len, [ours, *ensemble.members]))
+
+    def row(name: str, uar: float, accuracy: float, weight: str) -> str:
+        return f"{name}{' ' * (width - cell_len(name))}  {uar:>9.3f} {accuracy:>9.3f}  {weight}".rstrip()
+
+    lines = [f"mean of the probabilities of {len(ensemble.members)} runs, weights={ensemble.weights}:", ""]
+    lines += [f"{'':>{width}}  {SCORES['uar']:>9} {SCORES['accuracy']:>9}  weight"]
+    for name, member in ensemble.members.items():
+        spread = Spread.of(member.weight)
+        weight = f"{spread.mean:.3f}" + (f" ± {spread.std:.3f}" if len(member.weight) > 1 else "")
+        lines.append(row(name, member.uar, member.accuracy, weight))
+    return [*lines, row(ours, scores.uar, scores.accuracy, "")]
 
 
 def _verdict(audit: Audit) -> list[str]:
@@ -203,6 +237,11 @@ def _verdict(audit: Audit) -> list[str]:
     elif audit.n_unknown:
         speakers += f" ({audit.n_unknown} clips do not say who speaks: they may be of one person in training and test)"
     lines = [f"speaker_independent: {speakers}"]
+    if audit.n_known:
+        lines += [
+            f"normalize=speaker: {audit.n_known} of the test clips were heard beforehand, without their labels, to know"
+            " their speakers: on somebody never heard expect less"
+        ]
     lines += [f"identical recordings in training and test: {len(audit.identical)}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]
     return lines

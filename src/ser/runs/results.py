@@ -115,20 +115,41 @@ class Interruption:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A run of an ensemble: its own scores on the same test clips, and its weight in the mean, one a fold."""
+
+    uar: float
+    accuracy: float
+    weight: list[float]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What was put together; `weights`: how they were found, equal or validation; `members`: by run folder."""
+
+    weights: str
+    members: dict[str, Member]
+
+
+@dataclass(frozen=True)
 class Facts:
     """What predictions do not say.
 
     Attributes:
+        seed: None of an ensemble whose members differ in it; so with `device` and `precision`.
         git_commit, versions: see `ser.runs.provenance`.
+        seconds: of an ensemble those of its members together.
         validation: None where training was stopped before an epoch was finished, or nothing was validated.
         n_parameters: that are trained.
         device: cpu, the GPU's name, or such as `2 x cpu`.
         precision: as Lightning names it.
         tta_views: of test-time augmentation.
+        chosen: on validation, of the settings of a model that is solved; of pooled folds a value for each.
         untested: test clips that the Trainer was told to leave out.
+        ensemble: of `ser ensemble` only.
     """
 
-    seed: int
+    seed: int | None
     corpus: CorpusFacts
     git_commit: str | None
     versions: dict[str, str]
@@ -137,11 +158,13 @@ class Facts:
     audit: Audit
     validation: Validation | None
     n_parameters: int
-    device: str
-    precision: str
+    device: str | None
+    precision: str | None
     tta_views: int | None = None
+    chosen: dict[str, Any] | None = None
     untested: int | None = None
     interrupted: Interruption | None = None
+    ensemble: Ensemble | None = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +236,7 @@ def read_results(folder: Path) -> Results:
 
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
+    ensemble = content.get("ensemble")
     facts = {
         **_those_of(Facts, content),
         "corpus": CorpusFacts(**content["corpus"]),
@@ -221,6 +245,8 @@ def _of(content: Mapping[str, Any]) -> Results:
         "audit": Audit(**{**audit, "identical": [tuple(pair) for pair in audit["identical"]]}),
         "validation": validation and Validation(**validation),
         "interrupted": interrupted and Interruption(**interrupted),
+        "ensemble": ensemble
+        and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")

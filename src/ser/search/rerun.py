@@ -28,7 +28,7 @@ def overrides_of(loader: ConfigLoader, config: DictConfig, overrides: list[str])
     default = loader.load_configuration(name, [], RunMode.RUN)
     before = default.hydra.runtime.choices
     choices = [
-        f"{group}={choice}"
+        f"{'' if group in before else '+'}{group}={choice}"  # +: of a feature beside others
         for group, choice in sorted(wanted.hydra.runtime.choices.items())
         if "/" not in group and group not in OWN and choice is not None and choice != before.get(group)
     ]

@@ -1,8 +1,9 @@
 """The audit that looks for leaks between training and test."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ser.corpora.base import Utterance
 from ser.splits.base import Split
 
 
@@ -14,11 +15,13 @@ class Audit:
         shared_speakers: who is known to be on both sides.
         n_unknown: clips that do not say who speaks.
         identical: pairs of utterance ids, one of each side, whose recordings are identical, or overlap.
+        n_known: test clips that normalisation by speaker has heard beforehand, without their labels.
     """
 
     shared_speakers: list[str]
     n_unknown: int
     identical: list[tuple[str, str]]
+    n_known: int = 0
 
     @property
     def speaker_independent(self) -> bool | None:
@@ -33,8 +36,14 @@ class Audit:
         return {True: "yes", False: "no", None: "unknown"}[self.speaker_independent]
 
 
-def audit(split: Split, digests: Mapping[str, str]) -> Audit:
-    """Look for leaks: speakers and recordings (by the digest of their samples) on both sides of the test."""
+def audit(split: Split, digests: Mapping[str, str], known: Sequence[Utterance] = ()) -> Audit:
+    """Look for leaks: speakers and recordings (by the digest of their samples) on both sides of the test.
+
+    Args:
+        split: a fold.
+        digests: by utterance id.
+        known: what normalisation by speaker hears beside the training part.
+    """
     seen = split.train + split.val
     speakers = [{utterance.speaker for utterance in side} for side in (seen, split.test)]
     shared = sorted(speaker for speaker in speakers[0] & speakers[1] if speaker is not None)
@@ -42,4 +51,6 @@ def audit(split: Split, digests: Mapping[str, str]) -> Audit:
     for utterance in seen:
         by_digest.setdefault(digests[utterance.id], []).append(utterance.id)
     identical = [(other, test.id) for test in split.test for other in by_digest.get(digests[test.id], [])]
-    return Audit(shared, sum(utterance.speaker is None for utterance in seen + split.test), sorted(identical))
+    n_unknown = sum(utterance.speaker is None for utterance in seen + split.test)
+    n_known = len({utterance.id for utterance in split.test} & {utterance.id for utterance in known})
+    return Audit(shared, n_unknown, sorted(identical), n_known)

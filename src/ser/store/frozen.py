@@ -9,55 +9,73 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from ser.augment import effects
 from ser.errors import StoreError
 from ser.features.base import FrozenFeature
+from ser.features.side_by_side import Joined, SideBySide
 from ser.store.recordings import Recordings
 from ser.store.store import Array, Store
 
 log = logging.getLogger("ser")
 
-DTYPE = np.float16
 GPU_BATCH_S = 160.0  # seconds of padded audio that a GPU hears at once
 AHEAD = 4  # batches a thread that may be waiting to be computed or to be kept
 LINE_S = 60.0  # between two lines of progress where there is no terminal
 
 Batch = list[str]
+Frames = Array | Joined  # of a clip: (n_bands, frames)
 
 
 def load_frames(
-    feature: FrozenFeature, recordings: Recordings, folder: Path, *, device: torch.device, precision: str
-) -> Mapping[str, Array]:
+    feature: FrozenFeature,
+    recordings: Recordings,
+    folder: Path,
+    *,
+    device: torch.device,
+    precision: str,
+    speed: float = 1.0,
+) -> Mapping[str, Frames]:
     """Compute the frames of every clip once; later calls find them in the store below `folder`.
 
-    A clip whose frames are not finite, or that has none, is noted in `recordings.broken`, and left out.
+    A clip whose frames are not finite, or that has none, is noted in `recordings.broken`, and left out. Features side
+    by side are kept each by itself.
 
     Args:
-        feature: is moved to `device`, and stays there.
+        feature: is moved to the device, and stays there.
         recordings: of the corpus.
         folder: of all stores.
-        device: where to compute.
+        device: where to compute, unless the feature needs the CPU.
         precision: 32, bf16-mixed or 16-mixed; frames of another precision are kept apart.
+        speed: at which the clips are played.
 
     Returns:
-        Memory-mapped frames (n_bands, frames), float16, by utterance id.
+        Memory-mapped frames (n_bands, frames) in the feature's `frame_dtype`, by utterance id.
 
     Raises:
         StoreError: the disk cannot hold them, or the store cannot be written.
     """
+    if isinstance(feature, SideBySide):
+        return _load_parts(feature, recordings, folder, device=device, precision=precision, speed=speed)
+    if feature.on_cpu:
+        device, precision = torch.device("cpu"), "32"
     parameters = {"waveforms": recordings.parameters, "feature": feature.frame_parameters, "precision": precision}
-    store = Store(folder, kind="frames", parameters=parameters, dtype=DTYPE, about={"feature": feature.title})
+    if speed != 1:
+        parameters = {**parameters, "speed": f"{speed:.2f}"}
+    about = {"feature": feature.title}
+    store = Store(folder, kind="frames", parameters=parameters, dtype=feature.frame_dtype, about=about)
     waveforms = {recordings.keys[name]: waveform for name, waveform in recordings.waveforms.items()}
     store.verify(waveforms)
     if any(key not in store for key in waveforms):
         with store.alone():
             store.verify(waveforms)
-            _compute(store, feature, waveforms, device, precision)
-    frames = {}
+            _compute(store, feature, waveforms, device, precision, speed)
+    frames: dict[str, Frames] = {}
     for name in recordings.waveforms:
         made = store[recordings.keys[name]]
         if made.shape[-1]:
@@ -67,8 +85,19 @@ def load_frames(
     return frames
 
 
+def _load_parts(feature: SideBySide, recordings: Recordings, folder: Path, **how: Any) -> Mapping[str, Frames]:
+    made = [load_frames(part, recordings, folder, **how) for part in feature.parts]
+    names = [name for name in recordings.waveforms if all(name in frames for frames in made)]
+    return {name: feature.join([np.asarray(frames[name]) for frames in made]) for name in names}
+
+
 def _compute(
-    store: Store, feature: FrozenFeature, waveforms: Mapping[str, Array], device: torch.device, precision: str
+    store: Store,
+    feature: FrozenFeature,
+    waveforms: Mapping[str, Array],
+    device: torch.device,
+    precision: str,
+    speed: float,
 ) -> None:
     """Compute and keep what is not in the store yet."""
     # Batches are made of all clips: a run that goes on where another was killed computes the same ones.
@@ -84,7 +113,7 @@ def _compute(
     with _threads(device) as n_threads, _Progress(len(seconds), sum(seconds.values())) as progress:
 
         def compute(batch: Batch) -> list[Array]:
-            return _frames(feature, [waveforms[key] for key in batch], device, precision)
+            return _frames(feature, [waveforms[key] for key in batch], device, precision, speed)
 
         def results() -> Generator[Iterable[tuple[str, Array]]]:
             nonlocal n_bytes
@@ -126,18 +155,23 @@ def batches(lengths: Mapping[str, int], at_most: int) -> list[Batch]:
 
 
 @torch.inference_mode()
-def _frames(feature: FrozenFeature, waveforms: Sequence[Array], device: torch.device, precision: str) -> list[Array]:
+def _frames(
+    feature: FrozenFeature, waveforms: Sequence[Array], device: torch.device, precision: str, speed: float
+) -> list[Array]:
     """Frames (n_bands, frames) of each clip of a batch; none, where they are not finite."""
     clips = [torch.from_numpy(np.array(waveform)) for waveform in waveforms]  # copies: torch wants to be able to write
     lengths = torch.tensor([len(clip) for clip in clips])
     padded = pad_sequence(clips, batch_first=True)  # (batch, samples)
+    padded, lengths = effects.speed(padded, lengths, torch.full_like(padded[:, 0], speed))
     half = torch.float16 if precision == "16-mixed" else torch.bfloat16
     with torch.autocast(device.type, half, enabled=precision != "32"):
         made, n_frames = feature(padded.to(device), lengths.to(device))
     made = made.float().cpu().numpy()  # (batch, n_bands, frames)
-    largest = np.finfo(DTYPE).max
+    largest = np.finfo(feature.frame_dtype).max
     return [
-        frames[:, : count if np.isfinite(frames[:, :count]).all() else 0].clip(-largest, largest).astype(DTYPE)
+        frames[:, : count if np.isfinite(frames[:, :count]).all() else 0]
+        .clip(-largest, largest)
+        .astype(feature.frame_dtype)
         for frames, count in zip(made, n_frames.tolist(), strict=True)
     ]
 
@@ -173,8 +207,9 @@ def _in_order(compute: Callable[[Batch], list[Array]], some: Iterable[Batch], n_
 
 def _check_space(store: Store, feature: FrozenFeature, *, n_all: int, seconds: Mapping[str, float]) -> None:
     """Say how much disk will be needed, and refuse if it is not there."""
-    n_frames = sum(seconds.values()) * feature.frame_rate + len(seconds) * feature.n_further
-    needed = n_frames * feature.n_bands * np.dtype(DTYPE).itemsize / 1e6
+    n_frames = sum(seconds.values()) * feature.frame_rate if feature.frame_rate else len(seconds)
+    n_frames += len(seconds) * feature.n_further
+    needed = n_frames * feature.n_bands * np.dtype(feature.frame_dtype).itemsize / 1e6
     free = shutil.disk_usage(store.folder).free / 1e6
     log.info(
         "features of %d of %d clips are to be computed: about %.1f MB in %s, where %.1f MB are free",

@@ -36,6 +36,13 @@ def fingerprint_of(path: Path) -> str:
     return str(_read(path)[SpeechData.__qualname__]["fingerprint"])  # as Lightning names the state of a DataModule
 
 
+def replace_weights(path: Path, module: pl.LightningModule) -> None:
+    """Put a module's weights into a checkpoint of it."""
+    content = _read(path)
+    content["state_dict"] = module.state_dict()
+    AtomicCheckpoints().save_checkpoint(content, path)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

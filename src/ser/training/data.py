@@ -12,11 +12,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from ser.errors import ResumeError
+from ser.features.side_by_side import Joined
 
 Array = npt.NDArray[np.floating[Any]]
+Input = Array | Joined  # of a clip: waveform (samples,), or frames (n_bands, frames)
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
 TEST_BATCH_S = 640.0  # padded audio that is heard at once in validation and test; a longer clip stands alone
+KNOWN = "known"  # what normalisation by speaker hears beside the training part, and nobody learns from
+REFERENCE = "reference"  # of the training part what is of the same kind, where only clips of a kind are known
 POOL_BATCHES = 16  # how many batches' worth of clips are sorted by length together
 JITTER = 0.05  # relative error of the lengths sorted by: a clip shall not meet the same ones every epoch
 
@@ -25,42 +29,55 @@ class Batch(NamedTuple):
     """A padded batch.
 
     inputs: waveforms (batch, samples), or a frozen feature's frames (batch, n_bands, frames), zero after each clip's
-    end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset.
+    end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset; speakers
+    (batch,) numbers, 0: somebody unknown; None: all are.
     """
 
     inputs: Tensor
     lengths: Tensor
     targets: Tensor
     places: Tensor
+    speakers: Tensor | None = None
 
 
 class Item(NamedTuple):
-    """One clip: waveform (samples,) or frames (n_bands, frames), class number, place in the dataset."""
+    """One clip: waveform (samples,) or frames (n_bands, frames), class, place in the dataset, speaker, by number."""
 
     input: Tensor
     target: int
     place: int
+    speaker: int = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Clips of train, val or test, or for normalisation.
+
+    Attributes:
+        inputs: waveforms or frames.
+        targets: class numbers.
+        speakers: by number, from 1; none: nobody is known.
+        variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
+    """
+
+    inputs: Sequence[Input]
+    targets: Sequence[int]
+    speakers: Sequence[int] = ()
+    variants: Sequence[Sequence[Input]] = ()
 
 
 class ClipDataset(Dataset[Item]):
     """Clips with their class numbers.
 
     Args:
-        inputs: waveforms (samples,) or frames (n_bands, frames).
-        targets: class numbers.
+        part: the clips.
         longest: in samples or frames; of a longer clip a part of this length is given, another one each time. None:
             all.
-        variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
     """
 
-    def __init__(
-        self,
-        inputs: Sequence[Array],
-        targets: Sequence[int],
-        longest: int | None = None,
-        variants: Sequence[Sequence[Array]] = (),
-    ) -> None:
-        self.inputs, self.targets, self.longest, self.variants = inputs, targets, longest, variants
+    def __init__(self, part: Part, longest: int | None = None) -> None:
+        self.inputs, self.targets, self.longest, self.variants = part.inputs, part.targets, longest, part.variants
+        self.speakers = part.speakers or [0] * len(part.inputs)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -70,12 +87,14 @@ class ClipDataset(Dataset[Item]):
         if self.variants:
             versions = [clip, *self.variants[index]]
             clip = versions[int(torch.randint(len(versions), ()))]
+        clip = np.asarray(clip)
         length = clip.shape[-1]
         if self.longest is not None and length > self.longest:
             start = int(torch.randint(length - self.longest + 1, ()))
             clip = clip[..., start : start + self.longest]
         # A copy: torch wants to be able to write, and the memory map is read-only.
-        return Item(torch.from_numpy(np.array(clip, np.float32)), self.targets[index], index)
+        input = torch.from_numpy(np.array(clip, np.float32))
+        return Item(input, self.targets[index], index, self.speakers[index])
 
     @property
     def lengths(self) -> list[int]:
@@ -89,8 +108,8 @@ def collate(items: Sequence[Item]) -> Batch:
     inputs = torch.zeros(len(items), *items[0].input.shape[:-1], int(lengths.max()))
     for row, item in zip(inputs, items, strict=True):
         row[..., : item.input.shape[-1]] = item.input
-    targets = torch.tensor([item.target for item in items])
-    return Batch(inputs, lengths, targets, torch.tensor([item.place for item in items]))
+    targets, places, speakers = (torch.tensor([item[field] for item in items]) for field in (1, 2, 3))
+    return Batch(inputs, lengths, targets, places, speakers)
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -164,22 +183,13 @@ def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
     return chances
 
 
-@dataclass(frozen=True)
-class Part:
-    """Clips (waveforms or frames) and class numbers of train, val or test; and variants, see `ClipDataset`."""
-
-    inputs: Sequence[Array]
-    targets: Sequence[int]
-    variants: Sequence[Sequence[Array]] = ()
-
-
 class SpeechData(pl.LightningDataModule):
     """Train, val and test as padded batches: shuffled by `seed` for training, in order of length for the others.
 
     Several processes take turns within each batch: together they see what one would.
 
     Args:
-        parts: train, val and test.
+        parts: train, val and test; and, where they are normalised by speaker, `KNOWN`, and it may be `REFERENCE`.
         rate: samples or frames a second.
         batch_size: over all processes.
         seed: of the order in training.
@@ -204,10 +214,7 @@ class SpeechData(pl.LightningDataModule):
         self.batch_size, self.seed, self.sampling, self.fingerprint = batch_size, seed, sampling, fingerprint
         self.rate, self.lower = rate, lower
         longest = {} if lower else {"train": round(TRAINING_CLIP_S * rate)}
-        self.datasets = {
-            name: ClipDataset(part.inputs, part.targets, longest.get(name), part.variants)
-            for name, part in parts.items()
-        }
+        self.datasets = {name: ClipDataset(part, longest.get(name)) for name, part in parts.items()}
 
     def train_dataloader(self) -> DataLoader[Item]:
         dataset = self.datasets["train"]
@@ -228,9 +235,9 @@ class SpeechData(pl.LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Item]:
         return self._in_order("test", *self._place)
 
-    def statistics_dataloader(self) -> DataLoader[Item]:
-        """The training part once, for normalisation: all of it for every process."""
-        return self._in_order("train", 0, 1)
+    def statistics_dataloader(self, part: str) -> DataLoader[Item]:
+        """A part once, for normalisation: all of it for every process."""
+        return self._in_order(part, 0, 1)
 
     def state_dict(self) -> dict[str, str]:
         return {"fingerprint": self.fingerprint, "lower": self.lower}

@@ -12,7 +12,7 @@ from ser.features.lower import LowerLayers, Variant
 from ser.models.base import WaveformModel
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings
-from ser.training.data import TRAINING_CLIP_S, Array
+from ser.training.data import TRAINING_CLIP_S, Input
 from ser.training.recognizer import EmotionRecognizer
 
 log = logging.getLogger("ser")
@@ -57,7 +57,7 @@ def load_variants(
     settings: Mapping[str, Any],
     device: torch.device,
     precision: str,
-) -> Mapping[str, Sequence[Array]]:
+) -> Mapping[str, Sequence[Input]]:
     """Frames of changed versions of some clips, computed once; as many as the model wants of each.
 
     Args:
@@ -74,7 +74,7 @@ def load_variants(
     model, change = recognizer.model, recognizer.augment.waveforms
     assert isinstance(model, WaveformModel)
     waveforms = {name: recordings.waveforms[name] for name in names}
-    found: dict[str, list[Array]] = {name: [] for name in waveforms} if model.variants else {}
+    found: dict[str, list[Input]] = {name: [] for name in waveforms} if model.variants else {}
     for number in range(1, model.variants + 1):
         variant = Variant(lower, change, settings, number)
         some = replace(recordings, waveforms=waveforms, broken={})  # a version that cannot be used is not one's clip

@@ -1,6 +1,6 @@
 """Feature, model, loss and metrics as one LightningModule; also what a checkpoint holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -18,10 +18,10 @@ from ser.augment.base import Augment
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
 from ser.errors import ConfigError
-from ser.features.base import Feature, FrozenFeature, LayerSum, Normalization
-from ser.models.base import Model, WaveformModel
+from ser.features.base import Feature, FrozenFeature, Heard, LayerChoice, LayerSum, Normalization
+from ser.models.base import Model, SolvedModel, WaveformModel
 from ser.training import losses
-from ser.training.data import Batch
+from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
 
 VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
 
@@ -37,6 +37,9 @@ class EmotionRecognizer(pl.LightningModule):
         loss: `name` (cross_entropy, nll or focal), `label_smoothing`, and `focal_gamma`.
         labels: the emotions, in class order.
         class_weights: of the loss, in class order; None: all alike.
+        speakers: by name, whose clips are normalised by what is known of each one's own; none: all are normalised by
+            the training part.
+        prior: as of `Normalization`.
         n_views: of each clip, at evenly spaced speeds, whose mean `predict_step` returns too; 0: none.
     """
 
@@ -52,6 +55,8 @@ class EmotionRecognizer(pl.LightningModule):
         loss: Mapping[str, Any],
         labels: Sequence[str],
         class_weights: Sequence[float] | None = None,
+        speakers: Sequence[str] = (),
+        prior: float = 0.0,
         n_views: int = 0,
     ) -> None:
         super().__init__()
@@ -66,11 +71,14 @@ class EmotionRecognizer(pl.LightningModule):
         self.labels, self.n_views = list(labels), n_views
         self.feature: Feature = build("feature", feature)
         n_channels = self.feature.n_channels
-        self.normalization = Normalization(self.feature.n_bands)
-        self.layer_sum = LayerSum(self.feature.n_layers)
+        self.speakers = list(speakers)
         n_bands = self.feature.n_bands // self.feature.n_layers
+        self.layer_sum = (LayerChoice if self.feature.chooses_layer else LayerSum)(self.feature.n_layers)
         self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
         self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
+        n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
+        n_told = self.feature.n_bands * n_statistics
+        self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
         self._check_pair()
         if isinstance(self.model, WaveformModel):
             self.hparams["model"] = {**model, **self.model.own_settings()}
@@ -107,22 +115,40 @@ class EmotionRecognizer(pl.LightningModule):
                 f"model.variants={self.model.variants}: augment changes no waveforms; set augment=waveform, or"
                 " model.variants=0"
             )
+        if self.is_solved and not self.augment.changes_nothing:
+            raise ConfigError("augment: the model is solved from each clip as it is; set augment=none")
+        if self.is_solved and self.feature.n_layers > 1 and not self.feature.chooses_layer:
+            raise ConfigError(
+                "feature.layer=weighted: the weights are learnt, but the model is solved; name a layer, several such as"
+                " [1,2,3], or best"
+            )
+        if self.feature.chooses_layer and not self.is_solved:
+            raise ConfigError(
+                "feature.layer=best: tries every layer, which takes a model that is solved (model=linear or svm); name"
+                " a layer, or weighted"
+            )
         if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
             raise ConfigError(
                 "augment: changes waveforms, but the feature is computed once for all epochs; choose an augmentation"
                 " that changes features alone, or augment=none"
             )
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Log-probabilities (batch, n_classes) of padded clips.
 
         Args:
-            inputs: waveforms (batch, samples), or frames (batch, n_bands, frames) that a frozen feature has made, or
-                the model's frozen lower part.
+            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or the
+                model's frozen lower part, or summaries (batch, 1, n, views).
             lengths: (batch,) in samples or frames.
+            speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
         """
-        log_probabilities: Tensor = self.model(*self._features(inputs, lengths))
+        log_probabilities: Tensor = self.model(*self._features(inputs, lengths, speakers))
         return log_probabilities
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the model is solved (`ser.training.solving`) rather than trained."""
+        return isinstance(self.model, SolvedModel)
 
     @property
     def trained(self) -> nn.ModuleList:
@@ -140,13 +166,19 @@ class EmotionRecognizer(pl.LightningModule):
         Not in `on_fit_start`: a search for a learning rate is over by then.
         """
         self._weight = None
-        if self.feature.is_waveform:
+        if self.feature.is_waveform or self.is_solved:
             return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        batches = (batch for batch in data.statistics_dataloader())
         self.normalization.fit(
-            self._frames(batch.inputs.to(self.device), batch.lengths.to(self.device)) for batch in batches
+            self._heard(data, "train"),
+            self._heard(data, KNOWN) if KNOWN in data.datasets else (),
+            self._heard(data, REFERENCE) if REFERENCE in data.datasets else None,
         )
+
+    def _heard(self, data: SpeechData, part: str) -> Iterator[Heard]:
+        batch: Batch
+        for batch in data.statistics_dataloader(part):
+            yield Heard(*self._frames(batch.inputs.to(self.device), batch.lengths.to(self.device)), batch.speakers)
 
     def on_train_epoch_start(self) -> None:
         if self.trainer.overfit_batches:  # type: ignore[attr-defined]
@@ -155,7 +187,7 @@ class EmotionRecognizer(pl.LightningModule):
         self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths))
+        features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths), batch.speakers)
         changes_features = not self.feature.is_waveform
         if changes_features:
             features, lengths = self.augment(features, lengths)
@@ -195,7 +227,7 @@ class EmotionRecognizer(pl.LightningModule):
         self._weight = None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        log_probabilities = self(batch.inputs, batch.lengths)
+        log_probabilities = self(batch.inputs, batch.lengths, batch.speakers)
         self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
         weight = losses.weight_of(batch.targets, self.class_weights)
         self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=weight)
@@ -211,15 +243,17 @@ class EmotionRecognizer(pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:
         """Places in the dataset (batch,), probabilities (batch, n_classes), and their mean over `n_views` views."""
-        plain = self(batch.inputs, batch.lengths).float().exp()
-        views = [
-            self(*effects.speed(batch.inputs, batch.lengths, torch.full_like(batch.inputs[:, 0], factor))).float().exp()
-            for factor in torch.linspace(*VIEW_SPEEDS, self.n_views).tolist()
-        ]
+        plain = self(batch.inputs, batch.lengths, batch.speakers).float().exp()
+        views = []
+        for factor in torch.linspace(*VIEW_SPEEDS, self.n_views).tolist():
+            view = effects.speed(batch.inputs, batch.lengths, torch.full_like(batch.inputs[:, 0], factor))
+            views.append(self(*view, batch.speakers).float().exp())
         mean = torch.stack(views).mean(dim=0) if views else plain
         return batch.places.cpu(), plain.cpu(), mean.cpu()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
+        if self.is_solved:
+            return torch.optim.SGD(self.trained.parameters(), lr=0.0)  # there is nothing left to learn
         n_steps = int(self.trainer.estimated_stepping_batches)
         optimizer, schedule = self.make_optimizer(self.trained, n_steps, self.own_rates)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -232,6 +266,22 @@ class EmotionRecognizer(pl.LightningModule):
             return self.augment.waveforms(waveforms.float(), lengths)
 
     @torch.no_grad()
+    def summary(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What a model that is solved is told of clips: statistics over their frames (batch, n, views), not normalised.
+
+        Of frames there is a single view, of waveforms one at each speed.
+        """
+        assert isinstance(self.model, SolvedModel)
+        if inputs.ndim == 3:
+            statistics: tuple[Tensor, Tensor] = self.model.statistics(inputs, lengths)
+            return statistics
+        views = []
+        for factor in self.model.speeds:
+            clips = effects.speed(inputs.float(), lengths, torch.full_like(inputs[:, 0], factor))
+            views.append(self.model.statistics(*self._frames(*clips))[0])
+        return torch.cat(views, dim=-1), torch.full_like(lengths, len(views))
+
+    @torch.no_grad()
     def _frames(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         if inputs.ndim == 3:  # frames from the store
             return inputs, lengths
@@ -240,10 +290,13 @@ class EmotionRecognizer(pl.LightningModule):
             frames: tuple[Tensor, Tensor] = self.feature(inputs.float(), lengths)
         return frames
 
-    def _features(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        frames, n_frames = self._frames(inputs, lengths)
+    def _features(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.is_solved:
+            frames, n_frames = (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
+        else:
+            frames, n_frames = self._frames(inputs, lengths)
         if not self.feature.is_waveform:
-            frames = self.layer_sum(self.normalization(frames, n_frames))
+            frames = self.layer_sum(self.normalization(frames, n_frames, speakers))
         return frames, n_frames
 
     def _loss(self, log_probabilities: Tensor, targets: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Late fusion: finished runs put together, from their folders alone."""
