@@ -280,12 +280,13 @@ class SpeechEncoder(nn.Module):
 
 
 class Lower(NamedTuple):
-    """The lower part of an encoder: the hidden states that `SpeechEncoder.lower` is to keep, and a digest of what the
-    encoder's weights are.
+    """The lower part of an encoder: which hidden states `SpeechEncoder.lower` is to keep; the encoder's name, and a
+    digest of its weights.
     """
 
     encoder: SpeechEncoder
     numbers: list[int]
+    name: str
     weights: str
 
 

@@ -16,6 +16,8 @@ from ser.features.base import FrozenFeature
 from ser.features.encoder import RECIPE
 from ser.files import digest
 
+CHANGE = 1  # raise it when a variant's number and the same settings change a clip in another way than before
+
 _drawing = threading.Lock()  # torch's random numbers are one for all threads
 
 
@@ -33,7 +35,7 @@ class LowerLayers(FrozenFeature):
 
     def __init__(self, lower: Lower) -> None:
         super().__init__()
-        self.encoder, self.numbers, self.weights = lower.encoder, lower.numbers, lower.weights
+        self.lower, self.encoder, self.numbers = lower, lower.encoder, lower.numbers
         self.sample_rate, self.frame_rate = self.encoder.sample_rate, self.encoder.frame_rate
         self.n_bands = len(self.numbers) * self.encoder.size + 1
         self.n_further = self.encoder.silence
@@ -43,7 +45,7 @@ class LowerLayers(FrozenFeature):
     def frame_parameters(self) -> Mapping[str, Any]:
         return {
             "encoder": self.encoder.kind,
-            "weights": self.weights,
+            "weights": self.lower.weights,
             "states": self.numbers,
             "silence": self.encoder.silence,
             "transformers": version("transformers").split(".")[0],
@@ -57,7 +59,7 @@ class LowerLayers(FrozenFeature):
 
     @property
     def title(self) -> str:
-        return f"the {self.numbers[-1]} lowest layers of {self.encoder.description.source}"
+        return f"the {self.numbers[-1]} lowest layers of {self.lower.name}"
 
     @torch.no_grad()
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,7 +92,8 @@ class Variant(FrozenFeature):
 
     @property
     def frame_parameters(self) -> Mapping[str, Any]:
-        return {**self.of.frame_parameters, "augment": self.settings, "variant": self.number}
+        own = {"augment": self.settings, "variant": self.number, "change": CHANGE}
+        return {**self.of.frame_parameters, **own}
 
     @property
     def title(self) -> str:

@@ -77,7 +77,7 @@ class Finetune(WaveformModel):
         check_range("dropout", dropout, 0, 0.99)
         check_choice("pool", pool, ("average", "attention"))
         self.folder: Path | None = None
-        self.allow_pickle = allow_pickle
+        self.name, self.allow_pickle = str(checkpoint), allow_pickle
         if isinstance(checkpoint, str):
             self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
             described = Description.read(self.folder)
@@ -163,7 +163,8 @@ class Finetune(WaveformModel):
             return None
         below = self.freeze_layers
         numbers = [*range(below + 1)] if self.layer in ("mean", "weighted") else [below]
-        return Lower(self.encoder, numbers, weights_digest(self.folder, allow_pickle=self.allow_pickle))
+        digest = weights_digest(self.folder, allow_pickle=self.allow_pickle)
+        return Lower(self.encoder, numbers, self.name, digest)
 
     def own_rates(self) -> Mapping[nn.Module, float]:
         return {self.encoder: self.encoder_lr}

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from ser.errors import ConfigError
 from ser.features.lower import LowerLayers, Variant
 from ser.models.base import WaveformModel
 from ser.store.frozen import load_frames
@@ -20,20 +19,12 @@ log = logging.getLogger("ser")
 
 
 def constant_part(recognizer: EmotionRecognizer, recordings: Recordings, n_views: int) -> LowerLayers | None:
-    """The model's lower part, where it gives the same for a clip in every epoch; says which way it goes, and why.
-
-    Raises:
-        ConfigError: variants of the clips are wanted, but nothing varies them.
-    """
-    model, augment = recognizer.model, recognizer.augment
+    """The model's lower part, where it gives the same for a clip in every epoch; says which way it goes, and why."""
+    model = recognizer.model
     if not isinstance(model, WaveformModel):
         return None
-    if model.variants and not augment.changes_waveforms:
-        raise ConfigError(
-            f"model.variants={model.variants}: augment changes no waveforms; set augment=waveform, or model.variants=0"
-        )
     lower = None if model.lower is None else LowerLayers(model.lower)
-    why = _why_not(recognizer, lower, recordings, n_views)
+    why = _why_not(lower, recordings, n_views, varies=recognizer.augment.changes_waveforms and not model.variants)
     if lower is None or why:
         log.info("model: hears every clip from the waveform up in every epoch, since %s", why)
         return None
@@ -42,11 +33,11 @@ def constant_part(recognizer: EmotionRecognizer, recordings: Recordings, n_views
     return lower
 
 
-def _why_not(recognizer: EmotionRecognizer, lower: LowerLayers | None, recordings: Recordings, n_views: int) -> str:
+def _why_not(lower: LowerLayers | None, recordings: Recordings, n_views: int, *, varies: bool) -> str:
     """Why the lower part's frames cannot stand in for the waveforms; empty: they can."""
     if lower is None:
         return "no lower part of it always gives the same (model.freeze_layers, model.time_masking)"
-    if recognizer.augment.changes_waveforms and not recognizer.model.variants:
+    if varies:
         return "augment changes the waveforms (model.variants=N would keep N changed versions)"
     if n_views:
         return f"tta={n_views} hears clips at other speeds"

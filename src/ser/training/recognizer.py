@@ -110,6 +110,11 @@ class EmotionRecognizer(pl.LightningModule):
                 f"feature.sample_rate={self.feature.sample_rate}: the model hears {hears} Hz; set"
                 f" feature.sample_rate={hears}"
             )
+        if isinstance(self.model, WaveformModel) and self.model.variants and not self.augment.changes_waveforms:
+            raise ConfigError(
+                f"model.variants={self.model.variants}: augment changes no waveforms; set augment=waveform, or"
+                " model.variants=0"
+            )
         if self.is_solved and not self.augment.changes_nothing:
             raise ConfigError("augment: the model is solved from each clip as it is; set augment=none")
         if self.is_solved and self.feature.n_layers > 1 and not self.feature.chooses_layer:
