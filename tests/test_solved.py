@@ -212,9 +212,9 @@ def test_what_is_said_to_be_known_is_what_the_last_solution_heard(
     heard = []
     solve_again = experiment.solve_again
 
-    def watched(recognizer: Any, data: Any, solution: Any) -> None:
+    def watched(recognizer: Any, data: Any, solution: Any, *others: Any) -> None:
         heard.append(len(data.datasets["known"]))
-        solve_again(recognizer, data, solution)
+        solve_again(recognizer, data, solution, *others)
 
     monkeypatch.setattr(experiment, "solve_again", watched)
     words = ["split=random", "model=linear", "normalize=speaker", "normalize.clips=2", *SMALL]

@@ -147,7 +147,7 @@ def _run_fold(
         check_unchanged(folder, split, prepared.corpus.fingerprint, _fingerprint_before(folder, finished))
         if finished:
             return Outcome.of(finished)
-    leaks = audit(split, prepared.content, prepared.known(split))
+    leaks = audit(split, prepared.content, prepared.known(split), config.normalize.emotion)
     if prepared.is_main:
         write_split(folder, split)
     log.info(
@@ -221,7 +221,7 @@ def _train_and_test(
         validated, validation, _ = _predict(trainer, recognizer, data.val_dataloader())
         if solution:
             both = replace(split, train=split.train + split.val, val=[])
-            solve_again(recognizer, prepared.data(both), solution)
+            solve_again(recognizer, prepared.data(both), solution, prepared.class_weights(both))
             replace_weights(best, recognizer)
         recognizer.n_views = config.tta
         places, plain, views = _predict(trainer, recognizer, data.predict_dataloader())

@@ -82,9 +82,13 @@ class Prepared:
 
     def recognizer(self, split: Split) -> EmotionRecognizer:
         """A fresh recogniser for a fold."""
-        weighted = self.config.loss.class_weights
-        weights = _balanced_weights(self._targets(split.train), len(self.labels)) if weighted else None
-        return _recognizer(self.config, self.labels, weights, self.speakers)
+        return _recognizer(self.config, self.labels, self.class_weights(split), self.speakers)
+
+    def class_weights(self, split: Split) -> list[float] | None:
+        """By which every class of a fold's training part counts alike; None: they count as they are."""
+        if not self.config.loss.class_weights:
+            return None
+        return _balanced_weights(self._targets(split.train), len(self.labels))
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
@@ -153,6 +157,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
     feature = draft.feature
     if config.tta and (isinstance(feature, FrozenFeature) or draft.is_solved):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
+    if config.normalize.by == "speaker" and feature.is_waveform:
+        raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     if draft.is_solved:
         config = solved_at_once(config)
     if corpus.notice:
@@ -167,8 +173,6 @@ def prepare(config: Config, folder: Path) -> Prepared:
         log.warning("%s: %s", corpus.name, remark)
     _labels(utterances)
     by_speaker = is_by_speaker(config.normalize, utterances)
-    if by_speaker and feature.is_waveform:
-        raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     names = {utterance.id: utterance.id for utterance in utterances}
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()

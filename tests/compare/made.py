@@ -101,7 +101,7 @@ def make_run(
     }
     hydra = {"runtime": {"choices": choices or {}}, "overrides": {"task": list(typed)}}
     (folder / CONFIG).parent.mkdir()
-    (folder / CONFIG).write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    (folder / HYDRA).write_text(yaml.safe_dump({"hydra": hydra}), encoding="utf-8")
+    (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    (folder / HYDRA).write_text(yaml.safe_dump({"hydra": hydra}, sort_keys=False), encoding="utf-8")
     Status(FINISHED, 1.0).write(folder)
     return folder

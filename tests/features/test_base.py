@@ -2,6 +2,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+import torch.nn.functional as F
 
 from ser.features.base import Heard, LayerChoice, Normalization
 
@@ -135,6 +136,18 @@ class TestBySpeaker:
         both = np.concatenate([frames_of(by_speaker(), 1), frames_of(known, 1)], axis=1)
         np.testing.assert_allclose(of_row(normalization, 1)[0], both.mean(axis=1), rtol=1e-6)
         torch.testing.assert_close(of_row(normalization, 0), of_row(self.fitted(), 0), rtol=0, atol=0)
+
+    @pytest.mark.parametrize("with_reference", [False, True])
+    def test_who_is_met_later_is_known_as_if_met_before(self, with_reference: bool) -> None:
+        known = by_speaker(seed=1, speakers=[3] * 8)
+        others = {"reference": by_speaker(seed=2)} if with_reference else {}
+        before = self.fitted(prior=2.0, known=known, **others)
+        later = self.fitted(prior=2.0, n_speakers=2, **others)
+        longest = max(heard.features.shape[-1] for heard in known)
+        features = torch.cat([F.pad(one.features, (0, longest - one.features.shape[-1])) for one in known])
+        assert later.know(Heard(features, torch.cat([one.lengths for one in known]))) == 3
+        for number in range(4):
+            torch.testing.assert_close(of_row(later, number), of_row(before, number), rtol=1e-5, atol=1e-5)
 
     def test_who_was_never_heard_is_like_the_average_training_speaker(self) -> None:
         """Whose deviation is that about one's own mean: speakers do not differ from themselves."""

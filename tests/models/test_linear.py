@@ -89,6 +89,10 @@ def test_choices_are_the_costs_from_the_lowest() -> None:
         ({"statistics": []}, r"model\.statistics must name one of mean, deviation at least, and none twice"),
         ({"statistics": ["mean", "mean"]}, r"model\.statistics must name one of mean, deviation at least"),
         ({"speeds": [3.0]}, r"model\.speeds must lie between 0\.5 and 2; got 3"),
+        (
+            {"speeds": [0.951]},
+            r"model\.speeds must be whole percents such as 0\.95, none of them twice; got \[0\.951\]",
+        ),
         ({"statistics": ["median"]}, r"model\.statistics must be one of mean, deviation; got 'median'"),
     ],
 )

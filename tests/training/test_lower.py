@@ -243,6 +243,10 @@ def test_variants_are_of_training_clips_alone(few: Path, encoders: Path, tmp_pat
         "val": 0,
         "test": 0,
     }
+    batch = next(iter(data.train_dataloader()))
+    changed, lengths = prepared.recognizer(split)._augmented(batch.inputs, batch.lengths)
+    assert changed is batch.inputs and lengths is batch.lengths, "what was changed before is not changed again"
+
     assert data.datasets["train"].longest is None  # of Whisper the silence would be cut off
     n_frames = [clip.shape[-1] for clip in data.datasets["train"].inputs]
     assert all(len(versions) == 1 for versions in data.datasets["train"].variants)

@@ -160,7 +160,7 @@ def test_solved_again_it_is_the_solution_of_all_that_was_not_tested() -> None:
     recognizer = make()
     solution = solve(recognizer, data(train=TRAIN, val=VAL), "uar")
     whole = both(TRAIN, VAL)
-    solve_again(recognizer, data(train=whole, val=Part([], [])), solution)
+    solve_again(recognizer, data(train=whole, val=Part([], [])), solution, None)
     np.testing.assert_allclose(
         answers(recognizer, TEST), expected(whole, TEST, solution.choice["cost"]), atol=2e-3, rtol=0
     )
@@ -170,7 +170,7 @@ def test_solved_again_the_layer_stays() -> None:
     recognizer = make(feature=LAYERED)
     solution = solve(recognizer, data(train=TRAIN, val=VAL), "uar")
     assert solution.layer == 2
-    solve_again(recognizer, data(train=part(vectors(45, 7, layer=0))), solution)
+    solve_again(recognizer, data(train=part(vectors(45, 7, layer=0))), solution, None)
     assert int(recognizer.layer_sum.number) == 2  # type: ignore[arg-type]
 
 
@@ -238,7 +238,7 @@ def config() -> Config:
 
 def test_a_single_epoch_is_what_is_left(config: Config) -> None:
     assert config.trainer["max_epochs"] > 1
-    assert solved_at_once(config).trainer == {**config.trainer, "max_epochs": 1}
+    assert solved_at_once(config).trainer == {**config.trainer, "max_epochs": 1, "check_val_every_n_epoch": 1}
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,9 @@ def _read(folder: Path, results: Results) -> Run:
         config["epochs"] = max_epochs
     split, corpus = results.facts.split, results.facts.corpus
     used = {name: _frozen(value) for name, value in config.items() if not is_below(name, IGNORED)}
-    if used.get("normalize.by") == "training":
-        used = {name: value for name, value in used.items() if not is_below(name, ["normalize"])}
+    if used.setdefault("normalize.by", "training") == "training":
+        idle = ["normalize.clips", "normalize.emotion", "normalize.prior"]
+        used = {name: value for name, value in used.items() if name not in idle}
     protocol = {
         "corpus": corpus.name,
         "fingerprint of the corpus": corpus.fingerprint,
@@ -207,7 +208,8 @@ def _about_speakers(audit: Audit) -> str:
     if audit.shared_speakers:
         return "Speakers are in both training and test: expect less on new speakers."
     if audit.n_known:
-        return "No speaker of the test part is in training, but clips of them were heard beforehand, without labels."
+        which = "without labels" if audit.known_emotion is None else f"those labelled {audit.known_emotion}"
+        return f"No speaker of the test part is in training, but clips of them were heard beforehand, {which}."
     return "No speaker of the test part is in training."
 
 

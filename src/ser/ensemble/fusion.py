@@ -137,7 +137,10 @@ def _write_settings(
     """Write the config.yaml of an ensemble: the settings that its members share, and what it is made of."""
     own = {"runs": folders([member.folder for member in members]), "weights": weighting}
     # Equal splits may have been asked for in other words.
-    _write_yaml(folder / CONFIG, {**shared(settings), "split": settings[0].get("split", {}), "ensemble": own})
+    protocol = {"split": settings[0].get("split", {})}
+    if any(one.get("normalize") != settings[0].get("normalize") for one in settings):
+        protocol["normalize"] = {"by": "mixed"}
+    _write_yaml(folder / CONFIG, {**shared(settings), **protocol, "ensemble": own})
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:

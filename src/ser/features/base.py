@@ -99,6 +99,7 @@ class Normalization(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    own_deviation: Tensor
 
     def __init__(self, n_bands: int, *, n_speakers: int = 0, prior: float = 0.0) -> None:
         super().__init__()
@@ -106,6 +107,7 @@ class Normalization(nn.Module):
         # A row for each speaker, after that for somebody unknown.
         self.register_buffer("mean", torch.zeros(1 + n_speakers, n_bands, 1))
         self.register_buffer("deviation", torch.ones(1 + n_speakers, n_bands, 1))
+        self.register_buffer("own_deviation", torch.tensor(True))  # or, where there was a reference, the average one
 
     @torch.no_grad()
     def fit(
@@ -133,10 +135,25 @@ class Normalization(nn.Module):
             mean = own * means + (1 - own) * mean
             if reference is None:
                 variance = own * variances + (1 - own) * variance
+        self.own_deviation.fill_(reference is None)
         self.mean.copy_(mean[..., None])
         # A band that never changes tells nothing; it stays at 0 instead of being divided by nothing.
         changes = variance > 1e-8 * (variance + mean.square())
         self.deviation.copy_(torch.where(changes, variance.sqrt(), 1.0)[..., None])
+
+    @torch.no_grad()
+    def know(self, heard: Heard) -> int:
+        """Add a row for one more speaker, from some of their clips; gives its number."""
+        sums = _Sums(1, self.n_bands)
+        sums.add(heard.features, heard.lengths)
+        own = float(sums.n_clips / (sums.n_clips + self.prior).clamp(min=1e-9))
+        mean, variance = (one[..., None].to(self.mean) for one in sums.each())
+        average = self.deviation[:1]
+        deviation = (own * variance + (1 - own) * average.square()).sqrt() if self.own_deviation else average
+        self.mean = torch.cat([self.mean, own * mean + (1 - own) * self.mean[:1]])
+        self.deviation = torch.cat([self.deviation, torch.where(deviation > 0, deviation, 1.0)])
+        self.n_speakers += 1
+        return self.n_speakers
 
     def _sums(self, some: Iterable[Heard]) -> "_Sums":
         sums = _Sums(*self.mean.shape[:2])

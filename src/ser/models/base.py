@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ser.config.checks import check_choices, check_ranges
 from ser.encoders import Lower
+from ser.errors import SettingError
 from ser.layers.rotation import Numbers
 from ser.layers.statistics import STATISTICS, Statistics
 
@@ -109,6 +110,8 @@ class SolvedModel(Model):
         super().__init__()
         check_choices("statistics", statistics, STATISTICS)
         check_ranges("speeds", speeds, 0.5, 2)
+        if len({*speeds}) < len(speeds) or any(round(speed, 2) != speed for speed in speeds):
+            raise SettingError(f"speeds must be whole percents such as 0.95, none of them twice; got {speeds}")
         self.statistics, self.speeds = Statistics(statistics), speeds
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
         first.audit.n_unknown,  # of the corpus
         [pair for fold in folds for pair in fold.audit.identical],
         sum(fold.audit.n_known for fold in folds),
+        first.audit.known_emotion,
     )
     return replace(
         first,

@@ -238,9 +238,11 @@ def _verdict(audit: Audit) -> list[str]:
         speakers += f" ({audit.n_unknown} clips do not say who speaks: they may be of one person in training and test)"
     lines = [f"speaker_independent: {speakers}"]
     if audit.n_known:
+        emotion = audit.known_emotion
+        which = f"picked by their label {emotion}" if emotion else "without their labels"
         lines += [
-            f"normalize=speaker: {audit.n_known} of the test clips were heard beforehand, without their labels, to know"
-            " their speakers: on somebody never heard expect less"
+            f"normalize=speaker: {audit.n_known} of the test clips were heard beforehand, {which}, to know their"
+            " speakers: on somebody never heard expect less"
         ]
     lines += [f"identical recordings in training and test: {len(audit.identical)}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]

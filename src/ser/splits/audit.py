@@ -16,12 +16,14 @@ class Audit:
         n_unknown: clips that do not say who speaks.
         identical: pairs of utterance ids, one of each side, whose recordings are identical, or overlap.
         n_known: test clips that normalisation by speaker has heard beforehand, without their labels.
+        known_emotion: the label by which these were picked; None: they were not.
     """
 
     shared_speakers: list[str]
     n_unknown: int
     identical: list[tuple[str, str]]
     n_known: int = 0
+    known_emotion: str | None = None
 
     @property
     def speaker_independent(self) -> bool | None:
@@ -36,13 +38,16 @@ class Audit:
         return {True: "yes", False: "no", None: "unknown"}[self.speaker_independent]
 
 
-def audit(split: Split, digests: Mapping[str, str], known: Sequence[Utterance] = ()) -> Audit:
+def audit(
+    split: Split, digests: Mapping[str, str], known: Sequence[Utterance] = (), known_emotion: str | None = None
+) -> Audit:
     """Look for leaks: speakers and recordings (by the digest of their samples) on both sides of the test.
 
     Args:
         split: a fold.
         digests: by utterance id.
         known: what normalisation by speaker hears beside the training part.
+        known_emotion: the label by which that was picked, if it was.
     """
     seen = split.train + split.val
     speakers = [{utterance.speaker for utterance in side} for side in (seen, split.test)]
@@ -53,4 +58,4 @@ def audit(split: Split, digests: Mapping[str, str], known: Sequence[Utterance] =
     identical = [(other, test.id) for test in split.test for other in by_digest.get(digests[test.id], [])]
     n_unknown = sum(utterance.speaker is None for utterance in seen + split.test)
     n_known = len({utterance.id for utterance in split.test} & {utterance.id for utterance in known})
-    return Audit(shared, n_unknown, sorted(identical), n_known)
+    return Audit(shared, n_unknown, sorted(identical), n_known, known_emotion if n_known else None)

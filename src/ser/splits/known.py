@@ -18,7 +18,8 @@ def is_by_speaker(normalize: Normalize, utterances: Sequence[Utterance]) -> bool
     """
     check_choice("normalize.by", normalize.by, ("training", "speaker"))
     if normalize.by == "training":
-        idle = [name for name in ("clips", "emotion", "prior") if getattr(normalize, name)]
+        idle = [name for name in ("clips", "emotion") if getattr(normalize, name) is not None]
+        idle += ["prior"] if normalize.prior else []
         if idle:
             raise ConfigError(f"normalize.{idle[0]}: says what is known of speakers; set normalize=speaker with it")
         return False

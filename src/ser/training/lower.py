@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ser.errors import ConfigError
 from ser.features.lower import LowerLayers, Variant
 from ser.models.base import WaveformModel
 from ser.store.frozen import load_frames
@@ -19,12 +20,18 @@ log = logging.getLogger("ser")
 
 
 def constant_part(recognizer: EmotionRecognizer, recordings: Recordings, n_views: int) -> LowerLayers | None:
-    """The model's lower part, where it gives the same for a clip in every epoch; says which way it goes, and why."""
+    """The model's lower part, where it gives the same for a clip in every epoch; says which way it goes, and why.
+
+    Raises:
+        ConfigError: variants are wanted and cannot be kept.
+    """
     model = recognizer.model
     if not isinstance(model, WaveformModel):
         return None
     lower = None if model.lower is None else LowerLayers(model.lower)
     why = _why_not(lower, recordings, n_views, varies=recognizer.augment.changes_waveforms and not model.variants)
+    if why and model.variants:
+        raise ConfigError(f"model.variants={model.variants}: cannot be kept, since {why}; mend that, or set it to 0")
     if lower is None or why:
         log.info("model: hears every clip from the waveform up in every epoch, since %s", why)
         return None

@@ -17,7 +17,7 @@ from ser.augment import effects
 from ser.augment.base import Augment
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
-from ser.errors import ConfigError
+from ser.errors import ConfigError, SettingError
 from ser.features.base import Feature, FrozenFeature, Heard, LayerChoice, LayerSum, Normalization
 from ser.models.base import Model, SolvedModel, WaveformModel
 from ser.training import losses
@@ -145,6 +145,23 @@ class EmotionRecognizer(pl.LightningModule):
         log_probabilities: Tensor = self.model(*self._features(inputs, lengths, speakers))
         return log_probabilities
 
+    def know(self, name: str, inputs: Tensor, lengths: Tensor) -> int:
+        """Take what is known of one more speaker from some clips, without labels; gives the number for `forward`.
+
+        Args:
+            name: goes to `speakers`.
+            inputs, lengths: as of `forward`; clips of this speaker alone: of any emotion or, where the training was
+                with `normalize.emotion`, of that one.
+
+        Raises:
+            SettingError: the training was with normalize=training, which takes anybody as they are.
+        """
+        if not self.speakers:
+            raise SettingError("know: this recogniser was trained with normalize=training; it takes anybody as is")
+        heard = self.summary(inputs, lengths) if self.is_solved else self._frames(inputs, lengths)
+        self.speakers.append(name)
+        return self.normalization.know(Heard(*heard))
+
     @property
     def is_solved(self) -> bool:
         """Whether the model is solved (`ser.training.solving`) rather than trained."""
@@ -260,7 +277,7 @@ class EmotionRecognizer(pl.LightningModule):
 
     @torch.no_grad()
     def _augmented(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        if not self.augment.changes_waveforms:
+        if not self.augment.changes_waveforms or waveforms.ndim != 2:  # frames of variants were changed before
             return waveforms, lengths
         with torch.autocast(waveforms.device.type, enabled=False):
             return self.augment.waveforms(waveforms.float(), lengths)

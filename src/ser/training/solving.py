@@ -23,6 +23,13 @@ from ser.training.recognizer import EmotionRecognizer
 
 log = logging.getLogger("ser")
 
+TRAINED_ONLY = (
+    "fast_dev_run",
+    "overfit_batches",
+    "limit_train_batches",
+    "limit_val_batches",
+)
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -46,10 +53,15 @@ def solved_at_once(config: Config) -> Config:
             f"sampling={config.sampling}: a model is solved from each clip once; set sampling=natural, and"
             " loss.class_weights=true to make up for rare emotions"
         )
+    if config.loss.name == "focal":
+        raise ConfigError("loss.name=focal: a model that is solved has a loss of its own; set loss.name=cross_entropy")
+    for name in TRAINED_ONLY:
+        if config.trainer.get(name):
+            raise ConfigError(f"trainer.{name}: a model is solved from all clips at once, in seconds; leave it out")
     if processes.n_processes(config.trainer) > 1:
         raise ConfigError("trainer: a model is solved by one process; use trainer=auto")
     loss = replace(config.loss, label_smoothing=0.0)  # what is solved knows of none: its loss is told without
-    return replace(config, loss=loss, trainer={**config.trainer, "max_epochs": 1})
+    return replace(config, loss=loss, trainer={**config.trainer, "max_epochs": 1, "check_val_every_n_epoch": 1})
 
 
 def summaries(recognizer: EmotionRecognizer, views: Sequence[Mapping[str, Input]]) -> dict[str, Array]:
@@ -95,8 +107,11 @@ def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solu
     return solution
 
 
-def solve_again(recognizer: EmotionRecognizer, data: SpeechData, solution: Solution) -> None:
+def solve_again(
+    recognizer: EmotionRecognizer, data: SpeechData, solution: Solution, class_weights: Sequence[float] | None
+) -> None:
     """Solve a recogniser's model again, with what was chosen before, from a training part that has grown."""
+    recognizer.class_weights = None if class_weights is None else torch.tensor(class_weights)
     model, _ = _parts(recognizer)
     _fit_normalization(recognizer, data)
     for _ in model.solve(_examples(recognizer, data, "train"), [solution.choice]):
