@@ -1,7 +1,7 @@
 import torch
 
 from ser.layers.mask import frame_mask
-from ser.layers.pooling import AttentionPooling, AveragePooling, RecurrentPooling, pooling
+from ser.layers.pooling import AttentionPooling, AveragePooling, RecurrentPooling, StatisticsPooling, pooling
 
 
 def test_average_is_the_mean_over_real_frames() -> None:
@@ -46,6 +46,24 @@ def test_recurrent_has_the_mean_and_knows_the_order() -> None:
     assert (turned[:, 5:] - pooled[:, 5:]).abs().max() > 1e-3
 
 
+def test_statistics_are_mean_and_deviation_normalised_over_the_batch() -> None:
+    frames = (5 * torch.randn(3, 4, 9) + 2).requires_grad_()
+    lengths = torch.tensor([9, 4, 1])
+    pool = StatisticsPooling(4)
+    expected = torch.stack(
+        [
+            torch.cat([row[:, :length].mean(dim=1), row[:, :length].std(dim=1, correction=0)])
+            for row, length in zip(frames, lengths, strict=True)
+        ]
+    )
+    pooled = pool(frames, frame_mask(lengths, 9))
+    scaled = (expected - expected.mean(dim=0)) / (expected.var(dim=0, correction=0) + 1e-5).sqrt()
+    torch.testing.assert_close(pooled, scaled, atol=1e-3, rtol=1e-3)
+    pooled.square().sum().backward()
+    assert frames.grad is not None and frames.grad.isfinite().all()
+
+
 def test_by_name() -> None:
+    assert isinstance(pooling("statistics", 4), StatisticsPooling)
     assert isinstance(pooling("average", 4), AveragePooling)
     assert isinstance(pooling("attention", 4), AttentionPooling)

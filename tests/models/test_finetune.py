@@ -125,6 +125,17 @@ def test_layer(encoders: Path, kind: str, layer: int | str) -> None:
     torch.testing.assert_close(model(*clips()), F.log_softmax(scores, dim=-1), atol=1e-5, rtol=1e-5)
 
 
+@torch.no_grad()
+def test_several_layers_stand_side_by_side(encoders: Path) -> None:
+    model = make(encoders / "whisper", layer=[1, 3], hidden=None).eval()
+    assert not model.output.weight.any()  # it begins knowing nothing
+    model.output.weight.normal_()
+    states, n_frames = SpeechEncoder.load(encoders / "whisper", window_s=0)(clips()[0][:, 0], clips()[1])
+    both = torch.cat([states[1], states[3]], dim=-1)
+    pooled = torch.stack([row[:count].mean(0) for row, count in zip(both, n_frames, strict=True)])
+    torch.testing.assert_close(model(*clips()), F.log_softmax(model.output(pooled), dim=-1), atol=1e-5, rtol=1e-5)
+
+
 def test_is_made_ready_for_training(encoders: Path) -> None:
     """For Lightning leaves modules in the mode in which it finds them."""
     model = make(encoders / "wav2vec2", freeze_layers=1)
@@ -297,7 +308,10 @@ class TestRefusals:
             ({"encoder_lr": 0.0}, r"model\.encoder_lr must lie between"),
             ({"hidden": 0}, r"model\.hidden must lie between"),
             ({"dropout": 1.0}, r"model\.dropout must lie between"),
-            ({"pool": "max"}, r"model\.pool must be one of average, attention"),
+            ({"pool": "max"}, r"model\.pool must be one of average, attention, statistics"),
+            ({"layer": [1, 4]}, r"model\.layer must lie between 0 and 3; got 4"),
+            ({"layer": [1, 1]}, r"model\.layer must name one hidden state at least, and none twice; got \[1, 1\]"),
+            ({"layer": [1, 2], "freeze_layers": 3}, r"model\.freeze_layers must lie between 0 and 2; got 3"),
         ],
     )
     def test_settings(self, encoders: Path, settings: dict[str, Any], message: str) -> None:

@@ -80,6 +80,7 @@ def step(model: Finetune, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, dict
         {"layer": "last", "freeze_layers": 3},
         {"layer": 2, "freeze_layers": 1},
         {"layer": "mean", "freeze_layers": 1, "layerdrop": 0.5},
+        {"layer": [1, 3], "pool": "attention"},
     ],
 )
 def test_gives_what_the_whole_model_gives_for_the_waveform(encoders: Path, kind: str, settings: dict[str, Any]) -> None:
@@ -119,6 +120,7 @@ def test_only_what_is_needed_is_kept(encoders: Path) -> None:
     size = 24
     assert lower_of(make(encoders / "wavlm", layer=3)).n_bands == size + 1
     assert lower_of(make(encoders / "wavlm", layer="weighted")).n_bands == 3 * size + 1
+    assert lower_of(make(encoders / "wavlm", layer=[0, 3])).numbers == [0, 2]
 
 
 @pytest.mark.parametrize("settings", [{"freeze_layers": 0}, {"time_masking": True}, {"time_masking": None}])

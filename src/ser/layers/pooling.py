@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ser.layers.norm import BatchNorm1d
 from ser.layers.recurrence import Recurrence
 
 HIDDEN = 128  # state of the GRU of `RecurrentPooling`, in each direction
@@ -26,6 +27,25 @@ class AttentionPooling(nn.Module):
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
         scores: Tensor = self.score(frames).masked_fill(~mask[:, None], float("-inf"))
         return (frames * torch.softmax(scores, dim=-1)).sum(-1)
+
+
+class StatisticsPooling(nn.Module):
+    """Mean and deviation over the real frames, normalised over the batch: (batch, size, frames) -> (batch, 2 * size).
+
+    Normalised, for bands of an encoder differ by orders of magnitude.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.average = AveragePooling()
+        self.norm = BatchNorm1d(2 * size)
+
+    def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
+        mean = self.average(frames, mask)
+        variance = self.average((frames - mean[..., None]).square(), mask)
+        # A single frame has no deviation, and the root's slope at 0 is infinite.
+        normalized: Tensor = self.norm(torch.cat([mean, (variance + 1e-6).sqrt()], dim=1))
+        return normalized
 
 
 class LastPooling(nn.Module):
@@ -75,5 +95,7 @@ class RecurrentPooling(nn.Module):
 
 
 def pooling(name: str, size: int) -> nn.Module:
-    """The pooling called `name` (average or attention) for vectors of `size`."""
+    """The pooling called `name` (average, attention or statistics) for vectors of `size`."""
+    if name == "statistics":
+        return StatisticsPooling(size)
     return AveragePooling() if name == "average" else AttentionPooling(size)

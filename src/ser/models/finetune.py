@@ -24,13 +24,16 @@ from ser.models.base import WaveformModel
 class Finetune(WaveformModel):
     """Encoder, pooling over real frames, projection, ReLU, dropout, output layer; all trained but the convolutions.
 
+    Without a projection, a linear model of what was pooled, whose weights begin at 0.
+
     Args:
         checkpoint: hub id or folder of an encoder, whose weights are loaded; or, in a checkpoint of ours, the encoder's
             description: its weights have no values then until the checkpoint's are loaded.
         revision: branch, tag or commit on the hub; None: main.
         allow_pickle: whether pickled weights will do where there are no others.
         layer: hidden state that is pooled: a number from 0, the input of the first transformer layer; last; mean of
-            all; or weighted: sum of all, with learnt weights. (Yang et al. 2021, arXiv 2105.01051)
+            all; weighted: sum of all, with learnt weights (Yang et al. 2021, arXiv 2105.01051); or a list of numbers:
+            these, side by side in a frame.
         window_s: how long Whisper goes on hearing after a clip's end, in seconds, within its 30 s; 30: the rest of
             them, as in transformers. Other encoders hear the clip alone.
         freeze_layers: so many of the lowest transformer layers, and all below them, stay as they are.
@@ -40,9 +43,9 @@ class Finetune(WaveformModel):
         layerdrop: chance that a layer is left out in a training step; None: as the checkpoint says. (Fan et al. 2020,
             arXiv 1909.11556)
         time_masking: whether stretches of time are masked in training; None: as the checkpoint says.
-        hidden: size of the projection.
+        hidden: size of the projection; None: there is none, nor a ReLU.
         dropout: before the output layer. The encoder's own is as its checkpoint says.
-        pool: average or attention, over time.
+        pool: average, attention, or statistics (mean and deviation, normalised over the batch), over time.
         n_bands, n_channels, n_classes: see `Model`; a waveform is one band.
     """
 
@@ -55,7 +58,7 @@ class Finetune(WaveformModel):
         checkpoint: str | Mapping[str, Any],
         revision: str | None,
         allow_pickle: bool,
-        layer: int | str,
+        layer: int | str | list[int],
         window_s: float,
         freeze_layers: int,
         variants: int,
@@ -63,7 +66,7 @@ class Finetune(WaveformModel):
         gradient_checkpointing: bool,
         layerdrop: float | None,
         time_masking: bool | None,
-        hidden: int,
+        hidden: int | None,
         dropout: float,
         pool: str,
     ) -> None:
@@ -73,9 +76,10 @@ class Finetune(WaveformModel):
         check_range("encoder_lr", encoder_lr, 1e-8, 1)
         if layerdrop is not None:
             check_range("layerdrop", layerdrop, 0, 0.99)
-        check_range("hidden", hidden, 1, 65536)
+        if hidden is not None:
+            check_range("hidden", hidden, 1, 65536)
         check_range("dropout", dropout, 0, 0.99)
-        check_choice("pool", pool, ("average", "attention"))
+        check_choice("pool", pool, ("average", "attention", "statistics"))
         self.folder: Path | None = None
         self.name, self.allow_pickle = str(checkpoint), allow_pickle
         if isinstance(checkpoint, str):
@@ -90,10 +94,9 @@ class Finetune(WaveformModel):
         highest = self.encoder.n_layers - 1
         if isinstance(layer, str):
             check_choice("layer", layer, LAYERS)
-        else:
-            check_range("layer", layer, 0, highest)
         self.layer = layer
-        self.last = layer if isinstance(layer, int) else highest  # the highest hidden state that is needed
+        self.numbers = _numbers(layer, highest)  # of the hidden states that are pooled
+        self.last = max(self.numbers)
         check_range("freeze_layers", freeze_layers, 0, self.last)
         self.freeze_layers, self.variants = freeze_layers, variants
         self._set_up_training(layerdrop, time_masking)
@@ -106,10 +109,14 @@ class Finetune(WaveformModel):
         if gradient_checkpointing:
             self.encoder.model.activation_checkpointing_enable()
         self.scores = nn.Parameter(torch.zeros(highest + 1)) if layer == "weighted" else None
-        self.pool = pooling(pool, self.encoder.size)
-        self.projection = nn.Linear(self.encoder.size, hidden)
+        n_bands = self.encoder.size * (len(self.numbers) if isinstance(layer, list) else 1)
+        n_pooled = 2 * n_bands if pool == "statistics" else n_bands
+        self.pool = pooling(pool, n_bands)
+        self.projection = None if hidden is None else nn.Linear(n_pooled, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden, n_classes)
+        self.output = nn.Linear(n_pooled if hidden is None else hidden, n_classes)
+        if hidden is None:
+            nn.init.zeros_(self.output.weight)  # thousands of random weights would be noise
         if self.folder is not None:
             self._load(self.folder)
         self.train()
@@ -161,10 +168,13 @@ class Finetune(WaveformModel):
     def lower(self) -> Lower | None:
         if self.folder is None or not self.is_constant:
             return None
-        below = self.freeze_layers
-        numbers = [*range(below + 1)] if self.layer in ("mean", "weighted") else [below]
         digest = weights_digest(self.folder, allow_pickle=self.allow_pickle)
-        return Lower(self.encoder, numbers, self.name, digest)
+        return Lower(self.encoder, self._kept, self.name, digest)
+
+    @property
+    def _kept(self) -> list[int]:
+        """Numbers of the hidden states that come out of what is frozen and are needed above."""
+        return sorted({self.freeze_layers, *(number for number in self.numbers if number < self.freeze_layers)})
 
     def own_rates(self) -> Mapping[nn.Module, float]:
         return {self.encoder: self.encoder_lr}
@@ -184,28 +194,45 @@ class Finetune(WaveformModel):
             np.random.seed(int(torch.randint(2**32, ())))
         if features.shape[1] == 1:
             states, n_frames = self.encoder(features[:, 0], lengths, self.last)
+            given = [*range(self.last + 1)]
         else:
             states, n_frames = self.encoder.upper(features, lengths, self.freeze_layers, self.last)
+            given = [*self._kept, *range(self.freeze_layers + 1, self.last + 1)]
         with torch.autocast(features.device.type, enabled=False):
-            frames = self._of_all([state.float() for state in states]).transpose(1, 2)  # (batch, size, frames)
-            pooled = self.pool(frames, frame_mask(n_frames, frames.shape[-1]))  # (batch, size)
-            scores: Tensor = self.output(self.dropout(F.relu(self.projection(pooled))))
+            wanted = [states[given.index(number)].float() for number in self.numbers]
+            frames = self._as_one(wanted).transpose(1, 2)  # (batch, n_bands, frames)
+            pooled = self.pool(frames, frame_mask(n_frames, frames.shape[-1]))  # (batch, n_pooled)
+            if self.projection is not None:
+                pooled = F.relu(self.projection(pooled))
+            scores: Tensor = self.output(self.dropout(pooled))
             if self.training and torch.distributed.is_initialized():
                 # Every process awaits gradients of every parameter, of layers too that this one has left out.
                 scores = scores + 0 * sum(p.sum() for p in self.encoder.parameters() if p.requires_grad)
             log_probabilities: Tensor = F.log_softmax(scores, dim=-1)
             return log_probabilities
 
-    def _of_all(self, states: list[Tensor]) -> Tensor:
+    def _as_one(self, states: list[Tensor]) -> Tensor:
         """The hidden states (batch, frames, size) as one."""
         if self.scores is not None:
             weights = self.scores.softmax(0)
         elif self.layer == "mean":
             weights = states[0].new_full((len(states),), 1 / len(states))
         else:
-            return states[-1]
+            return torch.cat(states, dim=-1)
         total: Tensor = reduce(torch.add, [weight * state for weight, state in zip(weights, states, strict=True)])
         return total
+
+
+def _numbers(layer: int | str | list[int], highest: int) -> list[int]:
+    """The hidden states that `layer` means, of those up to `highest`."""
+    if isinstance(layer, str):
+        return [highest] if layer == "last" else [*range(highest + 1)]
+    numbers = layer if isinstance(layer, list) else [layer]
+    for number in numbers:
+        check_range("layer", number, 0, highest)
+    if not numbers or len({*numbers}) < len(numbers):
+        raise SettingError(f"layer must name one hidden state at least, and none twice; got {layer}")
+    return numbers
 
 
 def _empty(described: Mapping[str, Any], window_s: float) -> SpeechEncoder:
