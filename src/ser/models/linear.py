@@ -46,12 +46,14 @@ class Linear(SolvedModel):
 
     def solve(self, examples: Examples, choices: Sequence[Mapping[str, float]]) -> Iterator[Mapping[str, float]]:
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         vectors, targets, weights = examples.views()
         coordinates, back = rotated(vectors)
         solver = LogisticRegression(max_iter=N_STEPS, warm_start=True)  # each begins where the one before has ended
         for choice in choices:
-            solver.set_params(C=choice["cost"]).fit(coordinates, targets, weights)
+            with threadpool_limits(1):  # of products this small, threads make twice the time
+                solver.set_params(C=choice["cost"]).fit(coordinates, targets, weights)
             weight, bias = back(solver.coef_.T), solver.intercept_
             if len(bias) == 1:  # of two classes, the odds of the second
                 weight, bias = np.concatenate([-weight, weight], axis=1) / 2, np.concatenate([-bias, bias]) / 2
