@@ -6,18 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from traceback import walk_tb
 
-import numpy as np
-import numpy.typing as npt
 import pytorch_lightning as pl
-import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import OmegaConf
-from torch.utils.data import DataLoader
 
 from ser.config.schema import Config
-from ser.errors import ConfigError
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
@@ -36,8 +29,8 @@ from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
 from ser.training.checkpoints import best_path, epoch_of, fingerprint_of, replace_weights
-from ser.training.data import Item, SpeechData
-from ser.training.interruption import Interrupted, StopOnInterrupt
+from ser.training.interruption import StopOnInterrupt
+from ser.training.loops import fit, predict
 from ser.training.progress import History
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solve, solve_again
@@ -211,20 +204,20 @@ def _train_and_test(
     with stop.listening():
         # What is solved begins anew: there is nothing to gain, and best.ckpt may have learnt from validation by then.
         goes_on = config.resume and last.exists() and not solution
-        interrupted = _train(trainer, recognizer, data, last if goes_on else None)
+        interrupted = fit(trainer, recognizer, data, last if goes_on else None)
     trained = time.monotonic()
     best = best_path(trainer) or folder / BEST
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
     with interruption.ending():
         recognizer = EmotionRecognizer.load_from_checkpoint(best, weights_only=True)
-        validated, validation, _ = _predict(trainer, recognizer, data.val_dataloader())
+        validated, validation, _ = predict(trainer, recognizer, data.val_dataloader())
         if solution:
             both = replace(split, train=split.train + split.val, val=[])
             solve_again(recognizer, prepared.data(both), solution, prepared.class_weights(both))
             replace_weights(best, recognizer)
         recognizer.n_views = config.tta
-        places, plain, views = _predict(trainer, recognizer, data.predict_dataloader())
+        places, plain, views = predict(trainer, recognizer, data.predict_dataloader())
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
@@ -258,42 +251,6 @@ def _train_and_test(
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
     return Outcome.of(evaluation)
-
-
-def _train(
-    trainer: pl.Trainer, recognizer: EmotionRecognizer, data: SpeechData, last: Path | None
-) -> Interrupted | None:
-    """Train to the end, or to a Ctrl-C, which is returned; begin with the checkpoint `last`, if there is one."""
-    if last:
-        log.info("going on from %s", last)
-    try:
-        trainer.fit(recognizer, datamodule=data, ckpt_path=last, weights_only=True)
-    except Interrupted as stop:
-        return stop
-    except (MisconfigurationException, RuntimeError) as error:  # such as a callback that watches an unknown score
-        if not isinstance(error, MisconfigurationException) and not _is_of_a_callback(error):
-            raise
-        raise ConfigError(f"Lightning refuses to train: {' '.join(str(error).split())}") from None
-    return None
-
-
-def _is_of_a_callback(error: Exception) -> bool:
-    """Whether a callback of Lightning's own has raised this, and not, say, a GPU without memory."""
-    *_, (frame, _) = walk_tb(error.__traceback__)
-    raised_in = str(frame.f_globals.get("__name__"))
-    return type(error) is RuntimeError and raised_in.startswith("pytorch_lightning.callbacks")
-
-
-def _predict(
-    trainer: pl.Trainer, recognizer: EmotionRecognizer, clips: DataLoader[Item]
-) -> tuple[list[int], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Places of the clips heard, of a part all unless the Trainer was told to hear fewer; their probabilities
-    (n_clips, n_classes) as they are, and the mean of their views if there are any.
-    """
-    outputs = processes.gather(trainer.predict(recognizer, clips) or [])
-    places, plain, views = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
-    order = places.argsort()
-    return places[order].tolist(), plain[order].numpy(), views[order].numpy() if recognizer.n_views else None
 
 
 def _describe_split(split: Split, leaks: Audit, seed: int) -> SplitFacts:

@@ -266,17 +266,17 @@ def test_a_run_that_fails_is_closed_as_failed_and_goes_on_under_its_id(
 ) -> None:
     from ser import experiment
 
-    predict = experiment._predict
+    predict = experiment.predict
 
     def broken(*arguments: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(experiment, "_predict", broken)
+    monkeypatch.setattr(experiment, "predict", broken)
     words = [*FAST, "logger=wandb", "hydra.run.dir=run"]
     assert quick(*words).code == 1
     [one] = logged(Path("run"))
     assert one.summary["state"] == "failed" and one.summary["exit_code"] == 1
-    monkeypatch.setattr(experiment, "_predict", predict)
+    monkeypatch.setattr(experiment, "predict", predict)
     assert quick(*words, "resume=true", "logger.wandb.n_mistakes=0").code == 0
     _, two = logged(Path("run"))
     assert two.about["run_id"] == one.about["run_id"] and two.about["resume"]

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ser.errors import EncoderError
+from ser.config.checks import check_choice, check_range
+from ser.errors import EncoderError, SettingError
 
 KINDS = ("wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat", "whisper")
 LAYERS = ("last", "mean", "weighted")  # which hidden state, beside its number
@@ -100,6 +101,22 @@ class Description:
     def n_layers(self) -> int:
         """Hidden states: the input of the first transformer layer, and the output of each."""
         return int(self.transformers_config.num_hidden_layers) + 1
+
+    def numbers(self, layer: int | str | list[int], words: Sequence[str]) -> list[int]:
+        """Which hidden states a setting `layer` means: its numbers, or all, unless it is the word `last`.
+
+        Raises:
+            SettingError: a word that is not among `words`, a number out of range, no number, or one twice.
+        """
+        if isinstance(layer, str):
+            check_choice("layer", layer, words)
+            return [self.n_layers - 1] if layer == "last" else [*range(self.n_layers)]
+        numbers = layer if isinstance(layer, list) else [layer]
+        for number in numbers:
+            check_range("layer", number, 0, self.n_layers - 1)
+        if not numbers or len({*numbers}) < len(numbers):
+            raise SettingError(f"layer must name one hidden state at least, and none twice; got {layer}")
+        return numbers
 
     @property
     def sample_rate(self) -> int:

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def _facts(members: Sequence[Facts], ensemble: Ensemble, validated: Predictions 
     together = {
         "corpus": first.corpus,
         "split": first.split,
-        "audit": replace(first.audit, n_known=max(facts.audit.n_known for facts in members)),
+        "audit": max((facts.audit for facts in members), key=lambda audit: audit.n_known),
         "git_commit": here.git_commit,
         "versions": here.versions,
         "seconds": Seconds(*(round(sum(getattr(s, f.name) for s in seconds), 1) for f in fields(Seconds))),

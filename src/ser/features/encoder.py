@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from ser.config.checks import check_choice, check_range
+from ser.config.checks import check_range
 from ser.encoders import LAYERS, Description, SpeechEncoder, fetch
 from ser.encoders.description import CONTEXT_S, WINDOW_S
 from ser.encoders.weights import weights_digest
-from ser.errors import EncoderError, SettingError
+from ser.errors import EncoderError
 from ser.features.base import FrozenFeature
 
 BEST = "best"
@@ -65,19 +65,12 @@ class Encoder(FrozenFeature):
         check_range("window_s", window_s, 0, WINDOW_S)
         if trim_db is not None:
             check_range("trim_db", trim_db, 1, 200)
-        if isinstance(layer, str):
-            check_choice("layer", layer, (*LAYERS, BEST))
         self.checkpoint, self.layer, self.trim_db, self.allow_pickle = checkpoint, layer, trim_db, allow_pickle
         self.window_s = window_s
         self.folder = fetch(checkpoint, revision, allow_pickle=allow_pickle)
         about = Description.read(self.folder)
-        numbers = range(about.n_layers) if isinstance(layer, str) else layer if isinstance(layer, list) else [layer]
-        for number in numbers:
-            check_range("layer", number, 0, about.n_layers - 1)
-        if not numbers or len({*numbers}) < len(numbers):
-            raise SettingError(f"layer must name one hidden state at least, and none twice; got {layer}")
         self.kind, self.sample_rate, self.frame_rate = about.kind, about.sample_rate, about.frame_rate
-        self.numbers = [about.n_layers - 1] if layer == "last" else list(numbers)
+        self.numbers = about.numbers(layer, (*LAYERS, BEST))
         self.n_layers = about.n_layers if layer in ("weighted", BEST) else 1
         self.chooses_layer = layer == BEST
         self.n_bands = about.size if layer == "mean" else len(self.numbers) * about.size

@@ -92,10 +92,8 @@ class Finetune(WaveformModel):
         self.encoder = _empty(checkpoint, window_s)
         self.sample_rate = self.encoder.sample_rate
         highest = self.encoder.n_layers - 1
-        if isinstance(layer, str):
-            check_choice("layer", layer, LAYERS)
         self.layer = layer
-        self.numbers = _numbers(layer, highest)  # of the hidden states that are pooled
+        self.numbers = self.encoder.description.numbers(layer, LAYERS)  # of the hidden states that are pooled
         self.last = max(self.numbers)
         check_range("freeze_layers", freeze_layers, 0, self.last)
         self.freeze_layers, self.variants = freeze_layers, variants
@@ -221,18 +219,6 @@ class Finetune(WaveformModel):
             return torch.cat(states, dim=-1)
         total: Tensor = reduce(torch.add, [weight * state for weight, state in zip(weights, states, strict=True)])
         return total
-
-
-def _numbers(layer: int | str | list[int], highest: int) -> list[int]:
-    """The hidden states that `layer` means, of those up to `highest`."""
-    if isinstance(layer, str):
-        return [highest] if layer == "last" else [*range(highest + 1)]
-    numbers = layer if isinstance(layer, list) else [layer]
-    for number in numbers:
-        check_range("layer", number, 0, highest)
-    if not numbers or len({*numbers}) < len(numbers):
-        raise SettingError(f"layer must name one hidden state at least, and none twice; got {layer}")
-    return numbers
 
 
 def _empty(described: Mapping[str, Any], window_s: float) -> SpeechEncoder:

@@ -52,7 +52,7 @@ class Linear(SolvedModel):
         coordinates, back = rotated(vectors)
         solver = LogisticRegression(max_iter=N_STEPS, warm_start=True)  # each begins where the one before has ended
         for choice in choices:
-            with threadpool_limits(1):  # of products this small, threads make twice the time
+            with threadpool_limits(1):  # of products this small, threads get in each other's way
                 solver.set_params(C=choice["cost"]).fit(coordinates, targets, weights)
             weight, bias = back(solver.coef_.T), solver.intercept_
             if len(bias) == 1:  # of two classes, the odds of the second

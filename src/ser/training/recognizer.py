@@ -18,9 +18,10 @@ from ser.augment.base import Augment
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
 from ser.errors import ConfigError, SettingError
-from ser.features.base import Feature, FrozenFeature, Heard, LayerChoice, LayerSum, Normalization
+from ser.features.base import Feature, Heard, LayerChoice, LayerSum, Normalization
 from ser.models.base import Model, SolvedModel, WaveformModel
 from ser.training import losses
+from ser.training.compatibility import check_fit
 from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
 
 VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
@@ -79,7 +80,7 @@ class EmotionRecognizer(pl.LightningModule):
         n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
         n_told = self.feature.n_bands * n_statistics
         self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
-        self._check_pair()
+        check_fit(self.feature, self.model, self.augment)
         if isinstance(self.model, WaveformModel):
             self.hparams["model"] = {**model, **self.model.own_settings()}
         self.make_optimizer = build("optim", optim)
@@ -91,47 +92,6 @@ class EmotionRecognizer(pl.LightningModule):
         self.confusion = MulticlassConfusionMatrix(len(self.labels))
         self.val_loss = MeanMetric()
         self._weight: Tensor | None = None  # of the batches whose gradients have been added up for the coming step
-
-    def _check_pair(self) -> None:
-        """Refuse a feature, an augmentation and a model that do not go together."""
-        hears = self.model.sample_rate if isinstance(self.model, WaveformModel) else None
-        if self.feature.is_waveform and hears is None:
-            raise ConfigError(
-                "model: takes frames, but the feature gives the waveform itself; choose another feature, or a model"
-                " that listens to waveforms"
-            )
-        if hears is not None and not self.feature.is_waveform:
-            raise ConfigError(
-                "model: listens to the waveform itself, but the feature gives frames; set feature=waveform, or choose"
-                " another model"
-            )
-        if hears is not None and hears != self.feature.sample_rate:
-            raise ConfigError(
-                f"feature.sample_rate={self.feature.sample_rate}: the model hears {hears} Hz; set"
-                f" feature.sample_rate={hears}"
-            )
-        if isinstance(self.model, WaveformModel) and self.model.variants and not self.augment.changes_waveforms:
-            raise ConfigError(
-                f"model.variants={self.model.variants}: augment changes no waveforms; set augment=waveform, or"
-                " model.variants=0"
-            )
-        if self.is_solved and not self.augment.changes_nothing:
-            raise ConfigError("augment: the model is solved from each clip as it is; set augment=none")
-        if self.is_solved and self.feature.n_layers > 1 and not self.feature.chooses_layer:
-            raise ConfigError(
-                "feature.layer=weighted: the weights are learnt, but the model is solved; name a layer, several such as"
-                " [1,2,3], or best"
-            )
-        if self.feature.chooses_layer and not self.is_solved:
-            raise ConfigError(
-                "feature.layer=best: tries every layer, which takes a model that is solved (model=linear or svm); name"
-                " a layer, or weighted"
-            )
-        if isinstance(self.feature, FrozenFeature) and self.augment.changes_waveforms:
-            raise ConfigError(
-                "augment: changes waveforms, but the feature is computed once for all epochs; choose an augmentation"
-                " that changes features alone, or augment=none"
-            )
 
     def forward(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Log-probabilities (batch, n_classes) of padded clips.
