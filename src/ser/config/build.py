@@ -4,6 +4,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +22,31 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
         SettingError: a key that the component does not have, a value of the wrong type, or one that it refuses.
         SerError: what else the component raises.
     """
-    import hydra.utils
-    from hydra.errors import InstantiationException
-
     if not isinstance(settings, Mapping):
         raise SettingError(f"{group}: nothing is chosen; name one of the choices that --help lists")
+    target = _class(f"{group}._target_", settings.get("_target_"))
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
-    try:
-        target = hydra.utils.get_object(settings["_target_"])
-    except (KeyError, ImportError, ValueError, InstantiationException):
-        raise SettingError(
-            f"{group}._target_: no such class: {settings.get('_target_')!r}; name one as package.module.Class"
-        ) from None
     fitting = _check_arguments(group, target, arguments, given)
     try:
-        return hydra.utils.instantiate({**settings, **fitting}, **given, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, SettingError):
-            raise SettingError(f"{group}.{cause}") from None
-        if isinstance(cause, SerError):
-            raise cause from None
-        raise
+        return target(**fitting, **given)
+    except SettingError as error:
+        raise SettingError(f"{group}.{error}") from None
+
+
+def _class(name: str, path: Any) -> type:
+    """The class that a path `package.module.Class` names.
+
+    Raises:
+        SettingError: there is none.
+    """
+    module, _, last = path.rpartition(".") if isinstance(path, str) else ("", "", "")
+    try:
+        found = getattr(import_module(module), last, None) if module else None
+    except (ImportError, ValueError):
+        found = None
+    if not inspect.isclass(found):
+        raise SettingError(f"{name}: no such class: {path!r}; name one as package.module.Class")
+    return found
 
 
 def _check_arguments(group: str, target: Any, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,13 @@ class FrozenFeature(Feature):
     def frame_parameters(self) -> Mapping[str, Any]:
         """All that the frames of a waveform depend on, as JSON values: what is kept is found again by it."""
 
+    def kept(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, but in float32 the frames that the store gives back, rounded to `frame_dtype`."""
+        frames, n_frames = self(waveforms, lengths)
+        dtype = torch.from_numpy(np.zeros(0, self.frame_dtype)).dtype
+        largest = torch.finfo(dtype).max
+        return frames.clamp(-largest, largest).to(dtype).float(), n_frames
+
     @property
     def title(self) -> str:
         """For people, such as the name of a checkpoint; nothing depends on it."""

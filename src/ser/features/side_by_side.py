@@ -84,7 +84,12 @@ class SideBySide(FrozenFeature):
         return Joined(frames, min(timed, default=1))
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        made = [part(waveforms, lengths) for part in self.parts]
+        return self._beside([part(waveforms, lengths) for part in self.parts], lengths)
+
+    def kept(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return self._beside([part.kept(waveforms, lengths) for part in self.parts], lengths)
+
+    def _beside(self, made: Sequence[tuple[Tensor, Tensor]], lengths: Tensor) -> tuple[Tensor, Tensor]:
         timed = [counts for (_, counts), part in zip(made, self.parts, strict=True) if part.frame_rate]
         n_frames = torch.stack(timed).amin(0) if timed else torch.ones_like(lengths)
         longest = int(n_frames.max())

@@ -164,9 +164,9 @@ class Finetune(WaveformModel):
 
     @property
     def lower(self) -> Lower | None:
-        if self.folder is None or not self.is_constant:
+        if not self.is_constant:
             return None
-        digest = weights_digest(self.folder, allow_pickle=self.allow_pickle)
+        digest = weights_digest(self.folder, allow_pickle=self.allow_pickle) if self.folder else ""
         return Lower(self.encoder, self._kept, self.name, digest)
 
     @property

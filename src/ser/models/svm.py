@@ -15,6 +15,7 @@ from ser.models.base import Examples, SolvedModel
 
 KERNELS = ("linear", "rbf")
 SHARPEST = 100.0  # factor of the scores, at most
+MOST_STEPS = 10_000_000  # of libsvm, which by itself may go round for ever where rounding is as large as its progress
 
 
 class SVM(SolvedModel):
@@ -80,7 +81,7 @@ class SVM(SolvedModel):
         for choice in choices:
             gamma = choice.get("gamma")
             kernel = products if gamma is None else np.exp(-gamma / self.size * distances)
-            solver = SVC(kernel="precomputed", C=choice["cost"]).fit(kernel, targets, weights)
+            solver = SVC(kernel="precomputed", C=choice["cost"], max_iter=MOST_STEPS).fit(kernel, targets, weights)
             coefficients, bias = _sums_of_margins(solver, len(kernel))
             if gamma is None:
                 self._take(vectors.T @ coefficients, bias)

@@ -1,4 +1,4 @@
-"""Feature, model, loss and metrics as one LightningModule; also what a checkpoint holds."""
+"""The recogniser with augmentation, loss and metrics as a LightningModule; also what a checkpoint holds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,9 +17,10 @@ from ser.augment import effects
 from ser.augment.base import Augment
 from ser.config.build import build
 from ser.config.checks import check_choice, check_range
-from ser.errors import ConfigError, SettingError
-from ser.features.base import Feature, Heard, LayerChoice, LayerSum, Normalization
-from ser.models.base import Model, SolvedModel, WaveformModel
+from ser.errors import ConfigError
+from ser.features.base import Heard
+from ser.models.base import WaveformModel
+from ser.recognizer import Recognizer
 from ser.training import losses
 from ser.training.compatibility import check_fit
 from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
@@ -27,20 +28,17 @@ from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
 VIEW_SPEEDS = (0.9, 1.1)  # the slowest and the fastest view of test-time augmentation
 
 
-class EmotionRecognizer(pl.LightningModule):
-    """Waveform in, log-probabilities of the emotions out.
+class EmotionRecognizer(Recognizer, pl.LightningModule):
+    """A recogniser that Lightning trains.
 
     Takes plain settings, not objects, so that a checkpoint can be loaded by itself: `load_from_checkpoint(path)`
     gives back the recogniser with its `labels`, `feature.sample_rate`, `feature.trim_db` and normalisation.
 
     Args:
-        feature, model, augment, optim: settings of the components (`_target_` and arguments).
+        feature, model, labels, speakers, prior: see `Recognizer`.
+        augment, optim: settings of the components (`_target_` and arguments).
         loss: `name` (cross_entropy, nll or focal), `label_smoothing`, and `focal_gamma`.
-        labels: the emotions, in class order.
         class_weights: of the loss, in class order; None: all alike.
-        speakers: by name, whose clips are normalised by what is known of each one's own; none: all are normalised by
-            the training part.
-        prior: as of `Normalization`.
         n_views: of each clip, at evenly spaced speeds, whose mean `predict_step` returns too; 0: none.
     """
 
@@ -60,7 +58,7 @@ class EmotionRecognizer(pl.LightningModule):
         prior: float = 0.0,
         n_views: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(feature=feature, model=model, labels=labels, speakers=speakers, prior=prior)
         self.save_hyperparameters()
         check_choice("loss.name", loss["name"], losses.LOSSES)
         check_range("loss.label_smoothing", loss["label_smoothing"], 0, 0.99)
@@ -69,17 +67,9 @@ class EmotionRecognizer(pl.LightningModule):
             raise ConfigError(
                 "loss.label_smoothing goes with loss.name=cross_entropy or focal; nll takes hard targets: set it to 0"
             )
-        self.labels, self.n_views = list(labels), n_views
-        self.feature: Feature = build("feature", feature)
-        n_channels = self.feature.n_channels
-        self.speakers = list(speakers)
-        n_bands = self.feature.n_bands // self.feature.n_layers
-        self.layer_sum = (LayerChoice if self.feature.chooses_layer else LayerSum)(self.feature.n_layers)
-        self.augment: Augment = build("augment", augment, n_channels=n_channels, sample_rate=self.feature.sample_rate)
-        self.model: Model = build("model", model, n_bands=n_bands, n_channels=n_channels, n_classes=len(self.labels))
-        n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
-        n_told = self.feature.n_bands * n_statistics
-        self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
+        self.n_views = n_views
+        given = {"n_channels": self.feature.n_channels, "sample_rate": self.feature.sample_rate}
+        self.augment: Augment = build("augment", augment, **given)
         check_fit(self.feature, self.model, self.augment)
         if isinstance(self.model, WaveformModel):
             self.hparams["model"] = {**model, **self.model.own_settings()}
@@ -92,40 +82,6 @@ class EmotionRecognizer(pl.LightningModule):
         self.confusion = MulticlassConfusionMatrix(len(self.labels))
         self.val_loss = MeanMetric()
         self._weight: Tensor | None = None  # of the batches whose gradients have been added up for the coming step
-
-    def forward(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
-        """Log-probabilities (batch, n_classes) of padded clips.
-
-        Args:
-            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or the
-                model's frozen lower part, or summaries (batch, 1, n, views).
-            lengths: (batch,) in samples or frames.
-            speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
-        """
-        log_probabilities: Tensor = self.model(*self._features(inputs, lengths, speakers))
-        return log_probabilities
-
-    def know(self, name: str, inputs: Tensor, lengths: Tensor) -> int:
-        """Take what is known of one more speaker from some clips, without labels; gives the number for `forward`.
-
-        Args:
-            name: goes to `speakers`.
-            inputs, lengths: as of `forward`; clips of this speaker alone: of any emotion or, where the training was
-                with `normalize.emotion`, of that one.
-
-        Raises:
-            SettingError: the training was with normalize=training, which takes anybody as they are.
-        """
-        if not self.speakers:
-            raise SettingError("know: this recogniser was trained with normalize=training; it takes anybody as is")
-        heard = self.summary(inputs, lengths) if self.is_solved else self._frames(inputs, lengths)
-        self.speakers.append(name)
-        return self.normalization.know(Heard(*heard))
-
-    @property
-    def is_solved(self) -> bool:
-        """Whether the model is solved (`ser.training.solving`) rather than trained."""
-        return isinstance(self.model, SolvedModel)
 
     @property
     def trained(self) -> nn.ModuleList:
@@ -155,7 +111,7 @@ class EmotionRecognizer(pl.LightningModule):
     def _heard(self, data: SpeechData, part: str) -> Iterator[Heard]:
         batch: Batch
         for batch in data.statistics_dataloader(part):
-            yield Heard(*self._frames(batch.inputs.to(self.device), batch.lengths.to(self.device)), batch.speakers)
+            yield Heard(*self.frames(batch.inputs.to(self.device), batch.lengths.to(self.device)), batch.speakers)
 
     def on_train_epoch_start(self) -> None:
         if self.trainer.overfit_batches:  # type: ignore[attr-defined]
@@ -164,7 +120,7 @@ class EmotionRecognizer(pl.LightningModule):
         self.trainer.train_dataloader.batch_sampler.set_epoch(self.trainer.current_epoch)  # type: ignore[union-attr]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        features, lengths = self._features(*self._augmented(batch.inputs, batch.lengths), batch.speakers)
+        features, lengths = self.told(*self._augmented(batch.inputs, batch.lengths), batch.speakers)
         changes_features = not self.feature.is_waveform
         if changes_features:
             features, lengths = self.augment(features, lengths)
@@ -241,40 +197,6 @@ class EmotionRecognizer(pl.LightningModule):
             return waveforms, lengths
         with torch.autocast(waveforms.device.type, enabled=False):
             return self.augment.waveforms(waveforms.float(), lengths)
-
-    @torch.no_grad()
-    def summary(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """What a model that is solved is told of clips: statistics over their frames (batch, n, views), not normalised.
-
-        Of frames there is a single view, of waveforms one at each speed.
-        """
-        assert isinstance(self.model, SolvedModel)
-        if inputs.ndim == 3:
-            statistics: tuple[Tensor, Tensor] = self.model.statistics(inputs, lengths)
-            return statistics
-        views = []
-        for factor in self.model.speeds:
-            clips = effects.speed(inputs.float(), lengths, torch.full_like(inputs[:, 0], factor))
-            views.append(self.model.statistics(*self._frames(*clips))[0])
-        return torch.cat(views, dim=-1), torch.full_like(lengths, len(views))
-
-    @torch.no_grad()
-    def _frames(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        if inputs.ndim == 3:  # frames from the store
-            return inputs, lengths
-        # Decibels need all 32 bits, whatever the model computes in.
-        with torch.autocast(inputs.device.type, enabled=False):
-            frames: tuple[Tensor, Tensor] = self.feature(inputs.float(), lengths)
-        return frames
-
-    def _features(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.is_solved:
-            frames, n_frames = (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
-        else:
-            frames, n_frames = self._frames(inputs, lengths)
-        if not self.feature.is_waveform:
-            frames = self.layer_sum(self.normalization(frames, n_frames, speakers))
-        return frames, n_frames
 
     def _loss(self, log_probabilities: Tensor, targets: Tensor) -> Tensor:
         weights = self.class_weights
