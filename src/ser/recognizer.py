@@ -1,0 +1,132 @@
+"""The recogniser without its training: feature, normalisation and model as one module."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ser.augment import effects
+from ser.config.build import build
+from ser.errors import SettingError
+from ser.features.base import Feature, FrozenFeature, Heard, LayerChoice, LayerSum, Normalization
+from ser.features.lower import LowerLayers
+from ser.models.base import Model, SolvedModel, WaveformModel
+
+
+class Recognizer(nn.Module):
+    """Waveform in, log-probabilities of the emotions out.
+
+    Args:
+        feature, model: settings of the components (`_target_` and arguments).
+        labels: the emotions, in class order.
+        speakers: by name, whose clips are normalised by what is known of each one's own; none: all are normalised by
+            the training part.
+        prior: as of `Normalization`.
+
+    Attributes:
+        reads_lower: whether the model was trained from frames of its frozen lower part that the store had kept; a clip
+            that fits into a window of its encoder is answered likewise.
+    """
+
+    reads_lower = False
+
+    def __init__(
+        self,
+        *,
+        feature: Mapping[str, Any],
+        model: Mapping[str, Any],
+        labels: Sequence[str],
+        speakers: Sequence[str] = (),
+        prior: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.labels, self.speakers = list(labels), list(speakers)
+        self.feature: Feature = build("feature", feature)
+        n_bands = self.feature.n_bands // self.feature.n_layers
+        self.layer_sum = (LayerChoice if self.feature.chooses_layer else LayerSum)(self.feature.n_layers)
+        given = {"n_bands": n_bands, "n_channels": self.feature.n_channels, "n_classes": len(self.labels)}
+        self.model: Model = build("model", model, **given)
+        n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
+        n_told = self.feature.n_bands * n_statistics
+        self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
+
+    def forward(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
+        """Log-probabilities (batch, n_classes) of padded clips.
+
+        Args:
+            inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or the
+                model's frozen lower part, or summaries (batch, 1, n, views).
+            lengths: (batch,) in samples or frames.
+            speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
+        """
+        log_probabilities: Tensor = self.model(*self.told(inputs, lengths, speakers))
+        return log_probabilities
+
+    def know(self, name: str, inputs: Tensor, lengths: Tensor) -> int:
+        """Take what is known of one more speaker from some clips, without labels; gives the number for `forward`.
+
+        Args:
+            name: goes to `speakers`.
+            inputs, lengths: as of `forward`; clips of this speaker alone: of any emotion or, where the training was
+                with `normalize.emotion`, of that one.
+
+        Raises:
+            SettingError: the training was with normalize=training, which takes anybody as they are.
+        """
+        if not self.speakers:
+            raise SettingError("know: this recogniser was trained with normalize=training; it takes anybody as is")
+        heard = self.summary(inputs, lengths) if self.is_solved else self.frames(inputs, lengths)
+        self.speakers.append(name)
+        return self.normalization.know(Heard(*heard))
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the model is solved (`ser.training.solving`) rather than trained."""
+        return isinstance(self.model, SolvedModel)
+
+    @torch.no_grad()
+    def summary(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What a model that is solved is told of clips: statistics over their frames (batch, n, views), not normalised.
+
+        Of frames there is a single view, of waveforms one at each speed.
+        """
+        assert isinstance(self.model, SolvedModel)
+        if inputs.ndim == 3:
+            statistics: tuple[Tensor, Tensor] = self.model.statistics(inputs, lengths)
+            return statistics
+        views = []
+        for factor in self.model.speeds:
+            clips = effects.speed(inputs.float(), lengths, torch.full_like(inputs[:, 0], factor))
+            views.append(self.model.statistics(*self.frames(*clips))[0])
+        return torch.cat(views, dim=-1), torch.full_like(lengths, len(views))
+
+    @torch.no_grad()
+    def frames(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames (batch, n_bands, frames) of waveforms, as the store keeps them where it does; frames as they are."""
+        if inputs.ndim == 3:
+            return inputs, lengths
+        feature: Feature | None = self._lower(inputs) if self.reads_lower else self.feature
+        # Decibels need all 32 bits, whatever the model computes in.
+        with torch.autocast(inputs.device.type, enabled=False):
+            hear = feature.kept if isinstance(feature, FrozenFeature) else self.feature
+            frames: tuple[Tensor, Tensor] = hear(inputs.float(), lengths)
+        return frames
+
+    def told(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What the model is told of clips, normalised; arguments as of `forward`."""
+        if self.is_solved:
+            frames, n_frames = (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
+        else:
+            frames, n_frames = self.frames(inputs, lengths)
+        if not self.feature.is_waveform:
+            frames = self.layer_sum(self.normalization(frames, n_frames, speakers))
+        return frames, n_frames
+
+    def _lower(self, waveforms: Tensor) -> LowerLayers | None:
+        """The model's frozen lower part, where these clips fit into it."""
+        model = self.model
+        if self.training or not isinstance(model, WaveformModel) or model.lower is None:
+            return None
+        lower = LowerLayers(model.lower)
+        return lower if waveforms.shape[1] <= lower.longest else None
