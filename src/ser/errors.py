@@ -61,6 +61,14 @@ class EnsembleError(SerError):
     """Runs cannot be put together, or the result cannot be written."""
 
 
+class ModelError(SerError):
+    """A trained model cannot be loaded, exported or shared, or holds what is not trusted."""
+
+
+class PredictError(SerError):
+    """Recordings cannot be answered as was asked, or the answers cannot be written."""
+
+
 class Aborted(BaseException):
     """Ctrl-C that ends the program at once, where Lightning is at work.
 

@@ -149,8 +149,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
         SerError: something that the user can mend.
     """
     check_settings(config, folder)
-    corpus: Corpus = build("corpus", config.corpus)
-    protocol: Protocol = build("split", config.split)
+    corpus: Corpus = build("corpus", config.corpus, Corpus)
+    protocol: Protocol = build("split", config.split, Protocol)
     trainer = config.trainer
     # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
     draft = _recognizer(config, list(EMOTIONS), None)

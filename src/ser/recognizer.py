@@ -25,6 +25,7 @@ class Recognizer(nn.Module):
         prior: as of `Normalization`.
 
     Attributes:
+        settings: the arguments.
         reads_lower: whether the model was trained from frames of its frozen lower part that the store had kept; a clip
             that fits into a window of its encoder is answered likewise.
     """
@@ -42,11 +43,12 @@ class Recognizer(nn.Module):
     ) -> None:
         super().__init__()
         self.labels, self.speakers = list(labels), list(speakers)
-        self.feature: Feature = build("feature", feature)
+        self.settings = {"feature": feature, "model": model, "labels": labels, "speakers": speakers, "prior": prior}
+        self.feature: Feature = build("feature", feature, Feature)
         n_bands = self.feature.n_bands // self.feature.n_layers
         self.layer_sum = (LayerChoice if self.feature.chooses_layer else LayerSum)(self.feature.n_layers)
         given = {"n_bands": n_bands, "n_channels": self.feature.n_channels, "n_classes": len(self.labels)}
-        self.model: Model = build("model", model, **given)
+        self.model: Model = build("model", model, Model, **given)
         n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
         n_told = self.feature.n_bands * n_statistics
         self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)

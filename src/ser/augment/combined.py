@@ -21,8 +21,8 @@ class Combined(Augment):
         self, *, waveform: Mapping[str, Any], specaugment: Mapping[str, Any], n_channels: int, sample_rate: int
     ) -> None:
         given = {"n_channels": n_channels, "sample_rate": sample_rate}
-        of_waveforms: Augment = build("waveform", waveform, **given)
-        of_features: Augment = build("specaugment", specaugment, **given)
+        of_waveforms: Augment = build("waveform", waveform, Augment, **given)
+        of_features: Augment = build("specaugment", specaugment, Augment, **given)
         super().__init__(mixup=of_features.mixup, **given)
         self.changes_waveforms = of_waveforms.changes_waveforms
         self.waveform, self.specaugment = of_waveforms, of_features

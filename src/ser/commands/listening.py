@@ -48,9 +48,9 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
         SerError: something that the user can mend.
     """
     config = _composed(overrides)
-    feature: Feature = build("feature", config.feature)
+    feature: Feature = build("feature", config.feature, Feature)
     given = {"n_channels": feature.n_channels, "sample_rate": feature.sample_rate}
-    augment: Augment = build("augment", config.augment, **given)
+    augment: Augment = build("augment", config.augment, Augment, **given)
     clip = clip or _demo_clip(Path(config.paths.data))
     if folder is None:
         folder = Path(config.paths.outputs) / "listen" / f"{datetime.now():%Y-%m-%d-%H-%M-%S-%f}"

@@ -11,12 +11,13 @@ from typing import Any
 from ser.errors import ConfigError, SerError, SettingError
 
 
-def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
+def build(group: str, settings: Mapping[str, Any], kind: type = object, /, **given: Any) -> Any:
     """Make the component that `settings` describe (`_target_` and its arguments), adding the arguments `given` by code.
 
     Args:
         group: what its settings are below, as `model`: messages put it before a setting's name. A component that
             builds another one gives the name of that setting, and the two names add up.
+        kind: what it must be; no other class is called.
 
     Raises:
         SettingError: a key that the component does not have, a value of the wrong type, or one that it refuses.
@@ -24,7 +25,7 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
     """
     if not isinstance(settings, Mapping):
         raise SettingError(f"{group}: nothing is chosen; name one of the choices that --help lists")
-    target = _class(f"{group}._target_", settings.get("_target_"))
+    target = _class(f"{group}._target_", settings.get("_target_"), kind)
     arguments = {key: value for key, value in settings.items() if not key.startswith("_")}
     fitting = _check_arguments(group, target, arguments, given)
     try:
@@ -33,11 +34,11 @@ def build(group: str, settings: Mapping[str, Any], **given: Any) -> Any:
         raise SettingError(f"{group}.{error}") from None
 
 
-def _class(name: str, path: Any) -> type:
+def _class(name: str, path: Any, kind: type) -> type:
     """The class that a path `package.module.Class` names.
 
     Raises:
-        SettingError: there is none.
+        SettingError: there is none, or it is of another kind.
     """
     module, _, last = path.rpartition(".") if isinstance(path, str) else ("", "", "")
     try:
@@ -46,6 +47,8 @@ def _class(name: str, path: Any) -> type:
         found = None
     if not inspect.isclass(found):
         raise SettingError(f"{name}: no such class: {path!r}; name one as package.module.Class")
+    if not issubclass(found, kind):
+        raise SettingError(f"{name}: {path} is no {kind.__name__}; name a class that derives from it")
     return found
 
 

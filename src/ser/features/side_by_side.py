@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ser.config.build import build
 from ser.errors import SettingError
-from ser.features.base import FrozenFeature
+from ser.features.base import Feature, FrozenFeature
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -52,7 +52,7 @@ class SideBySide(FrozenFeature):
         super().__init__()
         if len(parts) < 2:
             raise SettingError("parts: name two features at least, as feature=[whisper,compare]")
-        made = {name: build(f"parts.{name}", settings) for name, settings in parts.items()}
+        made = {name: build(f"parts.{name}", settings, Feature) for name, settings in parts.items()}
         for name, part in made.items():
             if not isinstance(part, FrozenFeature) or isinstance(part, SideBySide):
                 raise SettingError(

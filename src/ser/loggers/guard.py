@@ -136,7 +136,7 @@ def build_loggers(group: Mapping[str, Any]) -> Loggers:
             )
         kind = _class_of(settings)
         if kind is None or issubclass(kind, Logger):  # of none, `build` says what is wrong
-            ours[name] = build(f"logger.{name}", settings)
+            ours[name] = build(f"logger.{name}", settings, Logger)
         elif issubclass(kind, LightningLogger):
             _check_arguments(name, settings)
             lightning[name] = settings

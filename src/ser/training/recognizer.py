@@ -69,7 +69,7 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
             )
         self.n_views = n_views
         given = {"n_channels": self.feature.n_channels, "sample_rate": self.feature.sample_rate}
-        self.augment: Augment = build("augment", augment, **given)
+        self.augment: Augment = build("augment", augment, Augment, **given)
         check_fit(self.feature, self.model, self.augment)
         if isinstance(self.model, WaveformModel):
             self.hparams["model"] = {**model, **self.model.own_settings()}

@@ -1,0 +1,1 @@
+"""Trained models at work: recordings in, emotions out."""

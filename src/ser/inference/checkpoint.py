@@ -1,0 +1,128 @@
+"""Recognisers from files that may come from anybody: nothing in them is run, nor believed beyond its size."""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ser.config.build import build
+from ser.config.trust import check_trusted
+from ser.errors import ModelError, SerError
+from ser.features.base import Feature
+from ser.models.base import Model
+from ser.recognizer import Recognizer
+
+SETTINGS = ("feature", "model", "labels", "speakers", "prior")  # the arguments of a recogniser
+WEIGHTS, DESCRIPTION, ENCODER = "model.safetensors", "config.json", "encoder"  # of an exported folder
+FORMAT = "ser-recognizer"
+SPARE = 1_000_000  # numbers that a model may have beside those that its file holds: what is computed when it is made
+
+
+def from_checkpoint(path: Path, trusted: Sequence[str] = ()) -> Recognizer:
+    """The recogniser of a run's checkpoint.
+
+    Args:
+        path: of the file.
+        trusted: packages beside ours whose classes it may name.
+
+    Raises:
+        ModelError: it is missing, damaged, too large for what it holds, or names a class that is not trusted.
+        SerError: what it was trained with cannot be had, such as its encoder.
+    """
+    _check_archive(path)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        settings = {name: content["hyper_parameters"][name] for name in SETTINGS}
+        state, reads_lower = content["state_dict"], bool(content["SpeechData"]["lower"])
+    except Exception as error:  # torch has many words for a file that is not what it expects
+        raise _damaged(path, error) from None
+    check_trusted(content["hyper_parameters"], trusted, str(path))
+    recognizer = _filled(path, settings, state)
+    recognizer.reads_lower = reads_lower
+    return recognizer
+
+
+def from_export(folder: Path, trusted: Sequence[str] = ()) -> Recognizer:
+    """The recogniser in a folder as `ser export` writes it; arguments and errors as of `from_checkpoint`."""
+    from safetensors.torch import load_file
+
+    try:
+        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise ValueError(f"its format is {about['format']!r}")
+        settings = {name: about[name] for name in SETTINGS}
+        state, reads_lower = load_file(folder / WEIGHTS), bool(about["reads_lower"])
+    except Exception as error:  # likewise
+        raise _damaged(folder, error) from None
+    check_trusted(settings, trusted, str(folder))
+    recognizer = _filled(folder, _with_own_encoder(settings, folder), state)
+    recognizer.reads_lower = reads_lower
+    return recognizer
+
+
+def is_export(folder: Path) -> bool:
+    """Whether a folder holds an exported recogniser."""
+    return (folder / DESCRIPTION).is_file() and (folder / WEIGHTS).is_file()
+
+
+def _with_own_encoder(settings: Any, folder: Path) -> Any:
+    """The settings, with encoders that lie in the folder, `encoder/...`, found there."""
+    if isinstance(settings, Mapping):
+        return {name: _with_own_encoder(value, folder) for name, value in settings.items()}
+    if isinstance(settings, str) and settings.split("/")[0] == ENCODER and ".." not in settings:
+        return str(folder / settings)
+    return settings
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse what is no archive of torch, or one that would grow when it is read: those of torch are not compressed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: there is no such checkpoint; name the folder of a finished run") from None
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from None
+    if any(one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size for one in members):
+        raise ModelError(f"{path}: is compressed, as no checkpoint is; it is not read")
+    if sum(one.file_size for one in members) > path.stat().st_size:
+        raise ModelError(f"{path}: claims to hold more than it does; it is not read")
+
+
+def _filled(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> Recognizer:
+    """A recogniser with these settings and weights, in evaluation mode."""
+    try:
+        _check_size(source, settings, state)
+        recognizer = Recognizer(**settings)
+        recognizer.load_state_dict({name: state[name] for name in state if _is_told(name)})
+    except SerError as error:
+        raise type(error)(f"{source}: {error}") from None
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise _damaged(source, error) from None
+    return recognizer.eval().requires_grad_(False)
+
+
+def _is_told(name: str) -> bool:
+    """Whether a weight is of the recogniser, and not of its training."""
+    return name.split(".")[0] in ("feature", "model", "layer_sum", "normalization")
+
+
+def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
+    """Refuse settings of a model that would take much more memory than the file has weights for."""
+    feature: Feature = build("feature", settings["feature"], Feature)
+    bands = {"n_bands": feature.n_bands // feature.n_layers, "n_channels": feature.n_channels}
+    with torch.device("meta"):
+        model: Model = build("model", settings["model"], Model, **bands, n_classes=len(settings["labels"]))
+    wanted = sum(one.numel() for one in (*model.parameters(), *model.buffers()))
+    held = sum(one.untyped_storage().nbytes() // one.element_size() for one in state.values())
+    if wanted > held + SPARE:
+        raise ModelError(f"its settings want {wanted} weights, and it holds {held}; it is not loaded")
+
+
+def _damaged(source: Path, error: Exception) -> ModelError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return ModelError(f"{source}: cannot be loaded ({reason}); it is damaged, or no recogniser of ser")

@@ -1,0 +1,93 @@
+"""What is said of a recording."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+import numpy as np
+
+from ser.metrics import Floats
+
+SILENCE = "silence"  # said in place of an emotion where nobody speaks
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording.
+
+    Attributes:
+        start_s, end_s: in seconds from the recording's beginning.
+        emotion: the likeliest; `SILENCE` where nobody speaks.
+        probabilities: of each emotion, 0 to 1, of sum 1; empty where nobody speaks.
+        speaker: who speaks, where that is known.
+    """
+
+    start_s: float
+    end_s: float
+    emotion: str
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    speaker: str | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """In seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for a recording.
+
+    Attributes:
+        emotion: the likeliest, of a timeline that of the mean of the probabilities, each part counting by its length;
+            `SILENCE` where nobody speaks at all.
+        probabilities: of each emotion, 0 to 1, of sum 1; empty where nobody speaks.
+        duration_s: of the recording, in seconds.
+        timeline: where it was heard in windows, its parts in order; else empty.
+        remarks: what somebody should know of the file.
+    """
+
+    emotion: str
+    probabilities: Mapping[str, float]
+    duration_s: float
+    timeline: Sequence[Segment] = ()
+    remarks: Sequence[str] = ()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody speaks."""
+        return self.emotion == SILENCE
+
+    @classmethod
+    def of(cls, segments: Sequence[Segment], duration_s: float, remarks: Sequence[str] = ()) -> "Prediction":
+        """Of a recording that was heard in windows."""
+        spoken = [segment for segment in segments if segment.probabilities]
+        emotion, probabilities = _likeliest(spoken) if spoken else (SILENCE, {})
+        return cls(emotion, probabilities, duration_s, segments, remarks)
+
+
+def named(labels: Sequence[str], probabilities: Floats) -> tuple[str, dict[str, float]]:
+    """The likeliest emotion, and the probabilities (n_classes,) by emotion."""
+    by_name = {label: float(value) for label, value in zip(labels, probabilities, strict=True)}
+    return max(by_name, key=by_name.__getitem__), by_name
+
+
+def joined(segments: Iterable[Segment]) -> list[Segment]:
+    """Neighbours that agree, of the same speaker, as one segment, with the mean of their probabilities by length.
+
+    >>> [one.end_s for one in joined([Segment(0, 1, "sad"), Segment(1, 3, "sad"), Segment(3, 4, "calm")])]
+    [3, 4]
+    """
+    together = []
+    for _, group in groupby(segments, key=lambda one: (one.emotion, one.speaker)):
+        some = list(group)
+        probabilities = _likeliest(some)[1] if some[0].probabilities else {}
+        together.append(replace(some[0], end_s=some[-1].end_s, probabilities=probabilities))
+    return together
+
+
+def _likeliest(segments: Sequence[Segment]) -> tuple[str, dict[str, float]]:
+    labels = list(segments[0].probabilities)
+    table = np.array([list(segment.probabilities.values()) for segment in segments])
+    weights = np.array([max(segment.duration_s, 1e-9) for segment in segments])
+    return named(labels, np.average(table, axis=0, weights=weights))

@@ -1,0 +1,293 @@
+"""A trained model at work: recordings in, emotions out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike, cpu_count
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from ser import audio
+from ser.audio import MIN_DURATION_S, Reading, Waveform
+from ser.errors import AudioError, PredictError
+from ser.inference.answering import Clip, answer, device_for, inputs_of, prepared
+from ser.inference.members import Member
+from ser.inference.prediction import SILENCE, Prediction, named
+from ser.inference.speech import has_speech
+from ser.inference.timeline import HOP_S, WINDOW_S, Turn, check_window, timeline
+
+WHOLE_S = 30.0  # a recording up to this length is heard as a whole, unless windows are asked for
+AT_ONCE = 64  # recordings that are read together
+BLOCK_S = 30.0  # of a long recording, read at once
+
+Samples = npt.NDArray[Any]
+Recording = str | PathLike[str] | Samples | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class How:
+    """How recordings are to be heard; see `Predictor.predict`."""
+
+    window_s: float | None = None
+    hop_s: float | None = None
+    speaker: str | None = None
+    turns: Sequence[Turn] | None = None
+
+    @property
+    def in_windows(self) -> bool:
+        """Whether windows are asked for, whatever the length."""
+        return self.window_s is not None or self.hop_s is not None or self.turns is not None
+
+
+class Predictor:
+    """Names the emotions of recordings; made by `ser.load`.
+
+    Attributes:
+        labels: the emotions, in class order.
+        about: what was loaded, in words.
+        members: the recognisers whose mean is given.
+        sample_rate: in which long recordings are read, in Hz.
+    """
+
+    def __init__(self, members: Sequence[Member], about: str) -> None:
+        self.members, self.about = list(members), about
+        self.labels = list(members[0].recognizer.labels)
+        self.sample_rate = max(member.recognizer.feature.sample_rate for member in members)
+        self.device = device_for(member.recognizer for member in members)
+        for member in members:
+            member.recognizer.to(self.device)
+
+    def __repr__(self) -> str:
+        return f"<ser recogniser of {', '.join(self.labels)}: {self.about}>"
+
+    @property
+    def speakers(self) -> list[str]:
+        """Who is known by name: those of the training, where it normalised by speaker, and those of `know`."""
+        return list(self.members[0].recognizer.speakers)
+
+    @overload
+    def predict(
+        self,
+        recording: Recording,
+        *,
+        sample_rate: int | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        speaker: str | None = None,
+    ) -> Prediction: ...
+
+    @overload
+    def predict(
+        self,
+        recording: list[Recording] | tuple[Recording, ...],
+        *,
+        sample_rate: int | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        speaker: str | None = None,
+    ) -> list[Prediction]: ...
+
+    def predict(
+        self,
+        recording: Recording | list[Recording] | tuple[Recording, ...],
+        *,
+        sample_rate: int | None = None,
+        window_s: float | None = None,
+        hop_s: float | None = None,
+        speaker: str | None = None,
+    ) -> Prediction | list[Prediction]:
+        """Name the emotion of a recording, or of each in a list.
+
+        Up to `WHOLE_S` it is heard as a whole, like a clip of the training's test; what is longer in windows over
+        speech, and so is anything where `window_s` or `hop_s` is given.
+
+        Args:
+            recording: a file; samples (samples,) or (samples, channels), in [-1, 1] or as whole numbers; or a mapping
+                with such an `array` and its `sampling_rate`, as datasets have it.
+            sample_rate: of samples, in Hz.
+            window_s: length of a window, in seconds, 0.5 to 30; else 3.
+            hop_s: from one window to the next, in seconds; else 1.
+            speaker: who speaks, of `speakers`; None: anybody.
+
+        Raises:
+            AudioError: a recording cannot be used.
+            SerError: an argument cannot be used.
+        """
+        some: Sequence[Recording] = recording if isinstance(recording, list | tuple) else [recording]
+        how = How(window_s, hop_s, speaker)
+        made = []
+        for answered in self.predict_each(some, how, sample_rate):
+            if isinstance(answered, AudioError):
+                raise answered
+            made.append(answered)
+        return made if isinstance(recording, list | tuple) else made[0]
+
+    def __call__(self, recording: Any, *, top_k: int | None = None, **how: Any) -> list[Any]:
+        """As a pipeline of transformers answers: `[{"score": 0.9, "label": "happy"}, ...]`, the likeliest first.
+
+        Args:
+            recording, how: as of `predict`; of a list, a list of such answers.
+            top_k: so many emotions at most; None: all.
+        """
+        if isinstance(recording, list | tuple):
+            return [self(one, top_k=top_k, **how) for one in recording]
+        probabilities = self.predict(recording, **how).probabilities or {SILENCE: 1.0}
+        ranked = sorted(probabilities.items(), key=lambda pair: -pair[1])
+        return [{"score": score, "label": label} for label, score in ranked[:top_k]]
+
+    def know(self, name: str, recordings: Sequence[Recording], *, sample_rate: int | None = None) -> None:
+        """Hear some clips of somebody, without labels, so that `speaker=name` can be said from then on.
+
+        Args:
+            recordings: of any emotion or, where the training knew its speakers by clips of one emotion
+                (`normalize.emotion`), of that one.
+
+        Raises:
+            AudioError: none can be used.
+            SettingError: the training normalised nobody by themselves.
+        """
+        clips = []
+        for one in recordings:
+            reading, _ = _read(one, sample_rate, longest_s=WHOLE_S)
+            clips.append(prepared(self.members, str(one)[:80], reading))
+        for member in self.members:
+            told = [inputs_of(member.recognizer, [clip], self.device) for clip in clips]
+            inputs = pad_sequence([one[0].movedim(-1, 0) for one, _ in told], batch_first=True).movedim(1, -1)
+            member.recognizer.know(name, inputs, torch.cat([lengths for _, lengths in told]))
+
+    def predict_each(
+        self,
+        recordings: Iterable[Recording],
+        how: How = How(),
+        sample_rate: int | None = None,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> Iterator[Prediction | AudioError]:
+        """The answers for recordings, in their order; or why one cannot be used. Reads ahead while it answers.
+
+        Args:
+            recordings: any number; they are not all held in memory.
+            how: to hear them.
+            sample_rate: of samples, in Hz.
+            progress: is told how many seconds of a long recording have been heard.
+
+        Raises:
+            SerError: `how` cannot be used.
+        """
+        check_window(how.window_s or WINDOW_S, how.hop_s or min(HOP_S, how.window_s or WINDOW_S))
+        left = iter(recordings)
+        with ThreadPoolExecutor(cpu_count()) as pool:
+
+            def begin() -> list[Any]:
+                return [pool.submit(self._begin, one, how, sample_rate) for one in islice(left, AT_ONCE)]
+
+            coming = begin()
+            while coming:
+                begun, coming = [one.result() for one in coming], begin()
+                yield from self._finish(begun, how, progress)
+
+    def _begin(self, recording: Recording, how: How, sample_rate: int | None) -> "_Begun | AudioError":
+        """Read a recording, of a long one the beginning."""
+        try:
+            if how.in_windows:
+                return _Begun(recording, sample_rate)
+            reading, is_longer = _read(recording, sample_rate, longest_s=WHOLE_S)
+            if is_longer:
+                return _Begun(recording, sample_rate)
+            duration_s, remarks = len(reading.samples) / reading.sample_rate, list(reading.remarks.values())
+            if duration_s >= MIN_DURATION_S and not has_speech(reading.samples, reading.sample_rate):
+                return _Begun(recording, sample_rate, Prediction(SILENCE, {}, duration_s, remarks=remarks))
+            name = recording if isinstance(recording, str | PathLike) else "the recording"
+            clip = prepared(self.members, str(name), reading, how.speaker)
+            return _Begun(recording, sample_rate, Prediction("", {}, duration_s, remarks=remarks), clip)
+        except AudioError as error:
+            return error
+
+    def _finish(
+        self, begun: Sequence["_Begun | AudioError"], how: How, progress: Callable[[float], None]
+    ) -> Iterator[Prediction | AudioError]:
+        clips = [one.clip for one in begun if isinstance(one, _Begun) and one.clip]
+        answers = iter(answer(self.members, clips))
+        for one in begun:
+            if isinstance(one, AudioError):
+                yield one
+            elif one.clip:
+                assert one.prediction
+                said = named(self.labels, next(answers))
+                yield Prediction(*said, one.prediction.duration_s, remarks=one.prediction.remarks)
+            else:
+                yield one.prediction or self._long(one, how, progress)
+
+    def _long(self, begun: "_Begun", how: How, progress: Callable[[float], None]) -> Prediction | AudioError:
+        """The answer for a recording that is heard in windows."""
+        remarks: dict[str, str] = {}
+        window_s = how.window_s or max(WINDOW_S, how.hop_s or 0.0)
+        try:
+            segments, duration_s = timeline(
+                self.members,
+                _blocks(begun.recording, begun.sample_rate, self.sample_rate, remarks),
+                self.sample_rate,
+                window_s=window_s,
+                hop_s=how.hop_s or min(HOP_S, window_s),
+                turns=how.turns,
+                speaker=how.speaker,
+                progress=progress,
+            )
+        except AudioError as error:
+            return error
+        return Prediction.of(segments, duration_s, list(remarks.values()))
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A recording that was read, with its clip; or one that is to be heard in windows, without a prediction."""
+
+    recording: Recording
+    sample_rate: int | None
+    prediction: Prediction | None = None
+    clip: Clip | None = None
+
+
+def _read(recording: Recording, sample_rate: int | None, longest_s: float) -> tuple[Reading, bool]:
+    """The beginning of a recording, and whether there is more."""
+    if isinstance(recording, str | PathLike):
+        return audio.read_beginning(Path(recording), longest_s)
+    samples, rate = _mono(recording, sample_rate)
+    n_samples = round(longest_s * rate)
+    return Reading(samples[:n_samples], rate, {}), len(samples) > n_samples
+
+
+def _blocks(
+    recording: Recording, sample_rate: int | None, wanted_hz: int, remarks: dict[str, str]
+) -> Iterator[Waveform]:
+    if isinstance(recording, str | PathLike):
+        yield from audio.stream(Path(recording), wanted_hz, block_s=BLOCK_S, remarks=remarks)
+        return
+    samples = audio.resample(*_mono(recording, sample_rate), wanted_hz)
+    for first in range(0, len(samples), round(BLOCK_S * wanted_hz)):
+        yield samples[first : first + round(BLOCK_S * wanted_hz)]
+
+
+def _mono(recording: Samples | Mapping[str, Any], sample_rate: int | None) -> tuple[Waveform, int]:
+    """Samples (samples,) in [-1, 1] of what is given in memory, and their rate."""
+    if isinstance(recording, Mapping):
+        sample_rate = recording.get("sampling_rate", sample_rate)
+        recording = recording.get("array", recording.get("raw"))
+    samples = np.asarray(recording)
+    if sample_rate is None:
+        raise PredictError("samples without their rate: give sample_rate=<Hz> too")
+    if samples.dtype == object or samples.ndim not in (1, 2) or not np.issubdtype(samples.dtype, np.number):
+        raise PredictError(f"samples must be of shape (samples,) or (samples, channels); got {samples.shape}")
+    if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
+        raise PredictError(f"samples must be of shape (samples, channels); got {samples.shape}, the other way round?")
+    if np.issubdtype(samples.dtype, np.integer):
+        samples = samples / -float(np.iinfo(samples.dtype).min or -np.iinfo(samples.dtype).max)
+    if not np.isfinite(samples).all():
+        raise AudioError("the recording holds samples that are not finite")
+    mono: Waveform = samples.astype(np.float32).reshape(len(samples), -1).mean(axis=1, dtype=np.float32)
+    return mono, int(sample_rate)
