@@ -69,6 +69,10 @@ class PredictError(SerError):
     """Recordings cannot be answered as was asked, or the answers cannot be written."""
 
 
+class ServeError(SerError):
+    """The page or the service cannot be started."""
+
+
 class Aborted(BaseException):
     """Ctrl-C that ends the program at once, where Lightning is at work.
 

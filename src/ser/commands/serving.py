@@ -1,0 +1,45 @@
+"""What `ser serve` and `ser demo` have in common: options, and the models by name."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ser.runs.names import BEST
+
+if TYPE_CHECKING:
+    from ser.inference.predictor import Predictor
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+FOLD = click.option("--fold", type=int, metavar="N", help="Of a run over all folds; else the mean of all.")
+TRUST = click.option(
+    "--trust", multiple=True, metavar="PACKAGE", help="Whose classes a model may name; may be repeated."
+)
+HOST = click.option("--host", default="127.0.0.1", show_default=True, help="To listen on; 0.0.0.0: for other machines.")
+
+
+def port(default: int) -> Decorator:
+    """`--port`."""
+    return click.option(
+        "--port", default=default, type=click.IntRange(0, 65535), show_default=True, help="0: any that is free."
+    )
+
+
+def limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--max-mb` and `--max-seconds`."""
+    size = click.option(
+        "--max-mb", default=25.0, type=click.FloatRange(0.01, 10_000), show_default=True, help="Of a file."
+    )
+    length = click.option(
+        "--max-seconds", default=600.0, type=click.FloatRange(1, 86_400), show_default=True, help="Of a recording."
+    )
+    return size(length(command))
+
+
+def loaded(models: Sequence[str], fold: int | None, trust: Sequence[str]) -> "dict[str, Predictor]":
+    """Models by the names under which they are shown."""
+    from ser.inference.loading import load  # torch takes seconds to import
+
+    predictors = [load(model, fold=fold, trust=trust) for model in models]
+    return {predictor.about.removesuffix(f"/{BEST}"): predictor for predictor in predictors}
