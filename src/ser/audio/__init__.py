@@ -1,6 +1,7 @@
 """Audio files and waveforms: mono float32 samples in [-1, 1], whatever the file's header says of them."""
 
 from ser.audio.contents import is_plain_text
+from ser.audio.decoding import can_open, check_file
 from ser.audio.reading import (
     CANCELLING,
     MAX_DURATION_S,
@@ -10,15 +11,15 @@ from ser.audio.reading import (
     Reading,
     Segment,
     Waveform,
-    can_open,
-    check_file,
     load,
     prepare,
     read,
+    read_beginning,
     read_segments,
     resample,
     trim,
 )
+from ser.audio.streaming import stream
 
 __all__ = [
     "CANCELLING",
@@ -35,7 +36,9 @@ __all__ = [
     "load",
     "prepare",
     "read",
+    "read_beginning",
     "read_segments",
     "resample",
+    "stream",
     "trim",
 ]

@@ -1,28 +1,33 @@
-"""What a file is by its first bytes, whatever its name says: for messages about files that are no audio we can read."""
+"""What a file that libsndfile does not read is by its first bytes, whatever its name says."""
 
 from contextlib import suppress
 from pathlib import Path
 
-_CONVERT = "convert it to FLAC: ffmpeg -i old new.flac"
 _AGAIN = "get the recording again"
 _UNPACK = "unpack it"
 
-# Where in the file, what stands there, what it is, and the way out.
-_SIGNATURES = [
-    (4, b"ftyp", "an MP4 file, as M4A, MP4, MOV and 3GP are", _CONVERT),
-    (4, b"moov", "a QuickTime film", _CONVERT),
-    (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file", _CONVERT),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file, as WMA and ASF are", _CONVERT),
-    (0, b"#!AMR", "an AMR file", _CONVERT),
-    (8, b"AVI ", "an AVI film", _CONVERT),
-    (0, b"FLV\x01", "a Flash film", _CONVERT),
-    (0, b"wvpk", "a WavPack file", _CONVERT),
-    (0, b"MAC ", "a Monkey's Audio file", _CONVERT),
-    (0, b"\xff\xf1", "an AAC file", _CONVERT),
-    (0, b"\xff\xf9", "an AAC file", _CONVERT),
-    (0, b"ADIF", "an AAC file", _CONVERT),
-    (0, b"DSD ", "a DSD file", _CONVERT),
-    (0, b"\x00\x00\x01\xba", "an MPEG film", _CONVERT),
+# Where in the file, what stands there, what it is, and FFmpeg's name of the format.
+_CONTAINERS = [
+    (4, b"ftyp", "an MP4 file, as M4A, MP4, MOV and 3GP are", "mov"),
+    (4, b"moov", "a QuickTime film", "mov"),
+    (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file", "matroska"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "a Windows Media file, as WMA and ASF are", "asf"),
+    (0, b"#!AMR", "an AMR file", "amr"),
+    (8, b"AVI ", "an AVI film", "avi"),
+    (0, b"FLV\x01", "a Flash film", "flv"),
+    (0, b"wvpk", "a WavPack file", "wv"),
+    (0, b"MAC ", "a Monkey's Audio file", "ape"),
+    (0, b"\xff\xf1", "an AAC file", "aac"),
+    (0, b"\xff\xf9", "an AAC file", "aac"),
+    (0, b"\x0b\x77", "an AC-3 file", "ac3"),
+    (0, b"TTA1", "a TTA file", "tta"),
+    (0, b".RMF", "a RealMedia file", "rm"),
+    (0, b"DSD ", "a DSD file", "dsf"),
+    (0, b"\x00\x00\x01\xba", "an MPEG film", "mpeg"),
+]
+# Where, what stands there, what it is, and the way out.
+_OTHERS = [
+    (0, b"ADIF", "an AAC file of an old kind", "convert it to FLAC"),
     (0, b"MThd", "a MIDI file: notes, no sound", _AGAIN),
     (0, b"version https://git-lfs", "a pointer of Git LFS, not the recording", "get it with git lfs pull"),
     (0, b"/annex/objects", "a pointer of git-annex, not the recording", "get it with git annex get"),
@@ -40,8 +45,26 @@ _TEXT = "text"
 _ZEROS_BYTES = 2**16
 
 
+def container(path: Path) -> tuple[str, str] | None:
+    """What a file is whose sound FFmpeg may decode, and FFmpeg's name of the format; None: it is no such file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if is_text(head):  # of MAC addresses, say
+        return None
+    for place, signature, what, demuxer in _CONTAINERS:
+        if head.startswith(signature, place):
+            return what, demuxer
+    # Packets of 188 bytes, each perhaps behind a time of 4.
+    is_stream = any(head[start::step][:3] == b"GGG" for start, step in ((0, 188), (4, 192)))
+    return ("a film of a camcorder or broadcast, as MTS and TS are", "mpegts") if is_stream else None
+
+
 def describe(path: Path) -> str:
-    """What a file is that cannot be read as audio, and the way out: `it is an MP4 file ...; convert it ...`.
+    """What a file is that cannot be read as audio, and the way out: `it is a ZIP archive; unpack it`.
 
     "" where its first bytes say nothing that a person would know.
 
@@ -60,7 +83,7 @@ def _look(path: Path) -> tuple[str, str] | None:
             return "empty", _AGAIN
         if not any(head) and not any(file.read(_ZEROS_BYTES)):
             return "nothing but zeros, as a copy or download leaves that broke off", _AGAIN
-    for place, signature, what, way_out in _SIGNATURES:
+    for place, signature, what, way_out in _OTHERS:
         if head.startswith(signature, place):
             return what, way_out
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()

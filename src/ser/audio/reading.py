@@ -1,20 +1,16 @@
 """Reading audio: pure functions on files and on arrays of float32 samples in [-1, 1]."""
 
-import math
-import os
-import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
-from ser.audio import contents, headers
+from ser.audio import decoding
+from ser.audio.containers import Block
 from ser.errors import AudioError
 
 Waveform = npt.NDArray[np.float32]
@@ -68,66 +64,29 @@ def read_segments(path: Path, segments: Sequence[Segment]) -> list[Reading | Aud
         what was read of each, or why it cannot be; for each the error that `read` would raise.
     """
     try:
-        check_file(path)
-        with path.open("rb") as file:
-            try:
-                found = _go_through(path, file, segments, {})
-                if found.cancelling:
-                    found = _go_through(path, file, segments, found.cancelling)
-            except (soundfile.LibsndfileError, RuntimeError, ValueError, TypeError) as error:
-                raise AudioError(_unreadable(path, error)) from None
-    except OSError as error:
-        return [AudioError(_unreadable(path, error)) for _ in segments]
+        found = _go_through(path, segments)
     except AudioError as error:
         return [AudioError(*error.args) for _ in segments]
     return [found.reading(path, number, segment) for number, segment in enumerate(segments)]
 
 
-def can_open(path: Path) -> bool:
-    """Whether a file is audio in a format that can be read; its samples are not looked at."""
-    try:
-        check_file(path)
-        with path.open("rb") as file, _open(file, headers.find_sound(file)):
-            return True
-    except (AudioError, soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError):
-        return False
+def read_beginning(path: Path, longest_s: float) -> tuple[Reading, bool]:
+    """Read the beginning of an audio file: of one that lasts no longer, what `read` gives, to the bit.
 
+    Args:
+        longest_s: in seconds, up to `MAX_DURATION_S`.
 
-def check_file(path: Path) -> None:
-    """Refuse what is no regular file: to open a pipe would wait for ever.
+    Returns:
+        what was read, and whether there is more.
 
     Raises:
-        AudioError: there is no such file, or it is something else.
+        AudioError: see `read`; the beginning of a file that is too long for `read` is read all the same.
     """
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        raise AudioError(_unreadable(path, error)) from None
-    if not stat.S_ISREG(mode):
-        raise AudioError(f"{path}: cannot be read as audio (it is {'a folder' if stat.S_ISDIR(mode) else 'no file'})")
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-    if not isinstance(error, OSError):
-        with suppress(OSError):
-            reason = contents.describe(path) or reason
-    return f"{path}: cannot be read as audio ({' '.join(reason.split()).rstrip('.')})"
-
-
-class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile says no types
-    """Read from its start to its end: soundfile would seek after each block, which libsndfile cannot in all files."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-def _open(file: BinaryIO, sound: headers.Sound) -> _Stream:
-    """Open the sound of a file; what is as it should be is left to libsndfile, which reads more by itself."""
-    if sound.file is not file:
-        return _Stream(sound.file)
-    os.lseek(file.fileno(), 0, os.SEEK_SET)  # file.seek moves within a buffer
-    return _Stream(file.fileno(), closefd=False)
+    found = _go_through(path, [(0.0, longest_s)])
+    reading = found.reading(path, 0, WHOLE)
+    if isinstance(reading, AudioError):
+        raise reading
+    return reading, found.n_frames > len(reading.samples)
 
 
 @dataclass
@@ -169,87 +128,78 @@ class _Pass:
         return Reading(samples, self.sample_rate, remarks)
 
 
-def _go_through(path: Path, file: BinaryIO, segments: Sequence[Segment], channels: Mapping[int, int]) -> _Pass:
+def _go_through(path: Path, segments: Sequence[Segment]) -> _Pass:
+    """Go through a file; once more where channels cancel each other.
+
+    Raises:
+        AudioError: see `read`.
+    """
+    found = _pass(path, segments, {})
+    return _pass(path, segments, found.cancelling) if found.cancelling else found
+
+
+def _pass(path: Path, segments: Sequence[Segment], channels: Mapping[int, int]) -> _Pass:
     """Go through a file once.
 
     Args:
         channels: by a segment's number, the channel to take instead of the mean of all.
     """
-    sound = headers.find_sound(file)
-    with _open(file, sound) as stream:
-        rate = stream.samplerate
+    with decoding.opened(path) as decoder:
+        rate = decoder.sample_rate
         longest = MAX_DURATION_S * rate + 1
         wanted = [_frames(segment, rate, longest) for segment in segments]
         until = max(stop for _, stop in wanted)
         found = _Pass(rate, [[] for _ in segments], cancelling=dict(channels))
-        energies, energy = np.zeros((len(segments), stream.channels)), np.zeros(len(segments))
-        try:
-            expected = sound.said if sound.said and sound.held is None else stream.frames
-            for block in _blocks(stream, min(expected, longest)):
-                if not (np.abs(block) < MAX_SAMPLE).all():  # false for what is not a number, too
-                    raise AudioError(f"{path}: holds samples that are no sound (not finite, or far beyond full scale)")
-                for number, (start, stop) in enumerate(wanted):
-                    part = block[max(start - found.n_frames, 0) : max(stop - found.n_frames, 0)]
-                    if len(part) == 0:
-                        continue
-                    channel = channels.get(number)
-                    piece = part.mean(axis=1, dtype=np.float32) if channel is None else part[:, channel].copy()
-                    found.pieces[number].append(piece)
-                    if stream.channels > 1 and not channels:
-                        energies[number] += np.square(part, dtype=np.float64).sum(axis=0)
-                        energy[number] += float(np.square(piece, dtype=np.float64).sum())
-                found.n_frames += len(block)
-                if found.n_frames >= until:
-                    found.is_whole = False
-                    break
-            else:
-                found.remark = _about_length(sound, found.n_frames, rate)
-        except soundfile.LibsndfileError:
-            if not found.n_frames:
-                raise
-            if found.n_frames != sound.said or sound.held is not None:  # else a tag stands behind it
-                found.remark = f"is damaged after {found.n_frames / rate:.1f} s"
+        energies, energy = np.zeros((len(segments), decoder.n_channels)), np.zeros(len(segments))
+        for block in decoder.blocks(BLOCK_SAMPLES, longest):
+            check_samples(path, block)
+            for number, (start, stop) in enumerate(wanted):
+                part = block[max(start - found.n_frames, 0) : max(stop - found.n_frames, 0)]
+                if len(part) == 0:
+                    continue
+                channel = channels.get(number)
+                piece = part.mean(axis=1, dtype=np.float32) if channel is None else part[:, channel].copy()
+                found.pieces[number].append(piece)
+                if decoder.n_channels > 1 and not channels:
+                    energies[number] += channel_energies(part)
+                    energy[number] += float(np.square(piece, dtype=np.float64).sum())
+            found.n_frames += len(block)
+            if found.n_frames > until:
+                found.is_whole = False
+                break
+        found.remark = decoder.remark
     if not channels:
-        unrelated = energies.sum(axis=1) / stream.channels**2
-        cancelling = np.flatnonzero(energy < CANCELLED * unrelated)
+        cancelling = np.flatnonzero(cancels(energy, energies))
         found.cancelling = {int(number): int(energies[number].argmax()) for number in cancelling}
     return found
+
+
+def check_samples(path: Path, block: Block) -> None:
+    """Refuse samples that are no sound.
+
+    Raises:
+        AudioError: some are not finite, or absurdly large.
+    """
+    if not (np.abs(block) < MAX_SAMPLE).all():  # false for what is not a number, too
+        raise AudioError(f"{path}: holds samples that are no sound (not finite, or far beyond full scale)")
+
+
+def channel_energies(block: Block) -> npt.NDArray[np.float64]:
+    """Of the channels (channels,) of a block (frames, channels)."""
+    energies: npt.NDArray[np.float64] = np.square(block, dtype=np.float64).sum(axis=0)
+    return energies
+
+
+def cancels(mixed: npt.NDArray[np.float64], energies: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether channels cancel each other: energies of their mean (...), and of each (..., channels)."""
+    unrelated = energies.sum(axis=-1) / energies.shape[-1] ** 2
+    return np.asarray(mixed < CANCELLED * unrelated)
 
 
 def _frames(segment: Segment, rate: int, longest: int) -> tuple[int, int]:
     start_s, end_s = segment
     start = round(start_s * rate)
     return start, start + longest if end_s is None else min(round(end_s * rate), start + longest)
-
-
-def _blocks(stream: _Stream, n_frames: int) -> Iterator[npt.NDArray[np.float32]]:
-    """All of a file, in blocks (frames, channels); of a damaged one what can be read, and then the error.
-
-    Args:
-        n_frames: so many are expected; there may be more or less.
-    """
-    n_blocks = max(math.ceil(n_frames * stream.channels / BLOCK_SAMPLES), 1)
-    # Of equal size: libsndfile decodes a last block of a few samples of Opus wrongly.
-    size = max(math.ceil(n_frames / n_blocks), 1)
-    n_read = size
-    while n_read == size:
-        block = np.full((size, stream.channels), np.nan, np.float32)
-        try:
-            n_read = len(stream.read(out=block))
-        except soundfile.LibsndfileError:
-            unread = np.isnan(block[:, 0])
-            yield block[: unread.argmax() if unread.any() else size]
-            raise
-        yield block[:n_read]
-
-
-def _about_length(sound: headers.Sound, n_frames: int, rate: int) -> str:
-    """How much a header says, and how much there is; "" where it is right, or says nothing."""
-    if sound.said is None:
-        return ""
-    held_s = n_frames / rate
-    said_s = sound.said / rate if sound.held is None else held_s * sound.said / max(sound.held, 1)
-    return "" if abs(said_s - held_s) < MIN_DURATION_S else f"says {said_s:.1f} s, holds {held_s:.1f} s"
 
 
 def resample(waveform: Waveform, from_hz: int, to_hz: int) -> Waveform:
