@@ -71,6 +71,7 @@ for _name, _does in {
     "compare": "Lay runs side by side: table, intervals, tests.",
     "ensemble": "Put runs together: the mean of their probabilities.",
     "predict": "Name the emotions of recordings with a trained model.",
+    "live": "Name the emotion of whoever speaks, while they speak.",
     "fetch": "Download a corpus or a pretrained encoder.",
     "store": "List, check, or free what is computed once and kept.",
     "listen": "Hear and see what an augmentation does.",

@@ -127,16 +127,16 @@ def _line(file: Path, said: Prediction | AudioError) -> str:
     """An answer for the terminal; of a timeline a line a segment."""
     if isinstance(said, AudioError):
         return str(said)
-    lines = [f"{file}: {_likely(said.emotion, said.probabilities)}"]
+    lines = [f"{file}: {likely(said.emotion, said.probabilities)}"]
     for segment in said.timeline:
         who = f"  {segment.speaker}" if segment.speaker else ""
-        times = f"{_clock(segment.start_s)} - {_clock(segment.end_s)}"
-        lines.append(f"  {times}{who}  {_likely(segment.emotion, segment.probabilities)}")
+        times = f"{clock(segment.start_s)} - {clock(segment.end_s)}"
+        lines.append(f"  {times}{who}  {likely(segment.emotion, segment.probabilities)}")
     lines += [f"  the file {remark}" for remark in said.remarks]
     return "\n".join(lines)
 
 
-def _likely(emotion: str, probabilities: Mapping[str, float]) -> str:
+def likely(emotion: str, probabilities: Mapping[str, float]) -> str:
     """The likeliest emotion, and the next two."""
     if not probabilities:
         return emotion
@@ -144,7 +144,7 @@ def _likely(emotion: str, probabilities: Mapping[str, float]) -> str:
     return f"{first[0]} {first[1]:.2f} ({', '.join(f'{name} {value:.2f}' for name, value in others)})"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """1:02:03.4 of 3723.4."""
     minutes, rest = divmod(round(seconds, 1), 60)
     hours, minutes = divmod(int(minutes), 60)
@@ -207,7 +207,7 @@ class _Progress:
 
     def hear(self, seconds: float) -> None:
         """Tell how far a long recording has been heard."""
-        self.bar.update(self.task, said=f"{_clock(seconds)} heard")
+        self.bar.update(self.task, said=f"{clock(seconds)} heard")
         if (self.bar.disable or not self.shows) and time.monotonic() - self.last > LINE_S:
-            print(f"heard {_clock(seconds)} of a recording", file=sys.stderr, flush=True)
+            print(f"heard {clock(seconds)} of a recording", file=sys.stderr, flush=True)
             self.last = time.monotonic()
