@@ -1,0 +1,1 @@
+"""A trained recogniser on recordings: files of any length, and live."""
