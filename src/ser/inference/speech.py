@@ -30,7 +30,7 @@ LEVEL = 0.5  # to which the peak is amplified: the network does not hear what is
 PEAK_HALVES_S = 10.0  # in which a peak counts for half: longer than a sentence, shorter than a turn
 FAINTEST = 5e-4  # peak, -66 dBFS: what is fainter is amplified as if it had this
 
-THRESHOLD = 0.2  # of the probability, in a stream: at 0.5, Silero's own, more of shrieks and of what is in noise is lost
+THRESHOLD = 0.2  # of the probability, in a stream: at 0.5, Silero's own, more shrieks and more in noise are missed
 CLIP_THRESHOLD = 0.15  # in a clip, of any frame: the worst shriek in RAVDESS has just 0.2, noise hardly ever this
 MIN_SPEECH_S = 0.1  # of frames with speech: less than a syllable is a knock
 MIN_PAUSE_S = 0.3  # the closure of a plosive ends nothing; people who take turns pause longer
@@ -195,8 +195,10 @@ class _Network(nn.Module):
 def _network() -> _Network:
     weights = load_file(str(distribution("silero-vad").locate_file("silero_vad/data/silero_vad_16k.safetensors")))
     cell = "lstm_cell."
-    network = _Network().eval().requires_grad_(False)
+    with torch.device("meta"):  # nothing is drawn at random, so that a seed stays what it is
+        network = _Network()
     network.load_state_dict(
-        {f"lstm.{name.removeprefix(cell)}_l0" if name.startswith(cell) else name: weights[name] for name in weights}
+        {f"lstm.{name.removeprefix(cell)}_l0" if name.startswith(cell) else name: weights[name] for name in weights},
+        assign=True,
     )
-    return network
+    return network.eval().requires_grad_(False)
