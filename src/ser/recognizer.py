@@ -78,9 +78,8 @@ class Recognizer(nn.Module):
         """
         if not self.speakers:
             raise SettingError("know: this recogniser was trained with normalize=training; it takes anybody as is")
-        heard = self.summary(inputs, lengths) if self.is_solved else self.frames(inputs, lengths)
         self.speakers.append(name)
-        return self.normalization.know(Heard(*heard))
+        return self.normalization.know(Heard(*self.unnormalized(inputs, lengths)))
 
     @property
     def is_solved(self) -> bool:
@@ -117,13 +116,16 @@ class Recognizer(nn.Module):
 
     def told(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> tuple[Tensor, Tensor]:
         """What the model is told of clips, normalised; arguments as of `forward`."""
-        if self.is_solved:
-            frames, n_frames = (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
-        else:
-            frames, n_frames = self.frames(inputs, lengths)
+        frames, n_frames = self.unnormalized(inputs, lengths)
         if not self.feature.is_waveform:
             frames = self.layer_sum(self.normalization(frames, n_frames, speakers))
         return frames, n_frames
+
+    def unnormalized(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What there is to be normalised of clips: frames or, where the model is solved, summaries."""
+        if not self.is_solved:
+            return self.frames(inputs, lengths)
+        return (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
 
     def _lower(self, waveforms: Tensor) -> LowerLayers | None:
         """The model's frozen lower part, where these clips fit into it."""

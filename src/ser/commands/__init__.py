@@ -70,6 +70,8 @@ def _train(words: tuple[str, ...]) -> None:
 for _name, _does in {
     "compare": "Lay runs side by side: table, intervals, tests.",
     "ensemble": "Put runs together: the mean of their probabilities.",
+    "predict": "Name the emotions of recordings with a trained model.",
+    "live": "Name the emotion of whoever speaks, while they speak.",
     "demo": "Try trained models on a page in the browser.",
     "serve": "Answer recordings over HTTP.",
     "fetch": "Download a corpus or a pretrained encoder.",

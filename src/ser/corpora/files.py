@@ -17,7 +17,7 @@ AUDIO_ENDINGS = (
     *(".wav", ".wave", ".flac", ".aiff", ".aif", ".aifc", ".caf", ".w64", ".rf64", ".au", ".snd", ".sph", ".nist"),
     *(".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
 )
-# Recordings and films in formats that libsndfile does not know; others it is asked about.
+# Recordings and films in formats that may need PyAV or ffmpeg, or that nothing here reads.
 _UNREADABLE_ENDINGS = """
 m4a m4b m4r mp4 m4v aac ac3 eac3 3gp 3ga 3g2 mov qt qta webm weba mkv mka wma wmv asf avi flv mts m2ts mpg amr awb ape
 wv dsf dff dss ds2 tta ra rm
@@ -170,8 +170,8 @@ def unreadable_remarks(paths: Sequence[Path]) -> list[str]:
     if others:
         ending = others[0].suffix
         remarks.append(
-            f"{_count(others)} cannot be read as audio; if they are recordings, convert them to FLAC: ffmpeg -i"
-            f" old{ending} new.flac"
+            f"{_count(others)} cannot be read as audio; if they are recordings, pip install"
+            f' "ser-lab[formats]" reads most kinds, or convert them to FLAC: ffmpeg -i old{ending} new.flac'
         )
     return remarks
 

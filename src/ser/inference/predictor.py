@@ -10,8 +10,6 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from ser import audio
 from ser.audio import MIN_DURATION_S, Reading, Waveform
@@ -157,9 +155,7 @@ class Predictor:
             reading, _ = _read(one, sample_rate, longest_s=WHOLE_S)
             clips.append(prepared(self.members, str(one)[:80], reading))
         for member in self.members:
-            told = [inputs_of(member.recognizer, [clip], self.device) for clip in clips]
-            inputs = pad_sequence([one[0].movedim(-1, 0) for one, _ in told], batch_first=True).movedim(1, -1)
-            member.recognizer.know(name, inputs, torch.cat([lengths for _, lengths in told]))
+            member.recognizer.know(name, *inputs_of(member.recognizer, clips, self.device))
 
     def predict_each(
         self,

@@ -30,7 +30,8 @@ LEVEL = 0.5  # to which the peak is amplified: the network does not hear what is
 PEAK_HALVES_S = 10.0  # in which a peak counts for half: longer than a sentence, shorter than a turn
 FAINTEST = 5e-4  # peak, -66 dBFS: what is fainter is amplified as if it had this
 
-THRESHOLD = 0.2  # of the probability: at 0.5, Silero's own, crying is missed; noise stays below 0.15
+THRESHOLD = 0.2  # of the probability, in a stream: at 0.5, Silero's own, more shrieks and more in noise are missed
+CLIP_THRESHOLD = 0.15  # in a clip, of any frame: the worst shriek in RAVDESS has just 0.2, noise hardly ever this
 MIN_SPEECH_S = 0.1  # of frames with speech: less than a syllable is a knock
 MIN_PAUSE_S = 0.3  # the closure of a plosive ends nothing; people who take turns pause longer
 PADDING_S = 0.1  # put on either side, for soft onsets and ends; less than half a pause, so that no two overlap
@@ -91,7 +92,7 @@ def has_speech(waveform: Waveform, sample_rate: int) -> bool:
     samples = audio.resample(waveform, sample_rate, SAMPLE_RATE)
     peak = float(np.abs(samples).max(initial=0))
     probabilities, _ = _judge(np.pad(samples, (CONTEXT, -len(samples) % FRAME)), _at_start(peak))
-    return bool(np.any(probabilities >= THRESHOLD))
+    return bool(np.any(probabilities >= CLIP_THRESHOLD))
 
 
 class Spans:
@@ -147,17 +148,17 @@ def _at_start(peak: float = 0.0) -> _State:
 
 @torch.inference_mode()
 def _judge(samples: Waveform, state: _State) -> tuple[Waveform, _State]:
-    """The probability of speech in each whole frame of some samples that begin with a frame's context; the new state."""
+    """The probability of speech in each whole frame of samples that begin with a frame's context, and the new state."""
     judged = [np.zeros(0, np.float32)]
     if len(samples) >= CONTEXT + FRAME:
-        for frames in torch.from_numpy(samples).unfold(0, CONTEXT + FRAME, FRAME).split(BATCH):
+        for frames in torch.split(torch.from_numpy(samples).unfold(0, CONTEXT + FRAME, FRAME), BATCH):
             probabilities, state = _network()(frames, state)
             judged.append(probabilities.numpy())
     return np.concatenate(judged), state
 
 
 def _gains(frames: Tensor, peak: float) -> tuple[Tensor, float]:
-    """By how much each frame (T, samples) is amplified (T, 1), and the peak after them; it fades from frame to frame."""
+    """By how much each of the frames (T, samples) is amplified (T, 1), and the peak after them, which fades."""
     gains, kept = [], 0.5 ** (FRAME_S / PEAK_HALVES_S)
     for loudest in frames.abs().amax(1).tolist():
         peak = max(loudest, peak * kept)
@@ -194,8 +195,10 @@ class _Network(nn.Module):
 def _network() -> _Network:
     weights = load_file(str(distribution("silero-vad").locate_file("silero_vad/data/silero_vad_16k.safetensors")))
     cell = "lstm_cell."
-    network = _Network().eval().requires_grad_(False)
+    with torch.device("meta"):  # nothing is drawn at random, so that a seed stays what it is
+        network = _Network()
     network.load_state_dict(
-        {f"lstm.{name.removeprefix(cell)}_l0" if name.startswith(cell) else name: weights[name] for name in weights}
+        {f"lstm.{name.removeprefix(cell)}_l0" if name.startswith(cell) else name: weights[name] for name in weights},
+        assign=True,
     )
-    return network
+    return network.eval().requires_grad_(False)

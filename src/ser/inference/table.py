@@ -1,0 +1,279 @@
+"""The table of answers: one row a recording or, in windows, a segment; begun, gone on with, in shards, and joined."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TextIO
+
+from ser.errors import PredictError
+from ser.files import replacing
+from ser.inference.members import Member
+from ser.inference.prediction import Prediction, Segment
+from ser.runs.names import EMOTION, PATH, PROBLEM, SPEAKER, probability_column
+
+START, END = "start_s", "end_s"
+UNFINISHED = ".part"  # behind the name of a table that is being written
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a table holds: the same job begun twice gives the same rows.
+
+    Attributes:
+        model: a digest of the weights.
+        how: settings, as JSON values.
+        files: a digest of the list of all recordings.
+        n_files: how many those are.
+        labels: the emotions, in class order.
+        shard, n_shards: which part of the list this is, from 1.
+    """
+
+    model: str
+    how: Mapping[str, Any]
+    files: str
+    n_files: int
+    labels: Sequence[str]
+    shard: int = 1
+    n_shards: int = 1
+
+    @classmethod
+    def of(
+        cls, members: Sequence[Member], how: Mapping[str, Any], files: Sequence[Path], shard: int, n_shards: int
+    ) -> "Job":
+        """The job of answering for some files."""
+        hashed = hashlib.blake2b(digest_size=16)
+        for member in members:
+            hashed.update(repr(member.weight).encode())
+            for name, weight in member.recognizer.state_dict().items():
+                hashed.update(name.encode())
+                hashed.update(weight.cpu().contiguous().numpy().tobytes())
+        names = hashlib.blake2b("\0".join(map(str, files)).encode(), digest_size=16).hexdigest()
+        labels = list(members[0].recognizer.labels)
+        return cls(hashed.hexdigest(), dict(how), names, len(files), labels, shard, n_shards)
+
+    def mine(self, files: Sequence[Path]) -> list[Path]:
+        """The files of this shard: every `n_shards`-th."""
+        return list(files[self.shard - 1 :: self.n_shards])
+
+    @property
+    def columns(self) -> list[str]:
+        """Of the table."""
+        return [PATH, START, END, SPEAKER, EMOTION, *map(probability_column, self.labels), PROBLEM]
+
+    def place(self, path: Path) -> Path:
+        """Where the table of this shard lies, of a table that is to lie at `path` as a whole."""
+        return path if self.n_shards == 1 else path.with_name(f"{path.name}.{self.shard}-of-{self.n_shards}")
+
+    @property
+    def line(self) -> str:
+        """As the first line of a table that is not a whole one yet."""
+        return json.dumps(vars(self), ensure_ascii=False)
+
+
+class Table:
+    """A table that grows with the answers; whatever ends the program, what was answered is kept.
+
+    It lies beside its place, with `.part` behind its name, until it is finished.
+
+    Args:
+        path: of the whole table.
+        job: what is to be answered.
+        resume: go on with what an earlier process has left.
+
+    Raises:
+        PredictError: there is a table already, or one of another job; or it cannot be written.
+    """
+
+    def __init__(self, path: Path, job: Job, *, resume: bool) -> None:
+        self.place, self.job = job.place(path), job
+        self.part = self.place.with_name(self.place.name + UNFINISHED)
+        self.done: list[str] = []
+        self.is_finished = self.place.exists() and resume
+        if self.place.exists() and not resume:
+            raise PredictError(f"--csv: {self.place} exists; name another file, or delete it")
+        if self.part.exists() and not resume:
+            raise PredictError(f"--csv: {self.part} was left unfinished; --resume goes on with it, or delete it")
+        if self.is_finished:
+            return
+        try:
+            self._file = self._continued() if self.part.exists() else self._begun()
+        except OSError as error:
+            raise _cannot_write(self.part, error) from None
+
+    def add(self, path: Path, prediction: Prediction | Exception) -> None:
+        """Write the rows of a recording."""
+        said = io.StringIO()
+        writer = csv.DictWriter(said, self.job.columns, restval="", lineterminator="\n")
+        for row in rows(path, prediction):
+            writer.writerow(row)
+        try:
+            self._file.write(said.getvalue())
+            self._file.flush()
+        except OSError as error:
+            raise _cannot_write(self.part, error) from None
+
+    def finish(self) -> Path:
+        """Put the table in its place; a shard keeps the line that says which it is."""
+        self._file.close()
+        try:
+            if self.job.n_shards > 1:
+                self.part.replace(self.place)
+            else:
+                with replacing(self.place) as beside, self.part.open(encoding="utf-8", newline="") as file:
+                    next(file)
+                    with beside.open("w", encoding="utf-8", newline="") as whole:
+                        whole.writelines(file)
+                self.part.unlink()
+        except OSError as error:
+            raise _cannot_write(self.place, error) from None
+        return self.place
+
+    def _begun(self) -> TextIO:
+        self.part.parent.mkdir(parents=True, exist_ok=True)
+        file = self.part.open("x", encoding="utf-8", newline="")
+        file.write(self.job.line + "\n")
+        csv.DictWriter(file, self.job.columns, lineterminator="\n").writeheader()
+        file.flush()
+        return file
+
+    def _continued(self) -> TextIO:
+        """What was left, without its last recording, whose rows may be cut off."""
+        with ExitStack() as stack:
+            before, groups = _read_part(self.part, stack)
+            if before != self.job:
+                raise PredictError(
+                    f"--resume: {self.part} is of {_difference(before, self.job)}; name another --csv, or delete it"
+                )
+            whole = list(groups)[:-1]
+        with replacing(self.part) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+            file.write(self.job.line + "\n")
+            writer = csv.DictWriter(file, self.job.columns, lineterminator="\n")
+            writer.writeheader()
+            for group in whole:
+                writer.writerows(group)
+        self.done = [group[0][PATH] for group in whole]
+        return self.part.open("a", encoding="utf-8", newline="")
+
+
+def rows(path: Path, prediction: Prediction | Exception) -> Iterator[dict[str, str]]:
+    """Rows of the table for one recording."""
+    if isinstance(prediction, Exception):
+        yield {PATH: str(path), PROBLEM: str(prediction)}
+        return
+    whole = Segment(0.0, prediction.duration_s, prediction.emotion, prediction.probabilities)
+    for segment in prediction.timeline or [whole]:
+        yield {
+            PATH: str(path),
+            START: f"{segment.start_s:.3f}",
+            END: f"{segment.end_s:.3f}",
+            SPEAKER: segment.speaker or "",
+            EMOTION: segment.emotion,
+            **{probability_column(name): f"{value:.6f}" for name, value in segment.probabilities.items()},
+        }
+
+
+def join(path: Path) -> tuple[int, int]:
+    """Put the finished shards of a table together, in the order of its recordings.
+
+    Args:
+        path: of the whole table; its shards lie beside it.
+
+    Returns:
+        how many shards and recordings there are.
+
+    Raises:
+        PredictError: says which shards are missing or unfinished, or do not belong together.
+    """
+    if path.exists():
+        raise PredictError(f"--join: {path} exists; name another file, or delete it")
+    found = sorted(path.parent.glob(f"{_escaped(path.name)}.*-of-*"))
+    finished = [one for one in found if not one.name.endswith(UNFINISHED)]
+    if not found:
+        raise PredictError(f"--join: there are no shards {path}.1-of-... ; make them with --csv {path} --shard 1/...")
+    with ExitStack() as stack:
+        shards = {}
+        first: Job | None = None
+        for file in finished or found:
+            job, groups = _read_part(file, stack)
+            first = first or job
+            if (job.model, job.how, job.files, job.n_shards) != (first.model, first.how, first.files, first.n_shards):
+                raise PredictError(f"--join: {file} is of {_difference(job, first)}; delete what is not wanted")
+            shards[job.shard] = groups
+        assert first
+        missing = [number for number in range(1, first.n_shards + 1) if number not in shards or not finished]
+        if missing:
+            raise PredictError(f"--join: of {first.n_shards} shards are missing: {_about(path, first, missing)}")
+        n_files = 0
+        try:
+            with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as whole:
+                writer = csv.DictWriter(whole, first.columns, lineterminator="\n")
+                writer.writeheader()
+                for number in range(first.n_files):
+                    group = next(shards[number % first.n_shards + 1], None)
+                    if group is None:
+                        raise PredictError("--join: a shard holds fewer recordings than it should; make it again")
+                    writer.writerows(group)
+                    n_files += 1
+        except OSError as error:
+            raise _cannot_write(path, error) from None
+    return first.n_shards, n_files
+
+
+def _about(path: Path, job: Job, missing: Sequence[int]) -> str:
+    """Which shards are missing, and how far each has come."""
+    told = []
+    for number in missing:
+        part = path.with_name(f"{path.name}.{number}-of-{job.n_shards}{UNFINISHED}")
+        n_mine = len(range(number - 1, job.n_files, job.n_shards))
+        if not part.exists():
+            told.append(f"{number} (not begun)")
+            continue
+        with ExitStack() as stack:
+            n_done = max(len(list(_read_part(part, stack)[1])) - 1, 0)
+        told.append(f"{number} ({n_done} of {n_mine} recordings)")
+    return ", ".join(told)
+
+
+def _read_part(path: Path, stack: ExitStack) -> tuple[Job, Iterator[list[dict[str, str]]]]:
+    """The job of a table that is not a whole one yet, and its rows, recording by recording, as long as `stack` lasts.
+
+    Raises:
+        PredictError: it is none.
+    """
+    try:
+        file = stack.enter_context(path.open(encoding="utf-8", newline=""))
+        job = Job(**json.loads(file.readline()))
+        reader = csv.DictReader(file)
+        if reader.fieldnames != job.columns:
+            raise ValueError("its columns are not those of its first line")
+    except (OSError, ValueError, TypeError) as error:
+        raise PredictError(
+            f"{path}: is no table of ser predict that can be gone on with ({error}); delete it"
+        ) from None
+    return job, (list(group) for _, group in groupby(reader, key=lambda row: row[PATH]))
+
+
+def _difference(one: Job, other: Job) -> str:
+    """What keeps two jobs apart, in words."""
+    if one.model != other.model:
+        return "another model"
+    if one.files != other.files:
+        return f"another list of recordings ({one.n_files} and {other.n_files})"
+    return f"other settings ({json.dumps(one.how)} and {json.dumps(other.how)})"
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _cannot_write(path: Path, error: OSError) -> PredictError:
+    return PredictError(
+        f"{path}: cannot be written ({error.strerror or error}); free space or name another file, and go on with"
+        " --resume"
+    )
