@@ -1,8 +1,6 @@
 """The page in a browser: Chromium without a display."""
 
-import json
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 
 from ser.commands import main
 from ser.compare.page import curves
+from tests.browsing import asked, browsing
 from tests.compare.made import LSTM, RESNET, clips, make_run
 
 HOSTILE = "<script>document.title='taken'</script>"
@@ -20,27 +19,8 @@ LABELS = ("怒り", HOSTILE, ATTRIBUTE)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs chromium and chromedriver")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1200,900",
-    ):
-        options.add_argument(word)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
+    with browsing() as chrome:
+        yield chrome
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +63,11 @@ def texts(page: Any, selector: str) -> list[str]:
 
 
 def test_it_opens_without_errors_and_asks_for_nothing(page: Any, written: Path) -> None:
-    page.get_log("performance")
+    asked(page)
     page.get_log("browser")
     page.get(written.as_uri())
     assert page.get_log("browser") == []
-    events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert asked == [written.as_uri()]
+    assert asked(page) == [written.as_uri()]
     assert page.title == "Runs compared"
 
 
