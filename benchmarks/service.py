@@ -2,8 +2,8 @@
 
     python benchmarks/service.py <model> <folder of clips> [--fold 1]
 
-Starts `ser serve`, and posts clips, evenly spaced in the folder: so many at once, each by a connection of its own; N_POSTED
-in all. The client takes a little of the same processor's time.
+Starts `ser serve`, and posts 100 clips, evenly spaced in the folder: so many at once, each by a connection of its own.
+The client takes a little of the same processor's time.
 """
 
 import argparse
@@ -37,9 +37,7 @@ def main() -> None:
         address = server.stdout.readline().split()[-4]
         try:
             _post(address, clips[0])  # what is slow the first time
-            print(
-                "| at once | answered | refused | lost | p50 s | p95 s | answered a second |\n|---|---|---|---|---|---|---|"
-            )
+            print("| at once | answered | refused | lost | p50 s | p95 s | answered a second |\n" + "|---" * 7 + "|")
             for at_once in AT_ONCE:
                 print(_row(address, clips, at_once), flush=True)
         finally:

@@ -22,7 +22,7 @@ def waveform_path(samples: Waveform) -> str:
     """The outline of a waveform (samples,), as the path of an SVG of `N_COLUMNS` x `HEIGHT`.
 
     >>> waveform_path(np.array([0.5, -0.5], np.float32))
-    'M0,100L500,0L500,50L0,0Z'
+    'M0,0L500,100L500,100L0,0Z'
     """
     edges = np.linspace(0, len(samples), min(N_COLUMNS, len(samples)) + 1).astype(int)[:-1]
     scale = HEIGHT / 2 / max(float(np.abs(samples).max()), QUIETEST)
