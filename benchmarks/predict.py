@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/predict.py <run> <folder of clips> --fold 1 --hours 1
 
-The long recording is made of the folder's clips, at random, with 0.5 to 5 s of faint noise between them. Each measurement
-is in a process of its own; the peak of memory is that of the whole process.
+The long recording is made of the folder's clips, at random, with 0.5 to 5 s of faint noise between them. Each
+measurement is in a process of its own; the peak of memory is that of the whole process.
 """
 
 import argparse

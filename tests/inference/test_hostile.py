@@ -17,28 +17,13 @@ from safetensors.torch import save_file
 import ser
 from ser.errors import ModelError, SerError
 from ser.inference.checkpoint import from_checkpoint, from_export
-from ser.recognizer import Recognizer
 from tests import components
-
-FEATURE = components.settings("feature/melspec", n_bands=8)
-MODEL = components.settings("model/probe", hidden=4)
-LABELS = ["happy", "sad"]
-
-
-def content(**changed: Any) -> dict[str, Any]:
-    """A checkpoint, with some of its settings changed."""
-    settings = {"feature": FEATURE, "model": MODEL, "labels": LABELS, "speakers": [], "prior": 0.0}
-    state = Recognizer(**settings).state_dict()  # type: ignore[arg-type]
-    return {"hyper_parameters": {**settings, **changed}, "state_dict": state, "SpeechData": {"lower": ""}}
+from tests.inference.made import FEATURE, LABELS, MODEL, content, make_checkpoint
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Callable[..., Path]:
-    def write(**changed: Any) -> Path:
-        torch.save(content(**changed), tmp_path / "a.ckpt")
-        return tmp_path / "a.ckpt"
-
-    return write
+    return lambda **changed: make_checkpoint(tmp_path / "a.ckpt", **changed)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ser.inference import formats
 from ser.inference.prediction import Prediction
 from ser.inference.predictor import How, Predictor
 from ser.inference.table import Job, Table
+from ser.inference.timeline import Turn
 from ser.inference.turns import read_turns, turns_of
 
 LINE_S = 60.0  # between two lines of progress where there is no terminal
@@ -98,22 +99,24 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
             if isinstance(said, Prediction):
                 _write_timelines(file, said, outputs, len(files), predictor.labels)
             if outputs.as_json:
-                documents.append(formats.as_json(file, said))
+                documents.append(_document(file, said))
             progress.advance()
     if table:
-        print(
-            f"{table.finish()}: {len(mine)} recordings" + (f", {n_broken} of them cannot be used" if n_broken else "")
-        )
+        print(f"{table.finish()}: {_counted(mine)}" + (f", {n_broken} of them cannot be used" if n_broken else ""))
     if outputs.as_json:
         _write(outputs.as_json, json.dumps(documents, ensure_ascii=False, indent=1) + "\n")
     return 1 if n_broken else 0
+
+
+def _counted(files: Sequence[Path]) -> str:
+    return f"{len(files)} recording{'' if len(files) == 1 else 's'}"
 
 
 def _answers(
     predictor: Predictor,
     files: Sequence[Path],
     how: How,
-    turns: Mapping[str, Sequence[object]] | None,
+    turns: Mapping[str, list[Turn]] | None,
     progress: "_Progress",
 ) -> Iterator[Prediction | AudioError]:
     if turns is None:
@@ -121,6 +124,10 @@ def _answers(
         return
     for file in files:
         yield from predictor.predict_each([file], replace(how, turns=turns_of(turns, file)), progress=progress.hear)
+
+
+def _document(file: Path, said: Prediction | AudioError) -> dict[str, object]:
+    return {"path": str(file), "problem": str(said)} if isinstance(said, AudioError) else formats.as_json(file, said)
 
 
 def _line(file: Path, said: Prediction | AudioError) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 import numpy as np
 
 from ser.metrics import Floats
 
+TOUCHING_S = 1e-3  # less lies between segments by rounding alone
 SILENCE = "silence"  # said in place of an emotion where nobody speaks
 
 
@@ -73,17 +73,23 @@ def named(labels: Sequence[str], probabilities: Floats) -> tuple[str, dict[str, 
 
 
 def joined(segments: Iterable[Segment]) -> list[Segment]:
-    """Neighbours that agree, of the same speaker, as one segment, with the mean of their probabilities by length.
+    """Neighbours that touch and agree, of the same speaker, as one segment; probabilities are their mean by length.
 
-    >>> [one.end_s for one in joined([Segment(0, 1, "sad"), Segment(1, 3, "sad"), Segment(3, 4, "calm")])]
-    [3, 4]
+    >>> [one.end_s for one in joined([Segment(0, 1, "sad"), Segment(1, 3, "sad"), Segment(4, 5, "sad")])]
+    [3, 5]
     """
-    together = []
-    for _, group in groupby(segments, key=lambda one: (one.emotion, one.speaker)):
-        some = list(group)
-        probabilities = _likeliest(some)[1] if some[0].probabilities else {}
-        together.append(replace(some[0], end_s=some[-1].end_s, probabilities=probabilities))
-    return together
+    groups: list[list[Segment]] = []
+    for segment in segments:
+        last = groups[-1][-1] if groups else None
+        agree = last and (last.emotion, last.speaker) == (segment.emotion, segment.speaker)
+        if last and agree and segment.start_s - last.end_s < TOUCHING_S:
+            groups[-1].append(segment)
+        else:
+            groups.append([segment])
+    return [
+        replace(some[0], end_s=some[-1].end_s, probabilities=_likeliest(some)[1] if some[0].probabilities else {})
+        for some in groups
+    ]
 
 
 def _likeliest(segments: Sequence[Segment]) -> tuple[str, dict[str, float]]:
