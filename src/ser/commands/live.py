@@ -8,9 +8,9 @@ import numpy as np
 
 EXAMPLES = """\b
 Examples:
-  ser live outputs/<run>                                       # the microphone
+  ser live outputs/<run>                            # the microphone
   ser live outputs/<run> --window 2 --hop 0.5
-  ffmpeg -i film.mp4 -f s16le -ac 1 -ar 16000 - | ser live outputs/<run> -
+  ffmpeg -i a.mp4 -f s16le -ac 1 -ar 16000 - | ser live outputs/<run> -
 
 Ctrl-C ends it. docs/predict.md tells more."""
 

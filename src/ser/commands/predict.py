@@ -8,8 +8,8 @@ import click
 EXAMPLES = """\b
 Examples:
   ser predict outputs/<run> my.wav folder/ --csv answers.csv
-  ser predict outputs/<run> meeting.wav --window 3 --hop 1 --plot timeline.png
-  ser predict outputs/<run> meeting.wav --speakers turns.rttm --textgrid meeting.TextGrid
+  ser predict outputs/<run> meeting.wav --window 3 --hop 1 --plot times.png
+  ser predict outputs/<run> meeting.wav --speakers turns.rttm --labels who.txt
   ser predict outputs/<run> corpus/ --csv all.csv --shard 3/64
   ser predict --join all.csv
 
