@@ -66,7 +66,10 @@ def test_killed_anywhere_it_goes_on_to_the_same_table(tmp_path: Path, whole: str
     rows_from = content.index(b"problem\n") + len("problem\n")
     table.part.write_bytes(content[: max(len(content) - n_bytes_lost, rows_from)])
     assert not path.exists()
-    fill(path, n=1, resume=True)
+    again = fill(path, n=1, resume=True)
+    assert len(again.done) <= n and again.n_broken == sum(
+        isinstance(said(k), AudioError) for k in range(len(again.done))
+    )
     fill(path, resume=True)
     assert path.read_text(encoding="utf-8") == whole and not table.part.exists()
     assert fill(path, resume=True).is_finished

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,9 +87,9 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
         print(f"{table.place} is finished")
         return 0
     left = mine[len(table.done) :] if table else mine
-    n_broken = 0
+    n_broken = table.n_broken if table else 0
     documents = []
-    with _Progress(len(mine), len(mine) - len(left), shows=outputs.table is not None) as progress:
+    with _telling_how_to_go_on(table), _Progress(len(mine), len(mine) - len(left), shows=bool(table)) as progress:
         for file, said in zip(left, _answers(predictor, left, how, turns, progress), strict=True):
             if isinstance(said, AudioError):
                 n_broken += 1
@@ -106,6 +107,16 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
     if outputs.as_json:
         _write(outputs.as_json, json.dumps(documents, ensure_ascii=False, indent=1) + "\n")
     return 1 if n_broken else 0
+
+
+@contextmanager
+def _telling_how_to_go_on(table: Table | None) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if table:
+            print(f"interrupted; what was answered lies in {table.part}, and --resume goes on", file=sys.stderr)
+        raise
 
 
 def _counted(files: Sequence[Path]) -> str:

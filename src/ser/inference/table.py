@@ -86,6 +86,10 @@ class Table:
         job: what is to be answered.
         resume: go on with what an earlier process has left.
 
+    Attributes:
+        done: recordings that were answered before.
+        n_broken: how many of these cannot be used.
+
     Raises:
         PredictError: there is a table already, or one of another job; or it cannot be written.
     """
@@ -94,6 +98,7 @@ class Table:
         self.place, self.job = job.place(path), job
         self.part = self.place.with_name(self.place.name + UNFINISHED)
         self.done: list[str] = []
+        self.n_broken = 0
         self.is_finished = self.place.exists() and resume
         if self.place.exists() and not resume:
             raise PredictError(f"--csv: {self.place} exists; name another file, or delete it")
@@ -158,6 +163,7 @@ class Table:
             for group in whole:
                 writer.writerows(group)
         self.done = [group[0][PATH] for group in whole]
+        self.n_broken = sum(bool(group[0][PROBLEM]) for group in whole)
         return self.part.open("a", encoding="utf-8", newline="")
 
 
