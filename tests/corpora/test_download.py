@@ -98,7 +98,7 @@ def server(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> I
 
 def release_of(content: bytes, url: str) -> Release:
     md5 = hashlib.md5(content).hexdigest()
-    return Release("RAVDESS", url, "https://the.page", len(content), md5, 10**6, "LICENCE AND CITATION")
+    return Release("RAVDESS", url, "https://the.page", len(content), md5, 10**6, "LICENCE AND CITATION", "mit")
 
 
 def get(release: Release, folder: Path, lacking: str = "other things") -> bool:

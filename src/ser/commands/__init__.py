@@ -74,6 +74,8 @@ for _name, _does in {
     "live": "Name the emotion of whoever speaks, while they speak.",
     "demo": "Try trained models on a page in the browser.",
     "serve": "Answer recordings over HTTP.",
+    "export": "Write a trained model for other programs: ONNX, safetensors, torch.",
+    "push": "Put a trained model onto the Hugging Face hub.",
     "fetch": "Download a corpus or a pretrained encoder.",
     "store": "List, check, or free what is computed once and kept.",
     "listen": "Hear and see what an augmentation does.",

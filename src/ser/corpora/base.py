@@ -61,6 +61,7 @@ class Release:
         md5: of the archive, in hexadecimal.
         unpacked_size: of all files in the archive, in bytes.
         terms: licence and citation; shown before a download.
+        license: as the Hugging Face hub names it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Release:
     md5: str
     unpacked_size: int
     terms: str
+    license: str
 
 
 class Corpus(ABC):

@@ -54,6 +54,7 @@ class Ravdess(Corpus):
             "  citation: Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and\n"
             "  Song (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
         ),
+        license="cc-by-nc-sa-4.0",
     )
 
     def __init__(self, *, root: str | Path, download: bool) -> None:

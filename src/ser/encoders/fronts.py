@@ -64,7 +64,7 @@ def convolutional_front(model: Any, waveforms: Tensor, n_samples: Sequence[int])
         hidden = model._mask_hidden_states(hidden, attention_mask=mask)
     if mask is not None:
         hidden = hidden * mask[..., None]
-    hidden = hidden + _positions(model.encoder.pos_conv_embed, hidden, mask)
+    hidden = hidden + positions_of(model.encoder.pos_conv_embed, hidden, mask)
     if not has_final_norm(config):
         hidden = model.encoder.layer_norm(hidden)
     return Front(model.encoder.dropout(hidden), mask, counts.tolist())
@@ -80,7 +80,7 @@ def _norm_of_each(norm: nn.GroupNorm, frames: Tensor, counts: Sequence[int]) -> 
     return torch.cat(rows)
 
 
-def _positions(embed: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def positions_of(embed: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
     """Positions by convolution, with silence beyond each clip's end for every convolution of it."""
     batch_norm = getattr(embed, "batch_norm", None)  # some HuBERTs
     stacked = getattr(embed, "layers", None)  # data2vec

@@ -230,9 +230,8 @@ class LayerSum(nn.Module):
         """(batch, n_layers * size, frames), layer by layer, to (batch, size, frames)."""
         if self.scores is None:
             return features
-        layers = features.reshape(
-            len(features), len(self.scores), -1, features.shape[-1]
-        )  # (batch, n_layers, size, frames)
+        n_clips, _, n_frames = features.shape
+        layers = features.reshape(n_clips, len(self.scores), -1, n_frames)  # (batch, n_layers, size, frames)
         return torch.einsum("blsf,l->bsf", layers, self.scores.softmax(0))
 
 
@@ -248,6 +247,6 @@ class LayerChoice(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, n_layers * size, frames), layer by layer, to (batch, size, frames)."""
-        layers = features.reshape(len(features), self.n_layers, -1, features.shape[-1])
+        layers = features.reshape(features.shape[0], self.n_layers, -1, features.shape[-1])
         chosen: Tensor = layers[:, self.number]  # (batch, size, frames)
         return chosen

@@ -114,19 +114,24 @@ class Encoder(FrozenFeature):
             frames = torch.cat([states[number].float() for number in self.numbers], dim=-1)
         return frames.transpose(1, 2), n_frames
 
+    def load(self) -> SpeechEncoder:
+        """The encoder, with its weights.
+
+        Raises:
+            EncoderError: as of `forward`.
+        """
+        is_same = weights_digest(self.folder, allow_pickle=self.allow_pickle) == self.weights_digest
+        if not is_same or not torch.equal(self.digest.cpu(), self._own_digest()):
+            raise EncoderError(
+                f"feature.checkpoint={self.checkpoint}: is not what this recogniser was trained with: other"
+                " weights, layer, window, trimming or version of transformers; name the same, as"
+                " docs/encoders.md shows"
+            )
+        return SpeechEncoder.load(self.folder, window_s=self.window_s, allow_pickle=self.allow_pickle).freeze()
+
     def _encoder(self, device: torch.device) -> SpeechEncoder:
         with _loading:
             encoder = _loaded.get(self)
             if encoder is None:
-                is_same = weights_digest(self.folder, allow_pickle=self.allow_pickle) == self.weights_digest
-                if not is_same or not torch.equal(self.digest.cpu(), self._own_digest()):
-                    raise EncoderError(
-                        f"feature.checkpoint={self.checkpoint}: is not what this recogniser was trained with: other"
-                        " weights, layer, window, trimming or version of transformers; name the same, as"
-                        " docs/encoders.md shows"
-                    )
-                encoder = SpeechEncoder.load(
-                    self.folder, window_s=self.window_s, allow_pickle=self.allow_pickle
-                ).freeze()
-                _loaded[self] = encoder
+                encoder = _loaded[self] = self.load()
             return encoder.to(device)

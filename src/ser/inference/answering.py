@@ -46,7 +46,7 @@ def prepared(members: Sequence[Member], name: str, reading: Reading, speaker: st
     Raises:
         AudioError: it is too short, or silent.
     """
-    ways = {_way(member.recognizer.feature) for member in members}
+    ways = {way_of(member.recognizer.feature) for member in members}
     made = {way: audio.prepare(name, reading, sample_rate=way[0], top_db=way[1]) for way in ways}
     return Clip(made, speaker)
 
@@ -71,7 +71,7 @@ def inputs_of(recognizer: Recognizer, clips: Sequence[Clip], device: torch.devic
     """What a recogniser takes in place of some clips' waveforms: frames (batch, n_bands, frames) or, where the model is
     solved, summaries (batch, 1, n, views); and lengths (batch,).
     """
-    heard = [torch.from_numpy(clip.waveforms[_way(recognizer.feature)]) for clip in clips]
+    heard = [torch.from_numpy(clip.waveforms[way_of(recognizer.feature)]) for clip in clips]
     lengths = torch.tensor([len(waveform) for waveform in heard], device=device)
     waveforms = pad_sequence(heard, batch_first=True).to(device)
     if recognizer.is_solved:
@@ -91,7 +91,8 @@ def _parts(feature: Feature) -> Sequence[Feature]:
     return feature.parts if isinstance(feature, SideBySide) else [feature]
 
 
-def _way(feature: Feature) -> Way:
+def way_of(feature: Feature) -> Way:
+    """In which a feature's clips are prepared."""
     return feature.sample_rate, feature.trim_db
 
 
@@ -135,7 +136,7 @@ def _of_batch(members: Sequence[Member], clips: Sequence[Clip], device: torch.de
     heard: dict[str, tuple[Tensor, Tensor]] = {}
     for member in members:
         recognizer = member.recognizer
-        key = _key(recognizer)
+        key = told_key(recognizer)
         if key not in heard:
             heard[key] = inputs_of(recognizer, clips, device)
         speakers = [_number(member, clip.speaker) for clip in clips]
@@ -144,7 +145,7 @@ def _of_batch(members: Sequence[Member], clips: Sequence[Clip], device: torch.de
     return total
 
 
-def _key(recognizer: Recognizer) -> str:
+def told_key(recognizer: Recognizer) -> str:
     """Recognisers of the same key are given the same of a clip."""
     if isinstance(recognizer.model, WaveformModel):
         return str(id(recognizer))

@@ -46,27 +46,49 @@ def from_checkpoint(path: Path, trusted: Sequence[str] = ()) -> Recognizer:
     return recognizer
 
 
-def from_export(folder: Path, trusted: Sequence[str] = ()) -> Recognizer:
-    """The recogniser in a folder as `ser export` writes it; arguments and errors as of `from_checkpoint`."""
+def from_export(folder: Path, trusted: Sequence[str] = ()) -> list[tuple[Recognizer, float]]:
+    """The recognisers in a folder as `ser export` writes it, each with its weight in their mean.
+
+    Arguments and errors as of `from_checkpoint`.
+    """
     from safetensors.torch import load_file
 
+    made = []
     try:
         about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise ValueError(f"its format is {about['format']!r}")
-        settings = {name: about[name] for name in SETTINGS}
-        state, reads_lower = load_file(folder / WEIGHTS), bool(about["reads_lower"])
+        members = about.get("members", [about])
+        for own, name in zip(members, weight_names(len(members)), strict=True):
+            settings = {key: own[key] for key in SETTINGS}
+            facts = bool(own["reads_lower"]), float(own.get("weight", 1.0))
+            made.append((settings, load_file(folder / name), *facts))
     except Exception as error:  # likewise
         raise _damaged(folder, error) from None
-    check_trusted(settings, trusted, str(folder))
-    recognizer = _filled(folder, _with_own_encoder(settings, folder), state)
-    recognizer.reads_lower = reads_lower
-    return recognizer
+    recognizers = []
+    for settings, state, reads_lower, weight in made:
+        check_trusted(settings, trusted, str(folder))
+        recognizer = _filled(folder, _with_own_encoder(settings, folder), state)
+        recognizer.reads_lower = reads_lower
+        recognizers.append((recognizer, weight))
+    return recognizers
+
+
+def weight_names(n_members: int) -> list[str]:
+    """The files with the weights of an exported folder's recognisers.
+
+    >>> weight_names(1), weight_names(2)
+    (['model.safetensors'], ['model-1.safetensors', 'model-2.safetensors'])
+    """
+    if n_members == 1:
+        return [WEIGHTS]
+    return [WEIGHTS.replace(".", f"-{number}.") for number in range(1, n_members + 1)]
 
 
 def is_export(folder: Path) -> bool:
     """Whether a folder holds an exported recogniser."""
-    return (folder / DESCRIPTION).is_file() and (folder / WEIGHTS).is_file()
+    has_weights = any((folder / weight_names(n)[0]).is_file() for n in (1, 2))
+    return (folder / DESCRIPTION).is_file() and has_weights
 
 
 def _with_own_encoder(settings: Any, folder: Path) -> Any:

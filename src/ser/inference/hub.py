@@ -3,10 +3,16 @@
 from pathlib import Path
 
 from ser.errors import ModelError
-from ser.inference.checkpoint import DESCRIPTION, ENCODER, WEIGHTS
+from ser.inference.checkpoint import DESCRIPTION, ENCODER
 
 HUB = "hf:"  # before the name of a model on the hub
-FILES = (DESCRIPTION, WEIGHTS, "README.md", f"{ENCODER}/*.json", f"{ENCODER}/*.safetensors")  # no others are fetched
+FILES = (
+    DESCRIPTION,
+    "model*.safetensors",
+    "README.md",
+    f"{ENCODER}/*.json",
+    f"{ENCODER}/*.safetensors",
+)  # no others are fetched
 
 
 def snapshot(name: str) -> Path:

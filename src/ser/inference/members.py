@@ -1,5 +1,6 @@
 """The recognisers that a trained model consists of: one, those of all folds, or those of an ensemble."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +38,13 @@ def read_members(place: Path, fold: int | None, trusted: Sequence[str]) -> tuple
         return [Member(from_checkpoint(place, trusted), 1.0, str(place))], str(place)
     if is_export(place):
         _refuse_fold(fold, f"{place} is an exported model")
-        return [Member(from_export(place, trusted), 1.0, str(place))], str(place)
+        found = from_export(place, trusted)
+        total = sum(weight for _, weight in found)
+        if {*map(tuple, (one.labels for one, _ in found))} != {tuple(found[0][0].labels)} or not (
+            min(weight for _, weight in found) > 0 and total < math.inf
+        ):
+            raise ModelError(f"{place}: its models know other emotions, or have no weight; it is damaged")
+        return [Member(one, weight / total, str(place)) for one, weight in found], str(place)
     ensemble = _ensemble(place)
     if ensemble:
         return _of_ensemble(place, ensemble, fold, trusted)

@@ -49,7 +49,8 @@ class Recurrence(nn.Module):
         """
         x = x.transpose(1, 2)  # (batch, frames, size)
         # Frame numbers that turn the real frames around, and those of the padding too: done twice, nothing is changed.
-        turned = (lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)) % x.shape[1]
+        turned = lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)
+        turned = torch.where(turned < 0, turned + x.shape[1], turned)
         for number, layer in enumerate(self.layers):
             x = layer(x if number == 0 else self.dropout(x), turned)
         return x.transpose(1, 2)

@@ -77,12 +77,15 @@ class ResNet(Model):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        x = features.reshape(len(features), self.n_channels, -1, features.shape[-1])  # (batch, channels, bands, frames)
+        x = features.reshape(
+            features.shape[0], self.n_channels, -1, features.shape[-1]
+        )  # (batch, channels, bands, frames)
         mask = frame_mask(lengths, x.shape[-1])
-        x = x.contiguous(memory_format=torch.channels_last)
+        if not torch.compiler.is_exporting():  # a graph could not tell how a picture of any size lies in memory
+            x = x.contiguous(memory_format=torch.channels_last)
         x, mask = self.stem(x, mask)
         x = F.max_pool2d(silence(F.relu(x), mask), kernel_size=3, stride=2, padding=1)
-        mask = mask[:, ::2]
+        mask = mask[:, ::2].contiguous()
         for block in self.blocks:
             x, mask = block(silence(x, mask), mask)
         pooled = self.pool(x.mean(dim=2), mask)  # (batch, size)
@@ -104,7 +107,7 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         if self.pick > 1:
             x = x[:, :, :: self.pick, :: self.pick]
-        return self.norm(self.convolution(x)), mask[:, :: self.stride]
+        return self.norm(self.convolution(x)), mask[:, :: self.stride].contiguous()
 
 
 class Block(nn.Module):

@@ -74,7 +74,7 @@ class Transformer(Model):
         x = self.tokens(F.pad(features, (0, -features.shape[-1] % self.patch)))  # (batch, size, tokens)
         mask = frame_mask(lengths.add(self.patch - 1) // self.patch, x.shape[-1])
         x = x.permute(2, 0, 1)  # (tokens, batch, size)
-        x = self.dropout(x + positions(len(x), x.shape[-1]).to(x)[:, None])
+        x = self.dropout(x + positions(x.shape[0], x.shape[-1]).to(x)[:, None])
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=~mask)
         pooled = self.pool(self.norm(x).permute(1, 2, 0), mask)  # (batch, size)

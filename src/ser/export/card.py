@@ -1,0 +1,165 @@
+"""The model card of an exported model: a README.md as the Hugging Face hub reads it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ser import metrics
+from ser.compare.statistics import bootstrap, percentile_interval
+from ser.export.origin import UNKNOWN, Origin
+from ser.features.base import FrozenFeature
+from ser.inference.members import Member
+from ser.runs.names import MAIN_SCORES, SCORES, SPEAKER, is_reserved
+from ser.runs.predictions import Predictions
+from ser.runs.results import Results
+
+LIBRARY = "ser-lab"
+MOST_VALUES = 12  # of an attribute that the scores are broken down by
+
+
+def card(name: str, members: Sequence[Member], origin: Origin, usage: str, notes: Sequence[str]) -> str:
+    """README.md of a model.
+
+    Args:
+        name: of the model.
+        members: its recognisers.
+        origin: of the model.
+        usage: how it is used, in Markdown.
+        notes: what was measured at the export, a line each.
+    """
+    from huggingface_hub import ModelCardData
+
+    labels, results = members[0].recognizer.labels, origin.results
+    data = ModelCardData(
+        license=origin.license,
+        library_name=LIBRARY,
+        pipeline_tag="audio-classification",
+        tags=["speech-emotion-recognition", "audio-classification"],
+        datasets=[results.facts.corpus.name] if results else None,
+        metrics=["accuracy", "recall", "f1"] if results else None,
+        model_name=name if results else None,
+        eval_results=list(_evaluations(results)) if results else None,
+    )
+    parts = [
+        f"---\n{data.to_yaml()}\n---",
+        f"# {name}",
+        f"Names the emotion of a short recording of speech: {', '.join(labels)}. {_kind(members)}",
+        f"## Use\n\n{usage}",
+        *(_tested(results, origin, len(members)) if results and origin.predictions else ["## Test\n\nNot known here."]),
+        "## Export\n\n" + "\n".join(f"- {note}" for note in notes) if notes else "",
+        f"## Limits\n\n{_limits(results)}",
+        f"## Licence\n\n{_licence(origin)}",
+        f"## Made by\n\n    {origin.command}\n\nPlaces on the machine are left out." if origin.command else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _evaluations(results: Results) -> Iterator[Any]:
+    from huggingface_hub import EvalResult
+
+    kinds = {"accuracy": "accuracy", "uar": "recall", "macro_f1": "f1"}
+    for score in MAIN_SCORES:
+        yield EvalResult(
+            task_type="audio-classification",
+            task_name="Speech emotion recognition",
+            dataset_type=results.facts.corpus.name,
+            dataset_name=results.facts.corpus.name,
+            metric_type=kinds[score],
+            metric_name=SCORES[score],
+            metric_value=round(getattr(results.scores, score), 4),
+        )
+
+
+def _kind(members: Sequence[Member]) -> str:
+    recognizer = members[0].recognizer
+    feature, model = type(recognizer.feature).__name__, type(recognizer.model).__name__
+    title = recognizer.feature.title if isinstance(recognizer.feature, FrozenFeature) else ""
+    encoder = f" ({title.rpartition('/')[2]})" if title else ""
+    several = f"The mean of the probabilities of {len(members)} recognisers. " if len(members) > 1 else ""
+    sample = f"It takes mono speech at {recognizer.feature.sample_rate} Hz"
+    trimmed = recognizer.feature.trim_db
+    trim = f", cut off at both ends where it lies {trimmed:g} dB below its loudest part" if trimmed else ""
+    return f"{several}Feature {feature}{encoder}, model {model}, of ser-lab. {sample}{trim}."
+
+
+def _tested(results: Results, origin: Origin, n_members: int) -> Iterator[str]:
+    predictions = origin.predictions
+    assert predictions is not None
+    facts = results.facts
+    split = facts.split
+    fold = f"all {split.n_folds} folds" if split.is_pooled else f"fold {split.fold} of {split.n_folds}"
+    protocol = f"{split.name}, {fold}, seed {split.seed}, split hash {split.hash}"
+    yield (
+        f"## Data and protocol\n\n- corpus: {facts.corpus.name}, {facts.corpus.n_utterances} clips"
+        f"{', ' + facts.corpus.notice if facts.corpus.notice else ''}\n- protocol: {protocol}\n"
+        f"- speaker-independent: {facts.audit.verdict}\n"
+        f"- identical recordings in training and test: {len(facts.audit.identical)}\n"
+        f"- clips: {split.n_train} training, {split.n_val} validation, {results.scores.n_test} test"
+        f"{' (of all folds)' if split.is_pooled else ''}"
+    )
+    warning = ""
+    if n_members > 1 and facts.split.is_pooled:
+        warning = (
+            "\n\nThese are scores of single folds, each on clips that it had not heard. Their mean, which this model"
+            " gives, has heard all of them: it has no test of its own."
+        )
+    yield f"## Scores\n\n{_scores(results, predictions)}{warning}"
+    rows = [(label, one.precision, one.recall, one.f1, one.support) for label, one in results.scores.per_class.items()]
+    yield "## By emotion\n\n" + _table(["emotion", "precision", "recall", "F1", "clips"], rows)
+    broken_down = list(_breakdown(predictions))
+    if broken_down:
+        yield "## Breakdown\n\n" + _table(["", "", "UAR", "accuracy", "clips"], broken_down)
+
+
+def _scores(results: Results, predictions: Predictions) -> str:
+    """The main scores, with intervals over speakers, or over clips where a clip has none."""
+    who = [row[SPEAKER] for row in predictions.rows]
+    clusters = who if all(who) and len({*who}) > 1 else [str(number) for number in range(len(who))]
+    number = {name: place for place, name in enumerate(dict.fromkeys(clusters))}
+    n_classes = len(predictions.labels)
+    confusions = np.zeros((len(number), n_classes, n_classes))
+    np.add.at(confusions, ([number[one] for one in clusters], predictions.truth, predictions.predicted), 1)
+    drawn = bootstrap(confusions)
+    rows = []
+    for score in MAIN_SCORES:
+        low, high = percentile_interval(drawn[score])
+        rows.append((SCORES[score], f"{getattr(results.scores, score):.3f}", f"{low:.3f} to {high:.3f}"))
+    over = f"{len(number)} {'speakers' if clusters is who else 'clips'}"
+    return _table(["score", "", f"95 % interval, bootstrap over {over}"], rows)
+
+
+def _breakdown(predictions: Predictions) -> Iterator[tuple[Any, ...]]:
+    """Scores of the clips of each value of an attribute."""
+    for column in [name for name in predictions.rows[0] if not is_reserved(name)]:
+        values = sorted({row[column] for row in predictions.rows})
+        if 1 < len(values) <= MOST_VALUES:
+            for value in values:
+                rows = [row for row in predictions.rows if row[column] == value]
+                confusion = Predictions(rows, predictions.labels).confusion
+                yield column, value, metrics.uar(confusion), metrics.accuracy(confusion), len(rows)
+
+
+def _limits(results: Results | None) -> str:
+    of = (
+        f"{results.facts.corpus.name}: other speakers, languages, microphones"
+        if results
+        else "its data: other speakers"
+    )
+    return (
+        f"The scores hold for clips like those of {of} and situations may give others, mostly worse. What people act"
+        " is not what they feel: the answer says what a voice is taken for, not what somebody feels. Do not use it to"
+        " decide about people."
+    )
+
+
+def _licence(origin: Origin) -> str:
+    if origin.license == UNKNOWN:
+        return "The licence of the data is not known here; who publishes this model has to say it."
+    return f"That of the data ({origin.license}):\n\n    " + origin.terms.replace("\n", "\n    ")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    told = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *told]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
