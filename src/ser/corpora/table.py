@@ -1,35 +1,20 @@
 """Own recordings that a table lists: a CSV file with the columns path and emotion."""
 
-import codecs
-import csv
-import io
 import math
 import os
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ser.corpora.base import WHOLE, Corpus, Segment, Utterance
+from ser.corpora.delimited import MEANT, decoded, rows
 from ser.corpora.files import find, local_path, utterance_id
-from ser.corpora.keys import clean, key, nfc
+from ser.corpora.keys import key, nfc
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
 
 REQUIRED = ("path", "emotion")
 TIMES = ("start", "end")  # of a segment, in seconds
 USED = (*REQUIRED, *TIMES, "speaker", "split", "gender")  # the last two by protocols
-DELIMITERS = ",;\t|"  # the first of these that the header holds
-_SEPARATOR = re.compile(r'"?sep=(.)"?[\s,;]*', re.IGNORECASE)
-_BLANK_BEHIND_QUOTE = re.compile(r'(?<=")[ \t]+(?=[,;|\t\r\n]|$)')
 _LAYOUT = "a CSV file with the columns path, emotion and, if known, speaker and split"
-# What people call columns that are read under another name
-_MEANT = {
-    "path": ("file", "filename", "file_name", "filepath", "file_path", "wav", "audio", "audio_path", "name"),
-    "emotion": ("label", "emo", "class", "category", "target"),
-    "speaker": ("speaker_id", "spk", "spk_id", "speakerid", "actor", "actor_id", "subject"),
-    "split": ("part", "partition", "subset", "set"),
-    "start": ("start_s", "start_time", "starttime", "begin", "onset", "xmin"),
-    "end": ("end_s", "end_time", "endtime", "stop", "xmax"),
-}
 
 
 class Table(Corpus):
@@ -54,7 +39,7 @@ class Table(Corpus):
         numbers: dict[str, int] = {}
         utterances = []
         header: list[str] = []
-        for number, row in self._rows(text):
+        for number, row in rows(text, REQUIRED, _LAYOUT, self._error):
             header = header or list(row)
             for column in REQUIRED:
                 if not row[column] or (column != "path" and key(row[column]) is None):
@@ -105,7 +90,7 @@ class Table(Corpus):
         unused = [name for name in header if name not in USED]
         if not unused:
             return []
-        lacking = {meant: names for meant, names in _MEANT.items() if meant not in header}
+        lacking = {meant: names for meant, names in MEANT.items() if meant not in header}
         near = [f"{name} to {meant}" for meant, names in lacking.items() for name in names if name in unused]
         hint = f"; to use one, rename it: {', '.join(near)}" if near else ""
         return [f"columns that are kept beside each prediction, and used for nothing else: {', '.join(unused)}{hint}"]
@@ -116,63 +101,7 @@ class Table(Corpus):
             what = "is a folder, not a table" if self.path.is_dir() else "there is no such file"
             hint = "; corpus=folder reads folders" if self.path.is_dir() else ""
             raise CorpusNotFound(f"corpus.path: {self.path}: {what}; set corpus.path=<table.csv> ({_LAYOUT}){hint}")
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise self._error(f"cannot be read ({error.strerror})") from None
-        is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "cp932"):
-            try:
-                text = content.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            if "\0" not in text:
-                return text, encoding
-        raise self._error("is no text in UTF-8, UTF-16 or Shift_JIS; save it as CSV UTF-8 in your spreadsheet program")
-
-    def _rows(self, text: str) -> Iterator[tuple[int, dict[str, str]]]:
-        """Every row as a spreadsheet numbers it, from 1 for the header, and its values by column."""
-        first, *_ = [*filter(str.strip, text.splitlines()), ""]
-        named = _SEPARATOR.fullmatch(first)  # as Excel has it in a line of its own
-        if named:
-            text = text.replace(first, "", 1)
-        delimiter = named[1] if named else next((sign for sign in DELIMITERS if sign in first), ",")
-        text = _BLANK_BEHIND_QUOTE.sub("", text)
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-        records = enumerate(rows, start=1)
-        header: list[str] = []
-        number = 0
-        try:
-            for number, record in records:
-                values = [value.strip() for value in record]
-                if not any(values):
-                    continue
-                if not header:
-                    header = [clean(value).casefold() for value in values]
-                    self._check_header(header)
-                elif len(values) < len(header) or any(values[len(header) :]):
-                    raise self._error(
-                        f"row {number} has {len(values)} fields where the header has {len(header)}; put a value that"
-                        f" holds the separator ({delimiter!r}) in double quotes"
-                    )
-                else:
-                    yield number, {name: value for name, value in zip(header, values, strict=False) if name}
-        except csv.Error as error:
-            raise self._error(f"row {number + 1} cannot be read ({error}); look for a double quote too many") from None
-        if not header:
-            raise self._error(f"is empty; it must be {_LAYOUT}")
-
-    def _check_header(self, header: Sequence[str]) -> None:
-        missing = [column for column in REQUIRED if column not in header]
-        if missing:
-            near = [f"rename {name} to {column}" for column in missing for name in _MEANT[column] if name in header]
-            hint = f"; {', '.join(near)}" if near else ""
-            raise self._error(
-                f"the header lacks {' and '.join(missing)}; it is {', '.join(filter(None, header))}{hint}"
-            )
-        twice = [name for name in header if name and header.count(name) > 1]
-        if twice:
-            raise self._error(f"the header names {twice[0]} twice; rename one of the columns")
+        return decoded(self.path, self._error)
 
     def _locate(self, written: str, listings: dict[Path, dict[str, str]]) -> Path:
         if not Path(written).is_absolute():

@@ -32,7 +32,7 @@ MANY_FOLDS = 10  # more than there are colours
 def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) -> None:
     """Draw a confusion matrix (truth, prediction): colour by recall, counts written in; long names are cut off."""
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    labels = [_shortened(label) for label in labels]
+    labels = [shortened(label) for label in labels]
     size = 2.5 + 0.6 * len(labels)
     room = 0.08 * max(0, max(map(cell_len, labels)) - 10)  # inches, for names longer than ten columns
     figure = Figure(figsize=(size + 0.8 + room, size + 0.7 * room), layout="compressed")
@@ -92,9 +92,9 @@ def _line(axes: Axes, values: Mapping[int, float], **style: Any) -> None:
         axes.plot(list(values), list(values.values()), marker="." if len(values) == 1 else None, **style)
 
 
-def _shortened(label: str) -> str:
+def shortened(label: str) -> str:
     """
-    >>> _shortened("neither happy nor sad, but both")
+    >>> shortened("neither happy nor sad, but both")
     'neither happy nor sad, …'
     """
     return label if cell_len(label) <= LONGEST_NAME else set_cell_size(label, LONGEST_NAME - 1) + "…"
