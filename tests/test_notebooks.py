@@ -97,7 +97,7 @@ def displayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     plt.close("all")
 
 
-def _picture(filename: str) -> Path:
+def _picture(filename: str, width: int | None = None) -> Path:
     assert Path(filename).read_bytes().startswith(b"\x89PNG")
     return Path(filename)
 
