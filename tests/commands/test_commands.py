@@ -12,7 +12,7 @@ from ser.commands import main
 from ser.config.places import conf_dir
 from ser.errors import SerError
 
-COMMANDS = ["train", "compare", "ensemble", "fetch", "store", "listen", "find-lr", "wandb-report"]
+COMMANDS = ["train", "compare", "ensemble", "export", "push", "fetch", "store", "listen", "find-lr", "wandb-report"]
 SCRIPTS = sorted((conf_dir().parent / "scripts").glob("*.py"))
 
 

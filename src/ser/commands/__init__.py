@@ -70,7 +70,7 @@ def _train(words: tuple[str, ...]) -> None:
 for _name, _does in {
     "compare": "Lay runs side by side: table, intervals, tests.",
     "ensemble": "Put runs together: the mean of their probabilities.",
-    "export": "Write a trained model for other programs: ONNX, safetensors, torch.",
+    "export": "Write a trained model for other programs, such as ONNX.",
     "push": "Put a trained model onto the Hugging Face hub.",
     "fetch": "Download a corpus or a pretrained encoder.",
     "store": "List, check, or free what is computed once and kept.",
