@@ -74,7 +74,7 @@ for _name, _does in {
     "live": "Name the emotion of whoever speaks, while they speak.",
     "demo": "Try trained models on a page in the browser.",
     "serve": "Answer recordings over HTTP.",
-    "export": "Write a trained model for other programs: ONNX, safetensors, torch.",
+    "export": "Write a trained model for other programs, such as ONNX.",
     "push": "Put a trained model onto the Hugging Face hub.",
     "fetch": "Download a corpus or a pretrained encoder.",
     "store": "List, check, or free what is computed once and kept.",

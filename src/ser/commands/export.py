@@ -6,8 +6,8 @@ import click
 
 EXAMPLES = """\b
 Examples:
-  ser export outputs/my-run my-model                       # safetensors: for ser.load, and for ser push
-  ser export outputs/my-run my-model --to onnx             # for onnxruntime, without Python
+  ser export outputs/my-run my-model               # for ser.load and ser push
+  ser export outputs/my-run my-model --to onnx     # for onnxruntime
   ser export outputs/my-run my-model --to onnx --int8
   ser export outputs/my-run my-model --to torch --fold 1
 

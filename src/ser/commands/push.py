@@ -9,7 +9,7 @@ EXAMPLES = """\b
 Examples:
   ser push outputs/my-run user/name
   ser push outputs/my-run user/name --fold 1 --private
-  ser push my-model user/name --yes                        # a folder that ser export has written
+  ser push my-model user/name --yes   # of ser export
 
 Log in first: hf auth login. Then anybody: ser predict hf:user/name my.wav"""
 

@@ -138,6 +138,8 @@ def _as_program(
         "longest_samples": graph.longest,
     }
     tried = material(origin.folder, members, graph.longest)
+    if int8 and not tried.emotions:
+        raise ModelError("--int8: the run's test clips are not there, and so nobody can tell what 8 bits would lose")
     path = folder / (programs.ONNX if to == ONNX else programs.PROGRAM)
     if to == ONNX:
         programs.write_onnx(graph, path, about)
