@@ -73,7 +73,7 @@ for _name, _does in {
     "predict": "Name the emotions of recordings with a trained model.",
     "live": "Name the emotion of whoever speaks, while they speak.",
     "fetch": "Download a corpus or a pretrained encoder.",
-    "store": "List, check, or free what is computed once and kept.",
+    "store": "List, check, free, or fill what is computed once and kept.",
     "listen": "Hear and see what an augmentation does.",
     "find-lr": "Find a learning rate for a configuration.",
     "wandb-report": "Make a report of a sweep on the W&B server.",
