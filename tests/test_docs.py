@@ -21,7 +21,7 @@ ROOT = conf_dir().parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALL = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
-PROGRAM = r"\btrain\.py|\bser train|\bser find-lr|\bser listen"
+PROGRAM = r"\btrain\.py|\bser (?:train|find-lr|listen|store fill)"
 
 pages = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 

@@ -152,13 +152,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
     corpus: Corpus = build("corpus", config.corpus, Corpus)
     protocol: Protocol = build("split", config.split, Protocol)
     trainer = config.trainer
-    # Built first, so that a wrong setting is refused before any work is done; each fold builds a recogniser of its own.
-    draft = _recognizer(config, list(EMOTIONS), None)
+    draft = draft_recognizer(config)
     feature = draft.feature
-    if config.tta and (isinstance(feature, FrozenFeature) or draft.is_solved):
-        raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
-    if config.normalize.by == "speaker" and feature.is_waveform:
-        raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     if draft.is_solved:
         config = solved_at_once(config)
     if corpus.notice:
@@ -229,6 +224,20 @@ def prepare(config: Config, folder: Path) -> Prepared:
         speakers=speakers,
         audio_s=round(time.monotonic() - started, 1),
     )
+
+
+def draft_recognizer(config: Config) -> EmotionRecognizer:
+    """A recogniser of all emotions, by which settings are refused before any work is done; each fold builds its own.
+
+    Raises:
+        ConfigError: settings of a component that cannot be used, or do not go together.
+    """
+    draft = _recognizer(config, list(EMOTIONS), None)
+    if config.tta and (isinstance(draft.feature, FrozenFeature) or draft.is_solved):
+        raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
+    if config.normalize.by == "speaker" and draft.feature.is_waveform:
+        raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
+    return draft
 
 
 def check_settings(config: Config, folder: Path) -> None:

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -82,6 +83,27 @@ def test_reading_clips_keeps_others_out(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(audio, "read_segments", watched)
     assert_content(load(utterances, tmp_path / "store"), utterances)
     assert free == [False, False]
+
+
+def test_parts_are_filled_at_once_and_each_by_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ser")
+    first, second = (Store(tmp_path, kind="things", parameters={}) for _ in range(2))
+
+    def again() -> None:
+        with second.alone("1-of-2"):
+            second.add([(key, noise(1)) for key in ("a", "b") if key not in second])
+
+    with first.alone("1-of-2"):
+        with second.alone("2-of-2"):
+            assert not remove(first.folder)
+        waiting = threading.Thread(target=again)
+        waiting.start()
+        while "another run is filling part 1-of-2" not in caplog.text:
+            time.sleep(0.01)
+        first.add([("a", noise(0))])
+    waiting.join()
+    np.testing.assert_array_equal(second["a"], noise(0))
+    assert "b" in second and remove(first.folder) and not first.folder.exists()
 
 
 def test_gives_back_what_was_added(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ for _name, _does in {
     "export": "Write a trained model for other programs, such as ONNX.",
     "push": "Put a trained model onto the Hugging Face hub.",
     "fetch": "Download a corpus or a pretrained encoder.",
-    "store": "List, check, or free what is computed once and kept.",
+    "store": "List, check, free, or fill what is computed once and kept.",
     "listen": "Hear and see what an augmentation does.",
     "find-lr": "Find a learning rate for a configuration.",
     "wandb-report": "Make a report of a sweep on the W&B server.",

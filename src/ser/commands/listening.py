@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
 from matplotlib.figure import Figure
-from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
-from yaml import YAMLError
 
 from ser import audio
 from ser.augment.base import Augment
 from ser.augment.combined import Combined
 from ser.augment.waveform import WaveformAugment
-from ser.commands.explain import explain
-from ser.commands.overrides import for_hydra
+from ser.commands.composing import composed
 from ser.config.build import build
-from ser.config.places import conf_dir
-from ser.config.schema import Config, read_config, register
 from ser.corpora.demo import Demo, clip_names, make_actors
-from ser.errors import ConfigError, SerError
+from ser.errors import SerError
 from ser.features.base import Feature, Heard, Normalization
 from ser.files import replacing
 from ser.runs import figures
@@ -47,7 +40,7 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
     Raises:
         SerError: something that the user can mend.
     """
-    config = _composed(overrides)
+    config = composed(overrides)
     feature: Feature = build("feature", config.feature, Feature)
     given = {"n_channels": feature.n_channels, "sample_rate": feature.sample_rate}
     augment: Augment = build("augment", config.augment, Augment, **given)
@@ -68,17 +61,6 @@ def listen(clip: Path | None, overrides: Sequence[str], folder: Path | None, n_v
     for name, title in zip(versions, ["", *titles], strict=True):
         print(f"{folder / name}.wav  {title}".rstrip())
     print(folder / PICTURE)
-
-
-def _composed(overrides: Sequence[str]) -> Config:
-    register()
-    try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return read_config(compose("train", overrides=for_hydra(overrides)))
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(explain(error, overrides)) from None
-    except ValueError as error:  # Hydra's word on such as model=null
-        raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from None
 
 
 def _demo_clip(data: Path) -> Path:

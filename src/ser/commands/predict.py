@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from ser.commands.shards import read_shard
+
 EXAMPLES = """\b
 Examples:
   ser predict outputs/<run> my.wav folder/ --csv answers.csv
@@ -83,20 +85,12 @@ def command(
 
     files = find_recordings(places)
     timelines = {"labels": labels, "textgrid": textgrid, "elan": elan, "plot": plot}
-    outputs = Outputs(table, as_json, {form: path for form, path in timelines.items() if path}, resume, *_shard(shard))
+    outputs = Outputs(
+        table, as_json, {form: path for form, path in timelines.items() if path}, resume, *read_shard(shard)
+    )
     outputs.check(files)
     predictor = load(model, fold=fold, trust=trust)
     print(predictor.about, file=sys.stderr)
     if know:
         predictor.know(str(speaker), find_recordings(know))
     return predict(predictor, files, How(window_s, hop_s, speaker), outputs, speakers)
-
-
-def _shard(said: str | None) -> tuple[int, int]:
-    """(3, 64) of "3/64"."""
-    if said is None:
-        return 1, 1
-    number, _, n_shards = said.partition("/")
-    if not (number.isdecimal() and n_shards.isdecimal() and 1 <= int(number) <= int(n_shards)):
-        raise click.UsageError(f"--shard must be as 3/64, from 1/64 to 64/64; got {said}")
-    return int(number), int(n_shards)

@@ -1,5 +1,6 @@
 """`ser store`: what was computed once and is kept."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ser.commands.shards import read_shard
 from ser.store.upkeep import Kept, choose, damaged, kept, remove, tidy
 
 EXAMPLES = """\b
@@ -15,8 +17,10 @@ Examples:
   ser store verify
   ser store prune --older-than 30
   ser store prune frames-0123456789abcdef --store /big/disk/store
+  ser store fill feature=wavlm model=linear corpus=ravdess
+  ser store fill feature=wavlm model=linear corpus=ravdess --shard 3/64
 
-docs/store.md tells what is kept."""
+docs/store.md tells what is kept, docs/many-machines.md how many fill it."""
 
 store_folder = click.option(
     *("--store", "folder"), type=click.Path(path_type=Path), default="data/store", show_default=True, help="Its folder."
@@ -25,7 +29,7 @@ store_folder = click.option(
 
 @click.group("store", epilog=EXAMPLES)
 def command() -> None:
-    """List, check, or free what the store keeps: audio as it was read, and frozen features."""
+    """List, check, free, or fill what the store keeps: audio as it was read, and frozen features."""
 
 
 @command.command("list", epilog=EXAMPLES)
@@ -78,6 +82,21 @@ def prune(names: tuple[str, ...], older_than: float | None, everything: bool, su
         print(f"{one.folder} stays: a run is computing what it holds", file=sys.stderr)
     print(f"{sum(one.n_bytes for one in chosen if one not in busy) / 1e6:.1f} MB are free")
     return 1 if busy else 0
+
+
+@command.command("fill", epilog=EXAMPLES)
+@click.argument("overrides", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--shard", metavar="K/N", help="Only the K-th of N parts of the corpus; others may be at work elsewhere.")
+def fill(overrides: tuple[str, ...], shard: str | None) -> None:
+    """Fill it before a training, which then finds all there; killed, the same command goes on.
+
+    Settings are those of the training, see ser train --help; paths.store=FOLDER names another store.
+    """
+    part = read_shard(shard)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from ser.commands.filling import fill as fill_store  # it imports torch, which takes seconds
+
+    fill_store(overrides, *part)
 
 
 def _show(there: Sequence[Kept]) -> None:

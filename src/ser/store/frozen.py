@@ -44,7 +44,7 @@ def load_frames(
     """Compute the frames of every clip once; later calls find them in the store below `folder`.
 
     A clip whose frames are not finite, or that has none, is noted in `recordings.broken`, and left out. Features side
-    by side are kept each by itself.
+    by side are kept each by itself. What was done is noted in `recordings.made`.
 
     Args:
         feature: is moved to the device, and stays there.
@@ -71,10 +71,13 @@ def load_frames(
     store = Store(folder, kind="frames", parameters=parameters, dtype=feature.frame_dtype, about=about)
     waveforms = {recordings.keys[name]: waveform for name, waveform in recordings.waveforms.items()}
     store.verify(waveforms)
-    if any(key not in store for key in waveforms):
-        with store.alone():
+    missing = [key for key in waveforms if key not in store]
+    if missing:
+        with store.alone(recordings.part):
             store.verify(waveforms)
             _compute(store, feature, waveforms, device, precision, speed)
+    title = feature.title if speed == 1 else f"{feature.title}, at speed {speed:.2f}"
+    recordings.made[title] = len(waveforms) - len(missing), len(missing)
     frames: dict[str, Frames] = {}
     for name in recordings.waveforms:
         made = store[recordings.keys[name]]

@@ -38,6 +38,8 @@ class Recordings:
         files: of each clip's file, the digest of its content.
         remarks: what somebody should know of a file, by kind; see `ser.audio.Reading`.
         parameters: all that the samples depend on beside the files.
+        part: which part of a corpus these are, where several processes fill the store with a part each; empty: all.
+        made: of the waveforms and of each frozen feature, how many clips were in the store, and how many are since.
     """
 
     waveforms: dict[str, Array] = field(default_factory=dict)
@@ -47,6 +49,8 @@ class Recordings:
     files: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, Mapping[str, str]] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
+    made: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def about(self, usable: Sequence[Utterance]) -> list[str]:
         """What somebody should know of the files that were read for some utterances."""
@@ -66,11 +70,18 @@ class Recordings:
 
 
 def load_recordings(
-    utterances: Sequence[Utterance], folder: Path, *, sample_rate: int, top_db: float | None
+    utterances: Sequence[Utterance], folder: Path, *, sample_rate: int, top_db: float | None, part: str = ""
 ) -> Recordings:
     """Read, mix, resample and trim every clip once; later calls find the result in the store below `folder`.
 
     A clip is found again by the content of its file, so a changed file is read anew and a renamed one is not.
+
+    Args:
+        utterances: of the corpus, or of a part of it.
+        folder: of all stores.
+        sample_rate: in Hz.
+        top_db: what is so much below the loudest is trimmed from both ends; None: nothing.
+        part: see `Recordings`.
 
     Raises:
         StoreError: the store cannot be written.
@@ -82,7 +93,7 @@ def load_recordings(
         "libraries": {name: version(name) for name in ("librosa", "soundfile", "soxr")},
     }
     store = Store(folder, kind="waveforms", parameters=parameters)
-    recordings = Recordings(parameters=parameters)
+    recordings = Recordings(parameters=parameters, part=part)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         paths = {utterance.path: None for utterance in utterances}
         digests = dict(zip(paths, pool.map(_file_digest, paths), strict=True))
@@ -98,12 +109,14 @@ def load_recordings(
         missing = {keys[u.id]: u for u in utterances if u.id in keys and keys[u.id] not in store}
         if missing:
             # A whole store may be read-only: what is missing there are clips that cannot be read.
-            with store.alone() if os.access(store.folder, os.W_OK) else nullcontext():
+            with store.alone(part) if os.access(store.folder, os.W_OK) else nullcontext():
                 left = {key: utterance for key, utterance in missing.items() if key not in store}
                 if left:
                     notes: dict[str, Mapping[str, str]] = {}
                     clips = _read_clips(left, pool, recordings.broken, notes, sample_rate=sample_rate, top_db=top_db)
                     store.add(clips, notes)
+    n_made = sum(key in store for key in missing)
+    recordings.made["waveforms"] = len({*keys.values()}) - len(missing), n_made
     by_name = {utterance.id: utterance for utterance in utterances}
     for name, key in keys.items():
         if key in store:

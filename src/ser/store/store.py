@@ -3,7 +3,8 @@
 One folder for each kind of content and set of parameters, so that what was made with other parameters is
 never served. In it lie shards: `<name>.npy`, arrays laid end to end, and `<name>.json`, which says where each
 begins. A shard counts once its index is there, and the index is written last: a kill loses the shard at work only.
-Writers need no lock, for a shard is named by what it holds; those that would do long work twice take one (`alone`).
+Writers need no lock, for a shard is named by what it holds; those that would do long work twice take one (`alone`),
+and those that do different parts of it, such as several machines at once, one for each part.
 """
 
 import json
@@ -31,7 +32,7 @@ log = logging.getLogger("ser")
 SHARD_BYTES = 32 * 2**20
 SHARD_S = 60.0  # of work, which is the most that a kill may lose
 QUIET_BYTES = 2**30  # checking so much takes a second or two
-PARAMETERS, ABOUT, LOCK = "parameters.json", "about.json", "writer.lock"
+PARAMETERS, ABOUT, LOCK, LOCKS = "parameters.json", "about.json", "writer.lock", "writer*.lock"
 
 Array = npt.NDArray[np.floating[Any]]
 
@@ -174,14 +175,18 @@ class Store:
             self._remove(name)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, part: str = "") -> Iterator[None]:
         """Keep others that call this out meanwhile; wait for one that is at work, and take in what it has made.
+
+        Args:
+            part: of the work, a word for a file's name; those at work on other parts are not kept out.
 
         Raises:
             StoreError: the folder cannot be written.
         """
+        name, what = (LOCKS.replace("*", f"-{part}"), f"part {part} of ") if part else (LOCK, "")
         with _writing(self.folder):
-            lock = hold(self.folder / LOCK, f"another run is filling {self.folder}; waiting for it")
+            lock = hold(self.folder / name, f"another run is filling {what}{self.folder}; waiting for it")
         with lock:
             self.refresh()
             yield

@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from ser.errors import StoreError
 from ser.files import LEFTOVER_AGE_S, remove_leftovers
-from ser.store.store import ABOUT, LOCK, PARAMETERS, Shard, map_threads, read_shard, shard_names
+from ser.store.store import ABOUT, LOCK, LOCKS, PARAMETERS, Shard, map_threads, read_shard, shard_names
 
 TOLD = ("sample_rate", "top_db", "encoder", "precision")  # of the parameters; the rest is for the program
 
@@ -67,23 +67,22 @@ def damaged(folder: Path) -> list[Path]:
 
 
 def remove(folder: Path) -> bool:
-    """Throw a folder of the store away, unless a run is computing what it holds; whether it went.
+    """Throw a folder of the store away, unless a run is computing what it holds, or a part of it; whether it went.
 
     Raises:
         StoreError: it cannot be removed.
     """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(blocking=False)
-        for name in shard_names(folder):  # first, so that what is left by a kill counts as nothing
-            (folder / f"{name}.json").unlink(missing_ok=True)
-        shutil.rmtree(folder)
-    except Timeout:
-        return False
-    except OSError as error:
-        raise StoreError(f"--store: cannot remove {folder} ({error.strerror or error})") from None
-    finally:
-        lock.release()
+    with ExitStack() as held:
+        try:
+            for lock in {folder / LOCK, *folder.glob(LOCKS)}:
+                held.enter_context(FileLock(lock).acquire(blocking=False))
+            for name in shard_names(folder):  # first, so that what is left by a kill counts as nothing
+                (folder / f"{name}.json").unlink(missing_ok=True)
+            shutil.rmtree(folder)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise StoreError(f"--store: cannot remove {folder} ({error.strerror or error})") from None
     return True
 
 
