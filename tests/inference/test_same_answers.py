@@ -25,7 +25,12 @@ def trained(command: Command, few: Path, encoders: Path) -> dict[str, Path]:
     """Runs of every kind, by name."""
     whisper = [f"feature.checkpoint={encoders / 'whisper'}", "feature.layer=[1,2]"]
     wav2vec = [f"feature.checkpoint={encoders / 'wav2vec2'}", "feature.layer=weighted"]
-    hubert = [f"model.checkpoint={encoders / 'hubert'}", "model.freeze_layers=1", "model.time_masking=false"]
+    hubert = [
+        f"model.checkpoint={encoders / 'hubert'}",
+        "model.freeze_layers=1",
+        "model.time_masking=false",
+        "training.ema_decay=0.9",
+    ]
     kinds = {
         "resnet": [*TWO_FOLDS, *FAST[:-1], "epochs=1"],
         "linear": ["model=linear", "feature=whisper", *whisper, "model.speeds=[0.9,1.0]", "model.costs=[0.1]"],

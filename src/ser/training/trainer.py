@@ -228,7 +228,8 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
     def average(averaged: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
         n = int(n_averaged)
         now = min(decay, (1 + n) / (10 + n))
-        return averaged * now + current * (1 - now)
+        # What is frozen stays as it is, to the last digit.
+        return torch.where(averaged == current, averaged, averaged * now + current * (1 - now))
 
     return average
 
