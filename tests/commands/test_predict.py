@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.image import imsave
 
 from ser.commands import main
 from ser.files import read_csv
@@ -53,15 +54,18 @@ def test_a_line_a_recording(run: Run) -> None:
 
 def test_a_broken_recording_is_a_line_and_not_the_end(run: Run) -> None:
     Path("clips/2.wav").write_text("no sound", encoding="utf-8")
+    imsave("clips/3.png", np.zeros((1, 100_000)))
+    Path("clips/3.png").rename("clips/3.wav")
     soundfile.write("clips/1.wav", np.zeros(1), 16_000)
     soundfile.write("clips/0.wav", np.zeros(48_000), 48_000)
     code, out, _ = run("predict", "a.ckpt", "clips", "--csv", "new/out.csv", "--json", "out.json")
-    assert code == 1 and out == "new/out.csv: 12 recordings, 2 of them cannot be used\n"
+    assert code == 1 and out == "new/out.csv: 12 recordings, 3 of them cannot be used\n"
     rows = {Path(row["path"]).stem: row for row in read_csv(Path("new/out.csv"))}
     assert len(rows) == 12 and "it is text" in rows["2"]["problem"] and "too short" in rows["1"]["problem"]
+    assert "picture" in rows["3"]["problem"]
     assert rows["0"]["emotion"] == "silence" and rows["5"]["emotion"] in ("happy", "sad")
     documents = json.loads(Path("out.json").read_text(encoding="utf-8"))
-    assert sum("problem" in one for one in documents) == 2
+    assert sum("problem" in one for one in documents) == 3
 
 
 def test_windows_and_timelines(run: Run) -> None:
