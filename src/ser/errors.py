@@ -25,6 +25,10 @@ class AudioError(SerError):
     """A clip cannot be used: unreadable, empty, too short, or silent."""
 
 
+class SilentError(AudioError):
+    """A clip is silent."""
+
+
 class SplitError(SerError):
     """The protocol cannot be applied to the utterances at hand."""
 

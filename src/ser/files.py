@@ -92,6 +92,16 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def one_line(text: str) -> str:
+    """A text as one line that any file or terminal can hold: control characters and odd bytes are escaped.
+
+    >>> one_line("a\\nb")
+    'a\\\\nb'
+    """
+    shown = printable(text)
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
+
+
 def digest(data: Any) -> str:
     """Of a bytes-like object, 128 bits in hexadecimal."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()

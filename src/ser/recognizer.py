@@ -74,10 +74,13 @@ class Recognizer(nn.Module):
                 with `normalize.emotion`, of that one.
 
         Raises:
-            SettingError: the training was with normalize=training, which takes anybody as they are.
+            SettingError: the training was with normalize=training, which takes anybody as they are; or that name is
+                known already.
         """
         if not self.speakers:
             raise SettingError("know: this recogniser was trained with normalize=training; it takes anybody as is")
+        if name in self.speakers:
+            raise SettingError(f"know: {name} is known already; take another name")
         self.speakers.append(name)
         return self.normalization.know(Heard(*self.unnormalized(inputs, lengths)))
 

@@ -87,8 +87,13 @@ def test_windows_and_timelines(run: Run) -> None:
     Path("turns.csv").write_text("start,end,speaker\n0,1,Anna\n1,2.5,喜助\n", encoding="utf-8")
     code, out, _ = run("predict", "a.ckpt", "long.wav", "--speakers", "turns.csv")
     assert code == 0 and "0:00.0 - 0:01.0  Anna  " in out and "0:01.0 - 0:02.5  喜助  " in out
-    code, _, _ = run("predict", "a.ckpt", "clips", "--labels", "tracks/")
-    assert code == 0 and len(list(Path("tracks").iterdir())) == 12
+    Path("clips/other").mkdir()
+    shutil.copy("clips/3.wav", "clips/other/4.wav")
+    code, _, _ = run("predict", "a.ckpt", "clips/*", "--labels", "tracks")
+    assert code == 0 and len(list(Path("tracks").glob("*.txt"))) == 12 and Path("tracks/other/4.wav.txt").is_file()
+    Path("turns.csv").write_text("start,end,speaker\n9000,9e9,Anna\n", encoding="utf-8")
+    code, out, _ = run("predict", "a.ckpt", "long.wav", "--speakers", "turns.csv")
+    assert code == 1 and "all turns of the table begin later; are start and end in seconds?" in out
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,10 @@ def test_windows_and_timelines(run: Run) -> None:
         (["a.ckpt", "clips", "--fold", "1"], "--fold 1: a.ckpt is a checkpoint"),
         (["a.ckpt", "clips", "--window", "0.1"], "window must lie between 0.5 and 30"),
         (["a.ckpt", "clips", "--window", "2", "--hop", "3"], "hop must lie between"),
+        (["a.ckpt", "clips", "--window", "0"], "window must lie between 0.5 and 30"),
+        (["a.ckpt", "clips", "--csv", "clips"], "--csv: clips is a folder"),
+        (["a.ckpt", "clips", "--plot", "two.png"], "--plot: two.png is a file"),
+        (["a.ckpt", "clips", "--speaker", "a", "--speakers", "b"], "give one of them"),
         (["a.ckpt", "clips", "--resume"], "--resume and --shard go with --csv"),
         (["a.ckpt", "clips", "--csv", "a.csv", "--shard", "5/4"], "--shard must be as 3/64"),
         (["a.ckpt", "clips", "--plot", "a.ckpt"], "--plot: a.ckpt is a file, and there are 12 recordings"),
@@ -165,5 +174,8 @@ def test_live_from_standard_input(run: Run, standard_input: Callable[[bytes], No
     assert code == 0 and len(lines) == int(len(padded) / rate / 0.5)
     assert "0:00.5  " in lines[0] and lines[-1].split()[1] == "silence" and " ms]" in lines[0]
     assert f"heard {len(padded) / rate:.1f} s: {len(lines)} answers, latency" in err and "real-time factor" in err
+    standard_input(Path("clips/0.wav").read_bytes())
+    code, _, err = run("live", "a.ckpt", "-")
+    assert code == 1 and "not raw samples" in err
     standard_input(b"")
     assert "nothing to say" in run("live", "a.ckpt", "-")[2]

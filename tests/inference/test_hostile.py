@@ -113,6 +113,30 @@ def test_settings_that_want_more_than_the_file_holds_take_no_memory(checkpoint: 
         from_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"labels": "happy"}, "no list of different words"),
+        ({"labels": ["sad", "sad"]}, "no list of different words"),
+        ({"speakers": ["x"] * 1000}, "not as many as its weights are for"),
+        ({"state_dict": "weights"}, "cannot be loaded"),
+        ({"state_dict": {"normalization.mean": "weights"}}, "cannot be loaded"),
+        ({"state_dict": "nan"}, "weights are no numbers"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(tmp_path: Path, changed: dict[str, Any], why: str) -> None:
+    told = content()
+    if changed.get("state_dict") == "nan":
+        told["state_dict"]["model.output.weight"].fill_(torch.nan)
+    elif "state_dict" in changed:
+        told |= changed
+    else:
+        told["hyper_parameters"] |= changed
+    torch.save(told, tmp_path / "a.ckpt")
+    with pytest.raises(ModelError, match=why):
+        from_checkpoint(tmp_path / "a.ckpt")
+
+
 def exported(folder: Path, **changed: Any) -> Path:
     folder.mkdir()
     told = content(**changed)
@@ -123,7 +147,8 @@ def exported(folder: Path, **changed: Any) -> Path:
 
 
 def test_an_exported_folder_is_no_safer_than_it_looks(tmp_path: Path) -> None:
-    assert from_export(exported(tmp_path / "good")).labels == LABELS
+    [(good, weight)] = from_export(exported(tmp_path / "good"))
+    assert good.labels == LABELS and weight == 1
     with pytest.raises(ModelError, match=r"wants to run os\.system"):
         from_export(exported(tmp_path / "evil", model={"_target_": "os.system", "command": "touch made"}))
     (tmp_path / "good/model.safetensors").write_bytes(b"\xff" * 100)

@@ -9,7 +9,7 @@ import soundfile
 
 import ser
 from ser.commands import main
-from ser.errors import ModelError, PredictError
+from ser.errors import AudioError, ModelError, PredictError, SettingError
 from ser.files import read_csv
 from ser.inference.prediction import Prediction
 from ser.inference.predictor import How, Predictor
@@ -76,6 +76,8 @@ def test_every_kind_of_model_answers_as_in_its_own_test(trained: dict[str, Path]
         np.testing.assert_allclose(answers(predictor, [file], speaker=speaker), row[None], atol=1e-5)
     with pytest.raises(PredictError, match=r"--speaker nobody: not known to .*, which knows .*--know"):
         predictor.predict(files[0], speaker="nobody")
+    with pytest.raises(SettingError, match="01 is known already"):
+        predictor.know("01", files[:1])
     own = [file for file, speaker in zip(files, speakers, strict=True) if speaker == speakers[0]]
     predictor.know("somebody", own)
     assert predictor.predict(own[0], speaker="somebody").emotion in predictor.labels
@@ -93,7 +95,28 @@ def test_every_kind_of_model_answers_as_in_its_own_test(trained: dict[str, Path]
     for given in (samples, np.stack([samples, samples], axis=1), (samples * 32767).round().astype(np.int16)):
         made = predictor.predict(given, sample_rate=rate)
         np.testing.assert_allclose(list(made.probabilities.values()), whole, atol=2e-3)
+    mirrored = np.stack([samples, -samples], axis=1)  # of channels that cancel each other one is heard, as of a file
+    np.testing.assert_allclose(
+        list(predictor.predict(mirrored, sample_rate=rate).probabilities.values()), whole, atol=1e-5
+    )
+    unsigned = (samples * 127 + 128).round().astype(np.uint8)
+    assert predictor.predict(unsigned, sample_rate=rate).probabilities
+    for several in ((one for one in files[:2]), np.array([str(one) for one in files[:2]])):
+        assert len(predictor.predict(several)) == 2  # type: ignore[call-overload]
     ranked = predictor({"array": samples, "sampling_rate": rate}, top_k=2)
     assert len(ranked) == 2 and ranked[0]["score"] == pytest.approx(whole.max()) and ranked[0]["label"] == made.emotion
     with pytest.raises(PredictError, match="sample_rate"):
         predictor.predict(samples)
+    for wrong, told in (
+        (samples * 32768, "divide those of 16 bits"),
+        (samples.astype(complex), "a recording must be a file"),
+        (mirrored.T, "the other way round"),
+    ):
+        with pytest.raises(PredictError, match=told):
+            predictor.predict(wrong, sample_rate=rate)
+    with pytest.raises(SettingError, match="sample_rate must lie between"):
+        predictor.predict(samples, sample_rate=1)
+    with pytest.raises(AudioError, match="too short"):
+        predictor.predict(samples[:0], sample_rate=rate)
+    with pytest.raises(PredictError, match="trained without normalize=speaker"):
+        predictor.predict(files[0], speaker="01")

@@ -1,16 +1,17 @@
 """The table of answers: kept whatever ends the program, in shards, and joined."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ser.errors import AudioError, PredictError
-from ser.files import read_csv
+from ser.files import one_line, read_csv
 from ser.inference.prediction import SILENCE, Prediction, Segment
 from ser.inference.table import Job, Table, join
 
-FILES = [Path(f"clips/{number}, 喜び\n.wav") for number in range(7)]
+FILES = [Path(os.fsdecode(f'clips/{number}, "喜び"\n\r'.encode() + b"\xff.wav")) for number in range(7)]
 JOB = Job("model", {"window_s": None}, "files", len(FILES), ["happy", "sad"])
 SAD = {"happy": 0.25, "sad": 0.75}
 
@@ -26,7 +27,7 @@ def said(number: int) -> Prediction | AudioError:
 
 def fill(path: Path, job: Job = JOB, n: int | None = None, *, resume: bool = False) -> Table:
     """Answer, all or the next n."""
-    table = Table(path, job, resume=resume)
+    table = Table(path, job, job.mine(FILES), resume=resume)
     if table.is_finished:
         return table
     mine = job.mine(FILES)[len(table.done) :]
@@ -47,17 +48,17 @@ def whole(tmp_path: Path) -> str:
 
 def test_rows(tmp_path: Path, whole: str) -> None:
     rows = read_csv(tmp_path / "whole.csv")
-    assert list(rows[0]) == ["path", "start_s", "end_s", "speaker", "emotion", "p_happy", "p_sad", "problem"]
+    assert list(rows[0]) == ["path", "start_s", "end_s", "speaker", "emotion", "p_happy", "p_sad", "remark", "problem"]
     first, broken, silent, spoken = rows[:4]
     assert first == dict(
-        zip(first, [str(FILES[0]), "0.000", "1.500", "", "sad", "0.250000", "0.750000", ""], strict=True)
+        zip(first, [one_line(str(FILES[0])), "0.000", "1.500", "", "sad", "0.250000", "0.750000", "", ""], strict=True)
     )
     assert broken["problem"] == "1: cannot be read" and broken["emotion"] == broken["p_sad"] == ""
     assert (silent["emotion"], silent["p_sad"], silent["end_s"]) == (SILENCE, "", "2.000")
     assert (spoken["speaker"], spoken["start_s"], spoken["emotion"]) == ("Anna", "2.000", "sad")
 
 
-@pytest.mark.parametrize("n_bytes_lost", [0, 1, 15, 70])
+@pytest.mark.parametrize("n_bytes_lost", [0, 1, 15, 70, 130])
 @pytest.mark.parametrize("n", [0, 1, 3, 6])
 def test_killed_anywhere_it_goes_on_to_the_same_table(tmp_path: Path, whole: str, n: int, n_bytes_lost: int) -> None:
     path = tmp_path / "out.csv"
@@ -73,6 +74,9 @@ def test_killed_anywhere_it_goes_on_to_the_same_table(tmp_path: Path, whole: str
     fill(path, resume=True)
     assert path.read_text(encoding="utf-8") == whole and not table.part.exists()
     assert fill(path, resume=True).is_finished
+    path.write_text(whole.replace("clips/2", "clips/9"), encoding="utf-8")
+    with pytest.raises(PredictError, match="a finished table of other recordings"):
+        fill(path, resume=True)
 
 
 def test_nothing_is_overwritten_and_no_two_jobs_are_mixed(tmp_path: Path, whole: str) -> None:
@@ -105,6 +109,8 @@ def test_shards_are_joined_to_the_same_table(tmp_path: Path, whole: str) -> None
         join(path)
     fill(path, jobs[1], resume=True)
     fill(path, jobs[2])
+    with pytest.raises(PredictError, match="another model"):
+        fill(path, replace(jobs[2], model="other"), resume=True)
     assert join(path) == (3, 7)
     assert path.read_text(encoding="utf-8") == whole
     path.unlink()

@@ -19,7 +19,7 @@ from ser.audio.reading import (
     resample,
     trim,
 )
-from ser.audio.streaming import stream
+from ser.audio.streaming import mix, stream
 
 __all__ = [
     "CANCELLING",
@@ -34,6 +34,7 @@ __all__ = [
     "check_file",
     "is_plain_text",
     "load",
+    "mix",
     "prepare",
     "read",
     "read_beginning",

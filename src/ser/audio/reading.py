@@ -11,7 +11,7 @@ import soxr
 
 from ser.audio import decoding
 from ser.audio.containers import Block
-from ser.errors import AudioError
+from ser.errors import AudioError, SilentError
 
 Waveform = npt.NDArray[np.float32]
 
@@ -236,7 +236,7 @@ def prepare(name: str, reading: Reading, *, sample_rate: int, top_db: float | No
             f"{name}: too short ({len(waveform)} samples at {original_rate} Hz; at least {MIN_DURATION_S} s are needed)"
         )
     if np.abs(waveform).max() < SILENCE_PEAK:
-        raise AudioError(f"{name}: silent (no sample above {SILENCE_PEAK:g} of full scale)")
+        raise SilentError(f"{name}: silent (no sample above {SILENCE_PEAK:g} of full scale)")
     waveform = resample(waveform, original_rate, sample_rate)
     return waveform if top_db is None else trim(waveform, top_db)
 

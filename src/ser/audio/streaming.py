@@ -46,7 +46,7 @@ def stream(
         block_samples = min(round(block_s * rate) * decoder.n_channels, BLOCK_SAMPLES)
         for block in decoder.blocks(max(block_samples, 1)):
             check_samples(path, block)
-            samples, does_cancel = _mix(block)
+            samples, does_cancel = mix(block)
             is_cancelling |= does_cancel
             if resampler:
                 samples = resampler.resample_chunk(samples)
@@ -59,8 +59,8 @@ def stream(
             remarks |= {CANCELLING: "its loudest channel alone is used"} if is_cancelling else {}
 
 
-def _mix(block: Block) -> tuple[Waveform, bool]:
-    """The mean of the channels, or the loudest where they cancel each other; and whether they do."""
+def mix(block: Block) -> tuple[Waveform, bool]:
+    """Of (frames, channels), the mean of the channels, or the loudest where they cancel each other; and whether so."""
     samples: Waveform = block.mean(axis=1, dtype=np.float32)
     energies = channel_energies(block)
     does_cancel = len(energies) > 1 and bool(cancels(channel_energies(samples), energies))

@@ -76,6 +76,8 @@ def command(
         raise click.UsageError("Name a model, and recordings.")
     if (resume or shard) and not table:
         raise click.UsageError("--resume and --shard go with --csv.")
+    if speaker and speakers:
+        raise click.UsageError("--speaker says who speaks throughout, --speakers who speaks when: give one of them.")
     if know and not speaker:
         raise click.UsageError("--know goes with --speaker: the name to know them by.")
     from ser.commands.predicting import Outputs, predict  # they import torch

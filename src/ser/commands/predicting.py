@@ -1,6 +1,7 @@
 """What `ser predict` does: recordings answered one after the other, and each answer written as soon as it is there."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ser.errors import AudioError, PredictError
-from ser.files import printable, replacing
+from ser.files import digest, one_line, printable, replacing
 from ser.inference import formats
 from ser.inference.prediction import Prediction
 from ser.inference.predictor import How, Predictor
@@ -51,18 +52,20 @@ class Outputs:
             PredictError: says what to name instead.
         """
         for form, path in self.timelines.items():
-            if len(files) > 1 and path.is_file():
+            if len(files) > 1 and not path.is_dir() and (path.is_file() or path.suffix):
                 raise PredictError(f"--{form}: {path} is a file, and there are {len(files)} recordings; name a folder")
         if self.as_json and (self.resume or self.n_shards > 1):
             raise PredictError("--json: is written at the end, by one process; with --resume or --shard take --csv")
 
-    def place(self, form: str, recording: Path, n_files: int) -> Path:
-        """Where the timeline of a recording goes."""
+    def place(self, form: str, recording: Path, files: Sequence[Path]) -> Path:
+        """Where the timeline of a recording goes: in a folder, below the folders that keep it apart from the others."""
         path = self.timelines[form]
-        if n_files == 1 and not path.is_dir():
+        if len(files) == 1 and not path.is_dir():
             return path
-        path.mkdir(parents=True, exist_ok=True)
-        return path / f"{recording.name}{ENDINGS[form]}"
+        common = os.path.commonpath([file.absolute().parent for file in files])
+        place = path / recording.absolute().relative_to(common)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place.with_name(f"{place.name}{ENDINGS[form]}")
 
 
 def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outputs, speakers: Path | None) -> int:
@@ -78,16 +81,20 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
     Returns:
         the exit code: 1 where a recording could not be used.
     """
-    turns = None if speakers is None else read_turns(speakers)
-    told = {"window_s": how.window_s, "hop_s": how.hop_s, "speaker": how.speaker, "speakers": turns and repr(turns)}
-    job = Job.of(predictor.members, told, files, outputs.shard, outputs.n_shards)
-    mine = job.mine(files)
-    table = Table(outputs.table, job, resume=outputs.resume) if outputs.table else None
+    table_of_turns = None if speakers is None else read_turns(speakers)
+    turns = None if table_of_turns is None else {file: turns_of(table_of_turns, file) for file in files}
+    who = digest(repr(turns).encode(errors="surrogateescape")) if turns else None
+    told = {"window_s": how.window_s, "hop_s": how.hop_s, "speaker": how.speaker, "speakers": who}
+    mine, table = list(files), None
+    if outputs.table:
+        job = Job.of(predictor.members, told, files, outputs.shard, outputs.n_shards)
+        mine = job.mine(files)
+        table = Table(outputs.table, job, mine, resume=outputs.resume)
     if table and table.is_finished:
         print(f"{table.place} is finished")
         return 0
     left = mine[len(table.done) :] if table else mine
-    n_broken = table.n_broken if table else 0
+    n_broken, n_odd = table.n_broken if table else 0, 0
     documents = []
     with _telling_how_to_go_on(table), _Progress(len(mine), len(mine) - len(left), shows=bool(table)) as progress:
         for file, said in zip(left, _answers(predictor, left, how, turns, progress), strict=True):
@@ -96,14 +103,17 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
             if table:
                 table.add(file, said)
             else:
-                print(printable(_line(file, said)))
+                print(_line(file, said))
             if isinstance(said, Prediction):
-                _write_timelines(file, said, outputs, len(files), predictor.labels)
+                n_odd += bool(said.remarks)
+                _write_timelines(file, said, outputs, files, predictor.labels)
             if outputs.as_json:
                 documents.append(_document(file, said))
             progress.advance()
     if table:
-        print(f"{table.finish()}: {_counted(mine)}" + (f", {n_broken} of them cannot be used" if n_broken else ""))
+        told_of = [f"{n_broken} of them cannot be used"] if n_broken else []
+        told_of += [f"{n_odd} with a remark"] if n_odd else []
+        print(", ".join([f"{table.finish()}: {_counted(mine)}", *told_of]))
     if outputs.as_json:
         _write(outputs.as_json, json.dumps(documents, ensure_ascii=False, indent=1) + "\n")
     return 1 if n_broken else 0
@@ -127,27 +137,29 @@ def _answers(
     predictor: Predictor,
     files: Sequence[Path],
     how: How,
-    turns: Mapping[str, list[Turn]] | None,
+    turns: Mapping[Path, list[Turn]] | None,
     progress: "_Progress",
 ) -> Iterator[Prediction | AudioError]:
     if turns is None:
         yield from predictor.predict_each(files, how, progress=progress.hear)
         return
     for file in files:
-        yield from predictor.predict_each([file], replace(how, turns=turns_of(turns, file)), progress=progress.hear)
+        yield from predictor.predict_each([file], replace(how, turns=turns[file]), progress=progress.hear)
 
 
 def _document(file: Path, said: Prediction | AudioError) -> dict[str, object]:
-    return {"path": str(file), "problem": str(said)} if isinstance(said, AudioError) else formats.as_json(file, said)
+    if isinstance(said, AudioError):
+        return {"path": printable(str(file)), "problem": printable(str(said))}
+    return formats.as_json(file, said)
 
 
 def _line(file: Path, said: Prediction | AudioError) -> str:
     """An answer for the terminal; of a timeline a line a segment."""
     if isinstance(said, AudioError):
-        return str(said)
-    lines = [f"{file}: {likely(said.emotion, said.probabilities)}"]
+        return one_line(str(said))
+    lines = [f"{one_line(str(file))}: {likely(said.emotion, said.probabilities)}"]
     for segment in said.timeline:
-        who = f"  {segment.speaker}" if segment.speaker else ""
+        who = f"  {one_line(segment.speaker)}" if segment.speaker else ""
         times = f"{clock(segment.start_s)} - {clock(segment.end_s)}"
         lines.append(f"  {times}{who}  {likely(segment.emotion, segment.probabilities)}")
     lines += [f"  the file {remark}" for remark in said.remarks]
@@ -169,9 +181,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def _write_timelines(file: Path, said: Prediction, outputs: Outputs, n_files: int, labels: Sequence[str]) -> None:
+def _write_timelines(
+    file: Path, said: Prediction, outputs: Outputs, files: Sequence[Path], labels: Sequence[str]
+) -> None:
     for form in outputs.timelines:
-        path = outputs.place(form, file, n_files)
+        path = outputs.place(form, file, files)
         if form == "plot":
             from ser.inference import figure
 

@@ -157,7 +157,7 @@ def told_key(recognizer: Recognizer) -> str:
 def _number(member: Member, speaker: str | None) -> int:
     """By which a recogniser knows a speaker; 0: anybody."""
     known = member.recognizer.speakers
-    if speaker is None or not known:
+    if speaker is None or not known:  # of an ensemble, those who know nobody take anybody as they are
         return 0
     if speaker not in known:
         raise PredictError(

@@ -19,6 +19,7 @@ from ser.recognizer import Recognizer
 SETTINGS = ("feature", "model", "labels", "speakers", "prior")  # the arguments of a recogniser
 WEIGHTS, DESCRIPTION, ENCODER = "model.safetensors", "config.json", "encoder"  # of an exported folder
 FORMAT = "ser-recognizer"
+MOST_LABELS = 10_000
 SPARE = 1_000_000  # numbers that a model may have beside those that its file holds: what is computed when it is made
 
 
@@ -123,7 +124,7 @@ def _filled(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tenso
         recognizer.load_state_dict({name: state[name] for name in state if _is_told(name)})
     except SerError as error:
         raise type(error)(f"{source}: {error}") from None
-    except (RuntimeError, TypeError, KeyError) as error:
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise _damaged(source, error) from None
     return recognizer.eval().requires_grad_(False)
 
@@ -135,6 +136,13 @@ def _is_told(name: str) -> bool:
 
 def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
     """Refuse settings of a model that would take much more memory than the file has weights for."""
+    labels, mean = settings["labels"], state["normalization.mean"]
+    if not isinstance(labels, list) or len(labels) < 2 or len({*map(str, labels)}) < len(labels):
+        raise ValueError("its emotions are no list of different words")
+    if len(settings["speakers"]) + 1 != len(mean) or len(labels) > MOST_LABELS:
+        raise ValueError("its emotions or speakers are not as many as its weights are for")
+    if not all(one.isfinite().all() for one in state.values() if one.is_floating_point()):
+        raise ValueError("weights are no numbers, as after a training that broke up")
     feature: Feature = build("feature", settings["feature"], Feature)
     bands = {"n_bands": feature.n_bands // feature.n_layers, "n_channels": feature.n_channels}
     with torch.device("meta"):

@@ -11,13 +11,14 @@ import numpy as np
 from ser.audio import Reading, Waveform
 from ser.config.extras import need
 from ser.errors import AudioError, PredictError
-from ser.inference.answering import answer, prepared
+from ser.inference.answering import Clip, answer, prepared
 from ser.inference.prediction import SILENCE, Segment, named
 from ser.inference.predictor import Predictor
 from ser.inference.speech import has_speech
 from ser.inference.timeline import check_window
 
 FULL_SCALE = 32768.0  # of 16-bit samples
+FORMATS = (b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"\x1aE\xdf\xa3")  # beginnings of files, not of samples
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,10 @@ class Listener:
         self._kept: Waveform = np.zeros(0, np.float32)  # the last window at most
         self._n_samples = 0
         self.n_skipped = 0
-        self._say(np.zeros(self.window, np.float32))  # what is slow the first time shall not keep anybody waiting
+        # What is slow the first time shall not keep anybody waiting.
+        noise = np.random.default_rng(0).uniform(-0.5, 0.5, self.window).astype(np.float32)
+        has_speech(noise, sample_rate)
+        answer(predictor.members, [self._clip(noise)])
 
     def hear(self, block: Waveform, *, is_behind: bool = False) -> Iterator[Said]:
         """The answers that the next samples (samples,) make due.
@@ -82,16 +86,30 @@ class Listener:
         if not has_speech(window, self.sample_rate):
             return SILENCE, {}
         try:
-            clip = prepared(self.predictor.members, "", Reading(window, self.sample_rate, {}), self.speaker)
+            clip = self._clip(window)
         except AudioError:
             return SILENCE, {}
         return named(self.predictor.labels, answer(self.predictor.members, [clip])[0])
 
+    def _clip(self, window: Waveform) -> Clip:
+        return prepared(self.predictor.members, "", Reading(window, self.sample_rate, {}), self.speaker)
+
 
 def from_stream(stream: BinaryIO, sample_rate: int, hop_s: float) -> Iterator[tuple[Waveform, bool]]:
-    """Samples of a stream of 16-bit little-endian numbers, mono, as they come; none of them is ever skipped."""
+    """Samples of a stream of 16-bit little-endian numbers, mono, as they come; none of them is ever skipped.
+
+    Raises:
+        PredictError: it is a file of some format.
+    """
     size = 2 * max(round(hop_s * sample_rate), 1)
+    is_first = True
     while content := stream.read(size):
+        if is_first and (content.startswith(FORMATS) or content[4:8] == b"ftyp"):
+            raise PredictError(
+                "standard input is a file in a format of its own, not raw samples; have it decoded, as by ffmpeg -i"
+                f" FILE -f s16le -ac 1 -ar {sample_rate} -, or take ser predict"
+            )
+        is_first = False
         samples = np.frombuffer(content[: len(content) // 2 * 2], "<i2").astype(np.float32) / FULL_SCALE
         yield samples, False
 

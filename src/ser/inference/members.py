@@ -1,13 +1,15 @@
 """The recognisers that a trained model consists of: one, those of all folds, or those of an ensemble."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ser.errors import ModelError
-from ser.inference.checkpoint import from_checkpoint, from_export, is_export
+from ser.inference.checkpoint import DESCRIPTION, from_checkpoint, from_export, is_export
 from ser.recognizer import Recognizer
+from ser.runs.folder import is_finished
 from ser.runs.names import BEST, METRICS, fold_folder, fold_folders
 from ser.runs.results import Ensemble, read_results
 
@@ -51,7 +53,12 @@ def read_members(place: Path, fold: int | None, trusted: Sequence[str]) -> tuple
     folds = fold_folders(place)
     if (place / BEST).is_file():
         _refuse_fold(fold, f"{place} was not trained on all folds")
-        return read_members(place / BEST, None, trusted)
+        [member], _ = read_members(place / BEST, None, trusted)
+        return [member], str(place) if is_finished(place) else f"{place}, whose training was not finished"
+    if not folds and _holds_program(place):
+        raise ModelError(
+            f"{place}: is an export for other programs; ser reads what ser export RUN FOLDER writes without --to"
+        )
     if not folds:
         raise ModelError(
             f"{place}: holds no trained model; name the folder of a finished run, an exported folder, or hf:user/name"
@@ -61,7 +68,16 @@ def read_members(place: Path, fold: int | None, trusted: Sequence[str]) -> tuple
         Member(from_checkpoint(folds[number] / BEST, trusted), 1 / len(wanted), str(folds[number] / BEST))
         for number in wanted
     ]
-    return members, f"{place}, {_told(wanted, fold)}"
+    left = "" if fold is not None or is_finished(place) else ", as far as its training has come"
+    return members, f"{place}, {_told(wanted, fold)}{left}"
+
+
+def _holds_program(place: Path) -> bool:
+    try:
+        about = json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))
+        return str(about["format"]).startswith("ser-")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _of_ensemble(place: Path, ensemble: Ensemble, fold: int | None, trusted: Sequence[str]) -> tuple[list[Member], str]:

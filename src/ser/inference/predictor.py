@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from ser import audio
 from ser.audio import MIN_DURATION_S, Reading, Waveform
-from ser.errors import AudioError, PredictError
+from ser.config.checks import check_range
+from ser.errors import AudioError, PredictError, SilentError
 from ser.inference.answering import Clip, answer, device_for, inputs_of, prepared
 from ser.inference.members import Member
 from ser.inference.prediction import SILENCE, Prediction, named
@@ -22,6 +23,7 @@ from ser.inference.timeline import HOP_S, WINDOW_S, Turn, check_window, timeline
 
 WHOLE_S = 30.0  # a recording up to this length is heard as a whole, unless windows are asked for
 AT_ONCE = 64  # recordings that are read together
+LOUDEST = 10.0  # what is beyond cannot be meant as full scale 1
 BLOCK_S = 30.0  # of a long recording, read at once
 
 Samples = npt.NDArray[Any]
@@ -100,7 +102,7 @@ class Predictor:
         hop_s: float | None = None,
         speaker: str | None = None,
     ) -> Prediction | list[Prediction]:
-        """Name the emotion of a recording, or of each in a list.
+        """Name the emotion of a recording, or of each in a list or any other collection.
 
         Up to `WHOLE_S` it is heard as a whole, like a clip of the training's test; what is longer in windows over
         speech, and so is anything where `window_s` or `hop_s` is given.
@@ -117,14 +119,15 @@ class Predictor:
             AudioError: a recording cannot be used.
             SerError: an argument cannot be used.
         """
-        some: Sequence[Recording] = recording if isinstance(recording, list | tuple) else [recording]
+        several = _is_several(recording)
+        some: Iterable[Any] = recording if several else [recording]  # type: ignore[assignment]
         how = How(window_s, hop_s, speaker)
         made = []
         for answered in self.predict_each(some, how, sample_rate):
             if isinstance(answered, AudioError):
                 raise answered
             made.append(answered)
-        return made if isinstance(recording, list | tuple) else made[0]
+        return made if several else made[0]
 
     def __call__(self, recording: Any, *, top_k: int | None = None, **how: Any) -> list[Any]:
         """As a pipeline of transformers answers: `[{"score": 0.9, "label": "happy"}, ...]`, the likeliest first.
@@ -133,13 +136,13 @@ class Predictor:
             recording, how: as of `predict`; of a list, a list of such answers.
             top_k: so many emotions at most; None: all.
         """
-        if isinstance(recording, list | tuple):
+        if _is_several(recording):
             return [self(one, top_k=top_k, **how) for one in recording]
         probabilities = self.predict(recording, **how).probabilities or {SILENCE: 1.0}
         ranked = sorted(probabilities.items(), key=lambda pair: -pair[1])
         return [{"score": score, "label": label} for label, score in ranked[:top_k]]
 
-    def know(self, name: str, recordings: Sequence[Recording], *, sample_rate: int | None = None) -> None:
+    def know(self, name: str, recordings: Recording | Iterable[Recording], *, sample_rate: int | None = None) -> None:
         """Hear some clips of somebody, without labels, so that `speaker=name` can be said from then on.
 
         Args:
@@ -151,7 +154,8 @@ class Predictor:
             SettingError: the training normalised nobody by themselves.
         """
         clips = []
-        for one in recordings:
+        some: Iterable[Any] = recordings if _is_several(recordings) else [recordings]  # type: ignore[assignment]
+        for one in some:
             reading, _ = _read(one, sample_rate, longest_s=WHOLE_S)
             clips.append(prepared(self.members, str(one)[:80], reading))
         for member in self.members:
@@ -175,7 +179,13 @@ class Predictor:
         Raises:
             SerError: `how` cannot be used.
         """
-        check_window(how.window_s or WINDOW_S, how.hop_s or min(HOP_S, how.window_s or WINDOW_S))
+        window_s, hop_s = _windows(how)
+        check_window(window_s, hop_s)
+        if how.speaker is not None and not any(member.recognizer.speakers for member in self.members):
+            raise PredictError(
+                f"--speaker {how.speaker}: this model was trained without normalize=speaker, and takes anybody as they"
+                " are; leave it out"
+            )
         left = iter(recordings)
         with ThreadPoolExecutor(cpu_count()) as pool:
 
@@ -199,7 +209,10 @@ class Predictor:
             if duration_s >= MIN_DURATION_S and not has_speech(reading.samples, reading.sample_rate):
                 return _Begun(recording, sample_rate, Prediction(SILENCE, {}, duration_s, remarks=remarks))
             name = recording if isinstance(recording, str | PathLike) else "the recording"
-            clip = prepared(self.members, str(name), reading, how.speaker)
+            try:
+                clip = prepared(self.members, str(name), reading, how.speaker)
+            except SilentError:
+                return _Begun(recording, sample_rate, Prediction(SILENCE, {}, duration_s, remarks=remarks))
             return _Begun(recording, sample_rate, Prediction("", {}, duration_s, remarks=remarks), clip)
         except AudioError as error:
             return error
@@ -222,21 +235,47 @@ class Predictor:
     def _long(self, begun: "_Begun", how: How, progress: Callable[[float], None]) -> Prediction | AudioError:
         """The answer for a recording that is heard in windows."""
         remarks: dict[str, str] = {}
-        window_s = how.window_s or max(WINDOW_S, how.hop_s or 0.0)
+        window_s, hop_s = _windows(how)
         try:
             segments, duration_s = timeline(
                 self.members,
                 _blocks(begun.recording, begun.sample_rate, self.sample_rate, remarks),
                 self.sample_rate,
                 window_s=window_s,
-                hop_s=how.hop_s or min(HOP_S, window_s),
+                hop_s=hop_s,
                 turns=how.turns,
                 speaker=how.speaker,
                 progress=progress,
             )
         except AudioError as error:
             return error
+        if how.turns and all(turn.start_s >= duration_s for turn in how.turns):
+            return AudioError(
+                f"{begun.recording}: lasts {duration_s:.1f} s, and all turns of the table begin later; are start and"
+                " end in seconds?"
+            )
         return Prediction.of(segments, duration_s, list(remarks.values()))
+
+
+def _windows(how: How) -> tuple[float, float]:
+    """Length of a window, and from one to the next, in seconds."""
+    window_s = max(WINDOW_S, how.hop_s or 0.0) if how.window_s is None else how.window_s
+    return window_s, min(HOP_S, window_s) if how.hop_s is None else how.hop_s
+
+
+def _is_several(recording: Any) -> bool:
+    """Whether these are several recordings: a list, a generator, a column of a table; and not samples."""
+    if isinstance(recording, str | bytes | PathLike | Mapping):
+        return False
+    if isinstance(recording, list | tuple):
+        return True
+    if hasattr(recording, "__array__"):
+        return _array(recording).dtype.kind in "OUS"
+    return isinstance(recording, Iterable)
+
+
+def _array(samples: Any) -> Samples:
+    return np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
 
 
 @dataclass(frozen=True)
@@ -269,21 +308,34 @@ def _blocks(
         yield samples[first : first + round(BLOCK_S * wanted_hz)]
 
 
-def _mono(recording: Samples | Mapping[str, Any], sample_rate: int | None) -> tuple[Waveform, int]:
-    """Samples (samples,) in [-1, 1] of what is given in memory, and their rate."""
+def _mono(recording: Any, sample_rate: int | None) -> tuple[Waveform, int]:
+    """Samples (samples,) in [-1, 1] of what is given in memory, and their rate.
+
+    Raises:
+        PredictError: these are no samples that can be understood.
+        AudioError: they are no sound.
+    """
     if isinstance(recording, Mapping):
-        sample_rate = recording.get("sampling_rate", sample_rate)
+        sample_rate = sample_rate if recording.get("sampling_rate") is None else recording["sampling_rate"]
         recording = recording.get("array", recording.get("raw"))
-    samples = np.asarray(recording)
-    if sample_rate is None:
-        raise PredictError("samples without their rate: give sample_rate=<Hz> too")
-    if samples.dtype == object or samples.ndim not in (1, 2) or not np.issubdtype(samples.dtype, np.number):
-        raise PredictError(f"samples must be of shape (samples,) or (samples, channels); got {samples.shape}")
+    samples = _array(recording)
+    if samples.dtype.kind not in "iuf" or samples.ndim not in (1, 2):
+        raise PredictError(
+            f"a recording must be a file, or samples of shape (samples,) or (samples, channels); got"
+            f" {type(recording).__name__} of {samples.dtype}, {samples.shape}"
+        )
     if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
         raise PredictError(f"samples must be of shape (samples, channels); got {samples.shape}, the other way round?")
-    if np.issubdtype(samples.dtype, np.integer):
-        samples = samples / -float(np.iinfo(samples.dtype).min or -np.iinfo(samples.dtype).max)
+    if sample_rate is None:
+        raise PredictError("samples without their rate: give sample_rate=<Hz> too")
+    check_range("sample_rate", int(sample_rate), 4000, 192_000)
+    if samples.dtype.kind != "f":
+        limits = np.iinfo(samples.dtype)
+        middle = (limits.max + 1) // 2 if limits.min == 0 else 0
+        samples = (samples.astype(np.float64) - middle) / (limits.max + 1 - middle)
     if not np.isfinite(samples).all():
         raise AudioError("the recording holds samples that are not finite")
-    mono: Waveform = samples.astype(np.float32).reshape(len(samples), -1).mean(axis=1, dtype=np.float32)
-    return mono, int(sample_rate)
+    loudest = float(np.abs(samples).max(initial=0.0))
+    if loudest > LOUDEST:
+        raise PredictError(f"samples must lie in [-1, 1]; got {loudest:g}: divide those of 16 bits by 32768")
+    return audio.mix(np.atleast_2d(samples.astype(np.float32).T).T)[0], int(sample_rate)

@@ -4,20 +4,21 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import Any, TextIO
 
 from ser.errors import PredictError
-from ser.files import replacing
+from ser.files import digest, one_line, replacing
 from ser.inference.members import Member
 from ser.inference.prediction import Prediction, Segment
 from ser.runs.names import EMOTION, PATH, PROBLEM, SPEAKER, probability_column
 
-START, END = "start_s", "end_s"
+START, END, REMARK = "start_s", "end_s", "remark"
 UNFINISHED = ".part"  # behind the name of a table that is being written
 
 
@@ -53,7 +54,7 @@ class Job:
             for name, weight in member.recognizer.state_dict().items():
                 hashed.update(name.encode())
                 hashed.update(weight.cpu().contiguous().numpy().tobytes())
-        names = hashlib.blake2b("\0".join(map(str, files)).encode(), digest_size=16).hexdigest()
+        names = digest(b"\0".join(map(os.fsencode, files)))
         labels = list(members[0].recognizer.labels)
         return cls(hashed.hexdigest(), dict(how), names, len(files), labels, shard, n_shards)
 
@@ -64,7 +65,7 @@ class Job:
     @property
     def columns(self) -> list[str]:
         """Of the table."""
-        return [PATH, START, END, SPEAKER, EMOTION, *map(probability_column, self.labels), PROBLEM]
+        return [PATH, START, END, SPEAKER, EMOTION, *map(probability_column, self.labels), REMARK, PROBLEM]
 
     def place(self, path: Path) -> Path:
         """Where the table of this shard lies, of a table that is to lie at `path` as a whole."""
@@ -84,6 +85,7 @@ class Table:
     Args:
         path: of the whole table.
         job: what is to be answered.
+        files: of the job, those of its shard.
         resume: go on with what an earlier process has left.
 
     Attributes:
@@ -94,20 +96,24 @@ class Table:
         PredictError: there is a table already, or one of another job; or it cannot be written.
     """
 
-    def __init__(self, path: Path, job: Job, *, resume: bool) -> None:
-        self.place, self.job = job.place(path), job
+    def __init__(self, path: Path, job: Job, files: Sequence[Path], *, resume: bool) -> None:
+        self.place, self.job, self.names = job.place(path), job, list(map(_name, files))
         self.part = self.place.with_name(self.place.name + UNFINISHED)
         self.done: list[str] = []
         self.n_broken = 0
         self.is_finished = self.place.exists() and resume
+        if self.place.is_dir():
+            raise PredictError(f"--csv: {self.place} is a folder; name a file")
         if self.place.exists() and not resume:
             raise PredictError(f"--csv: {self.place} exists; name another file, or delete it")
         if self.part.exists() and not resume:
             raise PredictError(f"--csv: {self.part} was left unfinished; --resume goes on with it, or delete it")
         if self.is_finished:
+            self._check_finished()
             return
         try:
-            self._file = self._continued() if self.part.exists() else self._begun()
+            begun = self.part.exists() and self.part.stat().st_size > 0
+            self._file = self._continued() if begun else self._begun()
         except OSError as error:
             raise _cannot_write(self.part, error) from None
 
@@ -139,23 +145,41 @@ class Table:
             raise _cannot_write(self.place, error) from None
         return self.place
 
+    def _check(self, before: Job, path: Path) -> None:
+        if before != self.job:
+            raise PredictError(
+                f"--resume: {path} is of {_difference(before, self.job)}; name another --csv, or delete it"
+            )
+
+    def _check_finished(self) -> None:
+        """Refuse a finished table that is of something else."""
+        with ExitStack() as stack:
+            if self.job.n_shards > 1:
+                self._check(_read_part(self.place, stack)[0], self.place)
+                return
+            reader = csv.DictReader(stack.enter_context(self.place.open(encoding="utf-8", newline="")))
+            found = [name for name, _ in groupby(row.get(PATH) for row in reader)]
+            if found != self.names or reader.fieldnames != self.job.columns:
+                raise PredictError(
+                    f"--resume: {self.place} is a finished table of other recordings or emotions; name another --csv,"
+                    " or delete it"
+                )
+
     def _begun(self) -> TextIO:
         self.part.parent.mkdir(parents=True, exist_ok=True)
-        file = self.part.open("x", encoding="utf-8", newline="")
+        file = self.part.open("w", encoding="utf-8", newline="")
         file.write(self.job.line + "\n")
         csv.DictWriter(file, self.job.columns, lineterminator="\n").writeheader()
         file.flush()
         return file
 
     def _continued(self) -> TextIO:
-        """What was left, without its last recording, whose rows may be cut off."""
+        """What was left, without its last recording, whose rows may be cut off anywhere."""
         with ExitStack() as stack:
             before, groups = _read_part(self.part, stack)
-            if before != self.job:
-                raise PredictError(
-                    f"--resume: {self.part} is of {_difference(before, self.job)}; name another --csv, or delete it"
-                )
-            whole = list(groups)[:-1]
+            self._check(before, self.part)
+            pairs = zip(self.names, groups, strict=False)
+            whole = [group for _, group in takewhile(lambda pair: pair[0] == pair[1][0][PATH], pairs)][:-1]
         with replacing(self.part) as beside, beside.open("w", encoding="utf-8", newline="") as file:
             file.write(self.job.line + "\n")
             writer = csv.DictWriter(file, self.job.columns, lineterminator="\n")
@@ -167,20 +191,26 @@ class Table:
         return self.part.open("a", encoding="utf-8", newline="")
 
 
+def _name(path: Path) -> str:
+    """A path as the table has it, whatever bytes and signs are in it."""
+    return one_line(str(path))
+
+
 def rows(path: Path, prediction: Prediction | Exception) -> Iterator[dict[str, str]]:
     """Rows of the table for one recording."""
     if isinstance(prediction, Exception):
-        yield {PATH: str(path), PROBLEM: str(prediction)}
+        yield {PATH: _name(path), PROBLEM: one_line(str(prediction))}
         return
     whole = Segment(0.0, prediction.duration_s, prediction.emotion, prediction.probabilities)
     for segment in prediction.timeline or [whole]:
         yield {
-            PATH: str(path),
+            PATH: _name(path),
             START: f"{segment.start_s:.3f}",
             END: f"{segment.end_s:.3f}",
             SPEAKER: segment.speaker or "",
             EMOTION: segment.emotion,
             **{probability_column(name): f"{value:.6f}" for name, value in segment.probabilities.items()},
+            REMARK: "; ".join(prediction.remarks),
         }
 
 
@@ -200,6 +230,7 @@ def join(path: Path) -> tuple[int, int]:
         raise PredictError(f"--join: {path} exists; name another file, or delete it")
     found = sorted(path.parent.glob(f"{_escaped(path.name)}.*-of-*"))
     finished = [one for one in found if not one.name.endswith(UNFINISHED)]
+    _allow_files(len(found))
     if not found:
         raise PredictError(f"--join: there are no shards {path}.1-of-... ; make them with --csv {path} --shard 1/...")
     with ExitStack() as stack:
@@ -258,7 +289,9 @@ def _read_part(path: Path, stack: ExitStack) -> tuple[Job, Iterator[list[dict[st
         reader = csv.DictReader(file)
         if reader.fieldnames != job.columns:
             raise ValueError("its columns are not those of its first line")
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        raise PredictError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
+    except (ValueError, TypeError) as error:
         raise PredictError(
             f"{path}: is no table of ser predict that can be gone on with ({error}); delete it"
         ) from None
@@ -269,9 +302,23 @@ def _difference(one: Job, other: Job) -> str:
     """What keeps two jobs apart, in words."""
     if one.model != other.model:
         return "another model"
+    if one.n_shards != other.n_shards:
+        return f"{one.n_shards} shards, others of {other.n_shards}"
     if one.files != other.files:
         return f"another list of recordings ({one.n_files} and {other.n_files})"
     return f"other settings ({json.dumps(one.how)} and {json.dumps(other.how)})"
+
+
+def _allow_files(n_files: int) -> None:
+    """Let this process have so many files open, as far as the system allows."""
+    with suppress(ImportError, ValueError, OSError):  # not everywhere, nor for everybody
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = n_files + 100
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _escaped(name: str) -> str:

@@ -68,8 +68,8 @@ def timeline(
         progress: is told how many seconds have been heard.
     """
     ready = _Voices(sample_rate, speaker) if turns is None else _Turns(turns)
-    segments: list[Segment] = []
     kept: Waveform = np.zeros(0, np.float32)
+    segments: list[Segment] = []
     kept_from = 0  # the first sample that is kept
     for block in blocks:
         kept = np.concatenate([kept, block])
@@ -114,13 +114,18 @@ class _Turns:
     """Turns that are given, in pieces of `MAX_SPEECH_S` at most."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
-        pieces = [piece for turn in turns for piece in _pieces(turn)]
-        self.waiting = sorted(pieces, key=lambda piece: piece.end_s)
+        self.waiting = list(turns)
 
     def after(self, block: Waveform, heard_s: float) -> list[Turn]:
-        """Those that are over."""
-        n_over = next((n for n, turn in enumerate(self.waiting) if turn.end_s > heard_s), len(self.waiting))
-        over, self.waiting = self.waiting[:n_over], self.waiting[n_over:]
+        """The pieces that are over."""
+        over, waiting = [], []
+        for turn in self.waiting:
+            while (end_s := _piece_end(turn)) <= heard_s and turn.start_s < turn.end_s:
+                over.append(turn._replace(end_s=end_s))
+                turn = turn._replace(start_s=end_s)
+            if turn.start_s < turn.end_s:
+                waiting.append(turn)
+        self.waiting = waiting
         return over
 
     def at_end(self, duration_s: float) -> list[Turn]:
@@ -128,10 +133,12 @@ class _Turns:
         return [turn._replace(end_s=duration_s) for turn in self.waiting if turn.start_s < duration_s]
 
 
-def _pieces(turn: Turn) -> Iterator[Turn]:
-    n_pieces = max(math.ceil((turn.end_s - turn.start_s) / MAX_SPEECH_S), 1)
-    edges = np.linspace(turn.start_s, turn.end_s, n_pieces + 1).tolist()
-    return (Turn(start, end, turn.speaker) for start, end in pairwise(edges))
+def _piece_end(turn: Turn) -> float:
+    """Where the first piece of a turn ends; the last two are alike."""
+    left_s = turn.end_s - turn.start_s
+    if left_s <= MAX_SPEECH_S:
+        return turn.end_s
+    return turn.start_s + (MAX_SPEECH_S if left_s > 2 * MAX_SPEECH_S else left_s / 2)
 
 
 def _answered(
@@ -148,8 +155,11 @@ def _answered(
     known = members[0].recognizer.speakers
     clips: dict[int, Clip] = {}
     for number, (turn, start_s, end_s) in enumerate(windows):
+        if end_s - start_s < SHORTEST_S:  # what is too short for an answer is heard with what is around it
+            middle_s = (start_s + end_s) / 2
+            start_s, end_s = max(middle_s - SHORTEST_S / 2, 0.0), middle_s + SHORTEST_S / 2
         first = max(round(start_s * sample_rate) - kept_from, 0)
-        samples = kept[first : round(end_s * sample_rate) - kept_from]
+        samples = kept[first : max(round(end_s * sample_rate) - kept_from, 0)]
         try:
             speaker = turn.speaker if turn.speaker in known else None
             clips[number] = prepared(members, "", Reading(samples, sample_rate, {}), speaker)
