@@ -1,11 +1,14 @@
 """The page in a browser."""
 
+import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import requests
 import soundfile
 
 pytest.importorskip("gradio")
@@ -121,6 +124,34 @@ def test_japanese_on_a_phone(address: str, long: Path) -> None:
         names = {row.text for row in shown.find_elements("css selector", "tbody th")}
         assert names == {TEXTS["ja"][label] for label in LABELS}
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_only_what_was_uploaded_is_heard(
+    predictor: Predictor, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "heard"
+    folder.mkdir()
+    shutil.copy(clip, tmp_path)
+    fetched: list[str] = []
+    monkeypatch.setattr("gradio.processing_utils.async_ssrf_protected_get", lambda url, *_: fetched.append(url))
+    named = (str(clip), f"{folder}/../{clip.name}", "/etc/passwd", "http://127.0.0.1:9/x.wav", f"file:{clip}")
+    with served(make_app({"a": predictor}, Limits(max_mb=2, max_s=60), folder)) as address:
+        for number, (path, is_stream) in enumerate(itertools.product(named, (False, True))):
+            file = {"path": path, "is_stream": is_stream, "meta": {"_type": "gradio.FileData"}}
+            joined = {"data": [file], "fn_index": 0, "session_hash": f"s{number}"}
+            requests.post(f"{address}gradio_api/queue/join", json=joined, timeout=20).raise_for_status()
+            said = requests.get(f"{address}gradio_api/queue/data?session_hash=s{number}", timeout=20).text
+            assert "only what was uploaded is heard" in said and '"success":false' in said
+    assert fetched == [] and not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_no_address_is_fetched(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("gradio.routes.secure_url_stream_response", lambda url, _: fetched.append(url))
+    for word in ("file", "proxy"):
+        for url in ("http://example.org/a.wav", "http%3A%2F%2Fexample.org/a.wav"):
+            assert requests.get(f"{address}gradio_api/{word}={url}", timeout=20).status_code == 404
+    assert fetched == []
 
 
 def test_both_languages_say_the_same() -> None:

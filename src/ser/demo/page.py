@@ -48,6 +48,7 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
     def hear(path: str | None, request: gr.Request) -> str:
         if path is None:
             return ""
+        _check_uploaded(path, folder)  # a stream is not moved
         spoken = language(request.headers.get("accept-language", ""))
         texts = shown[spoken]
         try:
@@ -79,6 +80,15 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
             too_large={spoken: problem(spoken, texts["too_large"]) for spoken, texts in shown.items()},
         )
         recording.change(hear, recording, said, api_visibility="private", show_progress="full")
+
+    async def moved(path: str | Path | None) -> str | None:
+        if path is not None:
+            _check_uploaded(path, folder)
+        return None if path is None else str(path)
+
+    # Gradio would copy any file of this machine, and fetch any address, that a visitor names. Not in a subclass: of
+    # these it writes stubs beside the source.
+    recording.async_move_resource_to_block_cache = moved  # type: ignore[method-assign]
     blocks.queue(max_size=N_WAITING)
 
     @asynccontextmanager
@@ -91,6 +101,8 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: Any) -> Response:
+        if "://" in request.scope["path"]:  # Gradio would fetch it
+            return Response(status_code=404)
         response: Response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
         return response
@@ -111,6 +123,18 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
         css_paths=_HERE / "page.css",
     )
     return app
+
+
+def _check_uploaded(path: str | Path, folder: Path) -> None:
+    """Whatever a visitor's browser names as its recording.
+
+    Raises:
+        gradio.Error: it was not uploaded.
+    """
+    import gradio as gr
+
+    if not Path(path).resolve().is_relative_to(folder.resolve()):
+        raise gr.Error("only what was uploaded is heard", print_exception=False)
 
 
 async def _clean(folder: Path) -> None:
