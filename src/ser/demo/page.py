@@ -81,10 +81,11 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
         )
         recording.change(hear, recording, said, api_visibility="private", show_progress="full")
 
-    async def moved(path: str | Path | None) -> str | None:
-        if path is not None:
-            _check_uploaded(path, folder)
-        return None if path is None else str(path)
+    async def moved(url_or_file_path: str | Path | None) -> str | None:
+        if url_or_file_path is None:
+            return None
+        _check_uploaded(url_or_file_path, folder)
+        return str(url_or_file_path)
 
     # Gradio would copy any file of this machine, and fetch any address, that a visitor names. Not in a subclass: of
     # these it writes stubs beside the source.
