@@ -124,6 +124,13 @@ def test_japanese_on_a_phone(address: str, long: Path) -> None:
         names = {row.text for row in shown.find_elements("css selector", "tbody th")}
         assert names == {TEXTS["ja"][label] for label in LABELS}
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        assert browser.execute_script(
+            "const edge = document.querySelector('.ticks').getBoundingClientRect();"
+            "return [...document.querySelectorAll('.ticks span')].map((tick) => tick.getBoundingClientRect())"
+            ".every((tick) => tick.right <= edge.right && tick.bottom <= edge.bottom)"
+        )
+        parts = shown.find_elements("css selector", ".timeline button")
+        assert all(not part.text or part.rect["width"] > 15 for part in parts)
 
 
 def test_only_what_was_uploaded_is_heard(
@@ -163,6 +170,14 @@ def test_every_recording_can_be_drawn() -> None:
         samples = np.zeros(n_samples, np.float32)
         assert waveform_path(samples).count("L") <= 2 * N_COLUMNS
         assert mel_picture(samples, 16_000).startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize(("end_s", "n_words"), [(0.5, 1), (0.4, 0)])
+def test_no_word_in_a_narrow_part(end_s: float, n_words: int) -> None:
+    parts = [Segment(0.0, end_s, "odd", {"odd": 1.0}), Segment(end_s, 9.0, "sad", {"sad": 1.0})]
+    said = Prediction("sad", {"sad": 1.0}, 9.0, parts, [])
+    shown = answer({"a": said}, np.zeros(16_000 * 9, np.float32), 16_000, "a.wav", "en", TEXTS["en"])
+    assert shown.count('">odd</button>') == n_words
 
 
 def test_labels_and_remarks_are_text() -> None:

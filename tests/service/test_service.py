@@ -244,5 +244,7 @@ def test_a_mistake_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_port_that_is_taken(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr("ser.inference.loading.load", lambda *_, **__: predictor)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert main(["serve", "a", "--port", str(taken.getsockname()[1])]) == 1
-    assert "name another with --port or --host" in capsys.readouterr().err
+        port = taken.getsockname()[1]
+        assert main(["serve", "a", "--port", str(port)]) == 1
+    said = f"cannot listen on 127.0.0.1, port {port} (Address already in use); name another with --port or --host"
+    assert said in capsys.readouterr().err
