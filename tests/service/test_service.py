@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 
 from ser.commands import main
 from ser.inference.predictor import Predictor
-from ser.service import admission, batching
+from ser.service import admission, app
 from ser.service.app import make_app
 from ser.service.batching import Batcher
 from ser.web import Limits
@@ -221,16 +221,16 @@ def test_a_short_one_does_not_wait_for_long_ones() -> None:
         batcher.hear(Path(name), length_s)
         while name == "first" and not batcher._at_work:
             time.sleep(0.001)
-    assert batcher.waiting_s == sum(lengths_s.values())
-    assert batcher.wait_s == 5
+    assert [batcher.ahead_s(length_s) for length_s in (1, 35, 1000)] == [1, 36, sum(lengths_s.values())]
+    assert batcher.wait_s(1) == 5
     predictor.may.set()
     batcher.close()
     assert predictor.batches == [["first"], ["2", "3", "30"], ["40"], ["599"], ["600"]]
-    assert batcher.waiting_s == 0 and batcher.wait_s == 1
+    assert batcher.ahead_s(1000) == 0 and batcher.wait_s(1000) == 1
 
 
 def test_so_much_speech_may_wait(client: TestClient, clips: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "MOST_WAITING_S", 0)
+    monkeypatch.setattr(app, "MOST_AHEAD_S", 0)
     answer = client.post("/predict", **sent(clips[0].read_bytes()))
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
     assert answer.json() == {"detail": "too many recordings are waiting already; come again in 5 s"}

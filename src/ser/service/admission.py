@@ -56,7 +56,7 @@ class Admission:
     def _refusal(self, headers: Mapping[str, str]) -> HTTPException | None:
         if int(headers.get("content-length", 0)) > self.limits.max_bytes + AROUND_BYTES:
             return self._too_large()
-        if self.n_inside >= self.n_at_once or self.batcher.is_full:
+        if self.n_inside >= self.n_at_once:
             return busy(self.batcher)
         return None
 
@@ -86,9 +86,9 @@ class Admission:
         return watched
 
 
-def busy(batcher: Batcher) -> HTTPException:
-    """The answer to somebody for whom there is no place."""
-    wait_s = batcher.wait_s
+def busy(batcher: Batcher, duration_s: float = 0.0) -> HTTPException:
+    """The answer to somebody for whose recording, of a length that may not be known yet, there is no place."""
+    wait_s = batcher.wait_s(duration_s)
     detail = f"too many recordings are waiting already; come again in {wait_s} s"
     return HTTPException(429, detail, {"Retry-After": str(wait_s)})
 

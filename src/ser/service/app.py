@@ -21,7 +21,7 @@ from ser.errors import AudioError
 from ser.files import printable
 from ser.inference.predictor import Predictor
 from ser.service.admission import Admission, busy
-from ser.service.batching import Batcher
+from ser.service.batching import MOST_AHEAD_S, Batcher
 from ser.web import Limits, TooLong
 
 N_AT_ONCE = 64  # recordings that are being sent, wait, or are heard
@@ -111,8 +111,8 @@ def make_app(predictor: Predictor, name: str, limits: Limits, n_at_once: int = N
             path = Path(folder, "recording")
             try:
                 duration_s = await run_in_threadpool(_kept, file.file, path, predictor.sample_rate, limits)
-                if batcher.is_full:  # with what came while this was sent and read
-                    raise busy(batcher)
+                if batcher.ahead_s(duration_s) >= MOST_AHEAD_S:
+                    raise busy(batcher, duration_s)
                 answered = await asyncio.wrap_future(batcher.hear(path, duration_s))
                 if isinstance(answered, AudioError):
                     raise answered

@@ -15,7 +15,7 @@ from ser.inference.prediction import Prediction
 from ser.inference.predictor import Predictor
 
 AT_ONCE, AT_ONCE_S = 16, 60.0  # recordings, and their length together: the first of them waits for the last
-MOST_WAITING_S = 3600.0  # of speech; with that much, nobody else is let in
+MOST_AHEAD_S = 3600.0  # of speech: who has that much before him is not let in
 FIRST_WAIT_S = 5.0  # what is said before it is known how fast the model hears
 
 Answered = Prediction | AudioError
@@ -49,23 +49,18 @@ class Batcher:
         self._thread = threading.Thread(target=self._work, name="ser-hearing", daemon=True)
         self._thread.start()
 
-    @property
-    def waiting_s(self) -> float:
-        """How much speech waits or is heard, in seconds."""
+    def ahead_s(self, duration_s: float) -> float:
+        """How much speech is heard before a recording of this length that comes now, in seconds."""
+        due = time.monotonic() + duration_s
         with self._waiting.mutex:
-            return sum(job.duration_s for job in (*self._waiting.queue, *self._at_work))
+            waiting = [job for job in self._waiting.queue if job.due <= due]
+        return sum(job.duration_s for job in (*waiting, *self._at_work))
 
-    @property
-    def is_full(self) -> bool:
-        """Whether so much waits that nobody else is to be let in."""
-        return self.waiting_s >= MOST_WAITING_S
-
-    @property
-    def wait_s(self) -> int:
+    def wait_s(self, duration_s: float) -> int:
         """In how many seconds that is heard, as fast as what was heard before; 1 at least."""
         if not self._heard_s:
             return math.ceil(FIRST_WAIT_S)
-        return max(1, math.ceil(self.waiting_s * self._took_s / self._heard_s))
+        return max(1, math.ceil(self.ahead_s(duration_s) * self._took_s / self._heard_s))
 
     def hear(self, path: Path, duration_s: float) -> "Future[Answered]":
         """What is said of a recording, or why it cannot be used; the file is to be there until then."""
