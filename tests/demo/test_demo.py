@@ -159,6 +159,8 @@ def test_no_address_is_fetched(address: str, monkeypatch: pytest.MonkeyPatch) ->
         for url in ("http://example.org/a.wav", "http%3A%2F%2Fexample.org/a.wav"):
             assert requests.get(f"{address}gradio_api/{word}={url}", timeout=20).status_code == 404
     assert fetched == []
+    film = requests.post(f"{address}gradio_api/process_recording", files={"video": b"#EXTM3U"}, timeout=20)
+    assert film.status_code == 404
 
 
 def test_both_languages_say_the_same() -> None:

@@ -28,6 +28,9 @@ CLEAN_S, KEPT_S = 900, 3600  # how often it is looked for old recordings, and ho
 # Gradio needs inline scripts and `eval`; nothing may come from, or go to, elsewhere.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'"
 
+# Of Gradio's addresses: what lies elsewhere, which it would fetch; and films for ffmpeg, which may name files.
+CLOSED = ("://", "/process_recording")
+
 _HERE = Path(__file__).parent
 
 log = logging.getLogger("ser")
@@ -102,7 +105,7 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: Any) -> Response:
-        if "://" in request.scope["path"]:  # Gradio would fetch it
+        if any(word in request.scope["path"] for word in CLOSED):
             return Response(status_code=404)
         response: Response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
