@@ -16,4 +16,6 @@ RUN if [ -n "$TORCH_INDEX" ]; then \
 RUN useradd --create-home ser
 USER ser
 EXPOSE 8000
+HEALTHCHECK --start-period=2m --timeout=10s \
+  CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health', timeout=5)"]
 ENTRYPOINT ["ser", "serve", "/model", "--host", "0.0.0.0"]

@@ -1,6 +1,7 @@
 """What the page and the service share: limits of what is uploaded, and serving until Ctrl-C."""
 
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -87,5 +88,10 @@ def _listening(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         raise ServeError(
-            f"cannot listen on {host}, port {port} ({error.strerror}); name another with --port or --host"
+            f"cannot listen on {host}, port {port} ({_reason(error)}); name another with --port or --host"
         ) from None
+
+
+def _reason(error: OSError) -> str | None:
+    """In the system's words, to which Python adds the address; a host that is not found has only its own."""
+    return error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)

@@ -1,11 +1,14 @@
 """The page in a browser."""
 
+import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import requests
 import soundfile
 
 pytest.importorskip("gradio")
@@ -121,6 +124,43 @@ def test_japanese_on_a_phone(address: str, long: Path) -> None:
         names = {row.text for row in shown.find_elements("css selector", "tbody th")}
         assert names == {TEXTS["ja"][label] for label in LABELS}
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        assert browser.execute_script(
+            "const edge = document.querySelector('.ticks').getBoundingClientRect();"
+            "return [...document.querySelectorAll('.ticks span')].map((tick) => tick.getBoundingClientRect())"
+            ".every((tick) => tick.right <= edge.right && tick.bottom <= edge.bottom)"
+        )
+        parts = shown.find_elements("css selector", ".timeline button")
+        assert all(not part.text or part.rect["width"] > 15 for part in parts)
+
+
+def test_only_what_was_uploaded_is_heard(
+    predictor: Predictor, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "heard"
+    folder.mkdir()
+    shutil.copy(clip, tmp_path)
+    fetched: list[str] = []
+    monkeypatch.setattr("gradio.processing_utils.async_ssrf_protected_get", lambda url, *_: fetched.append(url))
+    named = (str(clip), f"{folder}/../{clip.name}", "/etc/passwd", "http://127.0.0.1:9/x.wav", f"file:{clip}")
+    with served(make_app({"a": predictor}, Limits(max_mb=2, max_s=60), folder)) as address:
+        for number, (path, is_stream) in enumerate(itertools.product(named, (False, True))):
+            file = {"path": path, "is_stream": is_stream, "meta": {"_type": "gradio.FileData"}}
+            joined = {"data": [file], "fn_index": 0, "session_hash": f"s{number}"}
+            requests.post(f"{address}gradio_api/queue/join", json=joined, timeout=20).raise_for_status()
+            said = requests.get(f"{address}gradio_api/queue/data?session_hash=s{number}", timeout=20).text
+            assert "only what was uploaded is heard" in said and '"success":false' in said
+    assert fetched == [] and not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_no_address_is_fetched(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+    monkeypatch.setattr("gradio.routes.secure_url_stream_response", lambda url, _: fetched.append(url))
+    for word in ("file", "proxy"):
+        for url in ("http://example.org/a.wav", "http%3A%2F%2Fexample.org/a.wav"):
+            assert requests.get(f"{address}gradio_api/{word}={url}", timeout=20).status_code == 404
+    assert fetched == []
+    film = requests.post(f"{address}gradio_api/process_recording", files={"video": b"#EXTM3U"}, timeout=20)
+    assert film.status_code == 404
 
 
 def test_both_languages_say_the_same() -> None:
@@ -132,6 +172,14 @@ def test_every_recording_can_be_drawn() -> None:
         samples = np.zeros(n_samples, np.float32)
         assert waveform_path(samples).count("L") <= 2 * N_COLUMNS
         assert mel_picture(samples, 16_000).startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize(("end_s", "n_words"), [(0.5, 1), (0.4, 0)])
+def test_no_word_in_a_narrow_part(end_s: float, n_words: int) -> None:
+    parts = [Segment(0.0, end_s, "odd", {"odd": 1.0}), Segment(end_s, 9.0, "sad", {"sad": 1.0})]
+    said = Prediction("sad", {"sad": 1.0}, 9.0, parts, [])
+    shown = answer({"a": said}, np.zeros(16_000 * 9, np.float32), 16_000, "a.wav", "en", TEXTS["en"])
+    assert shown.count('">odd</button>') == n_words
 
 
 def test_labels_and_remarks_are_text() -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from fastapi.testclient import TestClient
 
 from ser.commands import main
 from ser.inference.predictor import Predictor
-from ser.service import admission
+from ser.service import admission, app
 from ser.service.app import make_app
 from ser.service.batching import Batcher
 from ser.web import Limits
@@ -90,6 +91,7 @@ def test_silence_is_said(client: TestClient, tmp_path: Path) -> None:
         ({"content": iter([bytes(1_500_000)] * 2)}, 415, "post a form (multipart/form-data)"),
         ({"json": {}}, 415, "post a form (multipart/form-data)"),
         ({"files": {"other": b"a"}}, 422, "the form has no file"),
+        ({"files": [("file", b"a"), ("file", b"b")]}, 422, "there are 2 fields file; post one file a request"),
     ],
 )
 def test_a_refusal_is_one_line(client: TestClient, posted: dict[str, Any], status: int, detail: str) -> None:
@@ -197,6 +199,43 @@ def test_one_that_fails_takes_no_other_along() -> None:
     assert isinstance(answers["large"].exception(0), MemoryError)
 
 
+class Held:
+    """Hears nothing before it may."""
+
+    def __init__(self) -> None:
+        self.may = Event()
+        self.batches: list[list[str]] = []
+
+    def predict_each(self, paths: list[Path]) -> Iterator[Any]:
+        self.may.wait(10)
+        self.batches.append([path.name for path in paths])
+        time.sleep(0.01)
+        return iter(self.batches[-1])
+
+
+def test_a_short_one_does_not_wait_for_long_ones() -> None:
+    predictor: Any = Held()
+    batcher = Batcher(predictor)
+    lengths_s = {"first": 1, "600": 600, "599": 599, "2": 2, "40": 40, "30": 30, "3": 3}
+    for name, length_s in lengths_s.items():
+        batcher.hear(Path(name), length_s)
+        while name == "first" and not batcher._at_work:
+            time.sleep(0.001)
+    assert [batcher.ahead_s(length_s) for length_s in (1, 35, 1000)] == [1, 36, sum(lengths_s.values())]
+    assert batcher.wait_s(1) == 5
+    predictor.may.set()
+    batcher.close()
+    assert predictor.batches == [["first"], ["2", "3", "30"], ["40"], ["599"], ["600"]]
+    assert batcher.ahead_s(1000) == 0 and batcher.wait_s(1000) == 1
+
+
+def test_so_much_speech_may_wait(client: TestClient, clips: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MOST_AHEAD_S", 0)
+    answer = client.post("/predict", **sent(clips[0].read_bytes()))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert answer.json() == {"detail": "too many recordings are waiting already; come again in 5 s"}
+
+
 def test_a_mistake_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", str(tmp_path)]) == 1
     assert "holds no trained model" in capsys.readouterr().err
@@ -205,5 +244,7 @@ def test_a_mistake_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_port_that_is_taken(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr("ser.inference.loading.load", lambda *_, **__: predictor)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert main(["serve", "a", "--port", str(taken.getsockname()[1])]) == 1
-    assert "name another with --port or --host" in capsys.readouterr().err
+        port = taken.getsockname()[1]
+        assert main(["serve", "a", "--port", str(port)]) == 1
+    said = f"cannot listen on 127.0.0.1, port {port} (Address already in use); name another with --port or --host"
+    assert said in capsys.readouterr().err

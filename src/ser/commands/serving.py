@@ -1,6 +1,8 @@
 """What `ser serve` and `ser demo` have in common: options, and the models by name."""
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,8 +40,28 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def loaded(models: Sequence[str], fold: int | None, trust: Sequence[str]) -> "dict[str, Predictor]":
-    """Models by the names under which they are shown."""
+    """Models by the names under which they are shown; the terminal says what they are, and from where."""
     from ser.inference.loading import load  # torch takes seconds to import
 
     predictors = [load(model, fold=fold, trust=trust) for model in models]
-    return {predictor.about.removesuffix(f"/{BEST}"): predictor for predictor in predictors}
+    for predictor in predictors:
+        print(predictor.about, file=sys.stderr)
+    return dict(zip(names(models), predictors, strict=True))
+
+
+def names(models: Sequence[str]) -> list[str]:
+    """What tells models apart without saying where they lie on this machine: the last parts of their paths.
+
+    >>> names(["outputs/first", "/home/a/resnet/checkpoints/best.ckpt", "hf:user/name"])
+    ['first', 'resnet', 'hf:user/name']
+    >>> names(["old/first", "new/first"])
+    ['old/first', 'new/first']
+    """
+    from ser.inference.hub import HUB
+
+    parts = [(model,) if model.startswith(HUB) else Path(model.removesuffix(BEST)).resolve().parts for model in models]
+    for n_shown in range(1, max(map(len, parts)) + 1):
+        shown = ["/".join(one[-n_shown:]) for one in parts]
+        if len(set(shown)) == len(set(parts)):
+            break
+    return shown

@@ -28,6 +28,9 @@ CLEAN_S, KEPT_S = 900, 3600  # how often it is looked for old recordings, and ho
 # Gradio needs inline scripts and `eval`; nothing may come from, or go to, elsewhere.
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; base-uri 'self'; form-action 'self'"
 
+# Of Gradio's addresses: what lies elsewhere, which it would fetch; and films for ffmpeg, which may name files.
+CLOSED = ("://", "/process_recording")
+
 _HERE = Path(__file__).parent
 
 log = logging.getLogger("ser")
@@ -48,6 +51,7 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
     def hear(path: str | None, request: gr.Request) -> str:
         if path is None:
             return ""
+        _check_uploaded(path, folder)  # a stream is not moved
         spoken = language(request.headers.get("accept-language", ""))
         texts = shown[spoken]
         try:
@@ -79,6 +83,16 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
             too_large={spoken: problem(spoken, texts["too_large"]) for spoken, texts in shown.items()},
         )
         recording.change(hear, recording, said, api_visibility="private", show_progress="full")
+
+    async def moved(url_or_file_path: str | Path | None) -> str | None:
+        if url_or_file_path is None:
+            return None
+        _check_uploaded(url_or_file_path, folder)
+        return str(url_or_file_path)
+
+    # Gradio would copy any file of this machine, and fetch any address, that a visitor names. Not in a subclass: of
+    # these it writes stubs beside the source.
+    recording.async_move_resource_to_block_cache = moved  # type: ignore[method-assign]
     blocks.queue(max_size=N_WAITING)
 
     @asynccontextmanager
@@ -91,6 +105,8 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: Any) -> Response:
+        if any(word in request.scope["path"] for word in CLOSED):
+            return Response(status_code=404)
         response: Response = await call_next(request)
         response.headers["Content-Security-Policy"] = POLICY
         return response
@@ -111,6 +127,18 @@ def make_app(predictors: Mapping[str, Predictor], limits: Limits, folder: Path) 
         css_paths=_HERE / "page.css",
     )
     return app
+
+
+def _check_uploaded(path: str | Path, folder: Path) -> None:
+    """Whatever a visitor's browser names as its recording.
+
+    Raises:
+        gradio.Error: it was not uploaded.
+    """
+    import gradio as gr
+
+    if not Path(path).resolve().is_relative_to(folder.resolve()):
+        raise gr.Error("only what was uploaded is heard", print_exception=False)
 
 
 async def _clean(folder: Path) -> None:

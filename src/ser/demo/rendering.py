@@ -18,6 +18,8 @@ HUES = {  # of the emotions, in degrees of the colour circle; further ones have 
 }
 TICKS_S = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 N_TICKS = 6  # at most
+ROOM = 0.12  # of the width, for the last tick's time, on a phone
+NARROW = 0.05  # of the width: a part in which no word is written
 
 _HERE = Path(__file__).parent
 
@@ -88,6 +90,7 @@ def _part(segment: Segment, duration_s: float, names: Sequence[str], texts: Text
         "end_s": segment.end_s,
         "at": segment.start_s / duration_s,
         "width": segment.duration_s / duration_s,
+        "is_named": segment.emotion in segment.probabilities and segment.duration_s > NARROW * duration_s,
         "clock": f"{clock(start)} – {clock(end)}",
         "emotion": emotion,
         "share": segment.probabilities.get(segment.emotion),
@@ -104,8 +107,13 @@ def _hue(emotion: str, names: Sequence[str]) -> int | None:
 
 
 def _ticks(duration_s: float) -> list[float]:
+    """The times that are written below the timeline, in seconds.
+
+    >>> _ticks(10), _ticks(12.4)
+    ([0, 2, 4, 6, 8], [0, 5, 10])
+    """
     step = next((step for step in TICKS_S if duration_s / step <= N_TICKS), duration_s / N_TICKS)
-    return [number * step for number in range(int(duration_s / step) + 1)]
+    return [number * step for number in range(int(duration_s * (1 - ROOM) / step) + 1)]
 
 
 @cache

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ser.service.batching import Batcher
 from ser.web import Limits
 
 AROUND_BYTES = 10_000  # of a form, around its file
 UPLOAD_S = 60.0  # in which a file must have come
 DRAIN_S = 10.0  # in which a client that is refused may send what it has to send; else it would not hear the answer
-RETRY_AFTER_S = 5
 
 
 class Admission:
@@ -25,13 +25,14 @@ class Admission:
         path: such as /predict.
         limits: of a file.
         n_at_once: requests that are let in, those that wait included.
+        batcher: who hears them.
 
     Attributes:
         n_inside: requests that are in.
     """
 
-    def __init__(self, app: ASGIApp, *, path: str, limits: Limits, n_at_once: int) -> None:
-        self.app, self.path, self.limits, self.n_at_once = app, path, limits, n_at_once
+    def __init__(self, app: ASGIApp, *, path: str, limits: Limits, n_at_once: int, batcher: Batcher) -> None:
+        self.app, self.path, self.limits, self.n_at_once, self.batcher = app, path, limits, n_at_once, batcher
         self.n_inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,11 +57,7 @@ class Admission:
         if int(headers.get("content-length", 0)) > self.limits.max_bytes + AROUND_BYTES:
             return self._too_large()
         if self.n_inside >= self.n_at_once:
-            return HTTPException(
-                429,
-                f"{self.n_inside} recordings are waiting already; come again in {RETRY_AFTER_S} s",
-                {"Retry-After": str(RETRY_AFTER_S)},
-            )
+            return busy(self.batcher)
         return None
 
     def _too_large(self) -> HTTPException:
@@ -87,6 +84,13 @@ class Admission:
             return message
 
         return watched
+
+
+def busy(batcher: Batcher, duration_s: float = 0.0) -> HTTPException:
+    """The answer to somebody for whose recording, of a length that may not be known yet, there is no place."""
+    wait_s = batcher.wait_s(duration_s)
+    detail = f"too many recordings are waiting already; come again in {wait_s} s"
+    return HTTPException(429, detail, {"Retry-After": str(wait_s)})
 
 
 async def _drain(receive: Receive) -> None:

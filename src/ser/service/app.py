@@ -20,8 +20,8 @@ from ser import __version__
 from ser.errors import AudioError
 from ser.files import printable
 from ser.inference.predictor import Predictor
-from ser.service.admission import Admission
-from ser.service.batching import Batcher
+from ser.service.admission import Admission, busy
+from ser.service.batching import MOST_AHEAD_S, Batcher
 from ser.web import Limits, TooLong
 
 N_AT_ONCE = 64  # recordings that are being sent, wait, or are heard
@@ -75,7 +75,7 @@ PROBLEMS = {
     408: "the file does not come",
     413: "the file is too large, or the recording too long",
     415: "what is posted is no form",
-    422: "the file cannot be used: no audio, damaged, too short; or there is none",
+    422: "the file cannot be used: no audio, damaged, too short; or there is none, or more than one",
     429: "too many are waiting; come again after `Retry-After` seconds",
 }
 
@@ -98,16 +98,21 @@ def make_app(predictor: Predictor, name: str, limits: Limits, n_at_once: int = N
 
     # FastAPI's own pages load scripts from elsewhere.
     app = FastAPI(title="ser", version=__version__, description=ABOUT, docs_url=None, redoc_url=None, lifespan=lifespan)
-    admission = Admission(app, path=PREDICT, limits=limits, n_at_once=n_at_once)
+    admission = Admission(app, path=PREDICT, limits=limits, n_at_once=n_at_once, batcher=batcher)
 
     @app.post(PREDICT, responses={status: {"model": Problem, "description": why} for status, why in PROBLEMS.items()})
-    async def predict(file: UploadFile) -> Answer:
+    async def predict(file: UploadFile, request: Request) -> Answer:
         """Name the emotion of a recording, in any format that can be read."""
+        n_files = len((await request.form()).getlist("file"))
+        if n_files > 1:  # FastAPI gives the last
+            raise HTTPException(422, f"there are {n_files} fields file; post one file a request")
         said = printable(file.filename or "the recording")
         with TemporaryDirectory(prefix="ser-") as folder:
             path = Path(folder, "recording")
             try:
                 duration_s = await run_in_threadpool(_kept, file.file, path, predictor.sample_rate, limits)
+                if batcher.ahead_s(duration_s) >= MOST_AHEAD_S:
+                    raise busy(batcher, duration_s)
                 answered = await asyncio.wrap_future(batcher.hear(path, duration_s))
                 if isinstance(answered, AudioError):
                     raise answered
