@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ser.config.build import build
-from ser.config.checks import check_choice, check_range
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.files import check_unicode
@@ -33,11 +32,9 @@ from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData
 from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solved_at_once, summaries
-from ser.training.trainer import check_trainer, frozen_device
+from ser.training.trainer import check_settings, frozen_device
 
 log = logging.getLogger("ser")
-
-SAMPLINGS = ("natural", "balanced")
 
 
 @dataclass(frozen=True)
@@ -238,26 +235,6 @@ def draft_recognizer(config: Config) -> EmotionRecognizer:
     if config.normalize.by == "speaker" and draft.feature.is_waveform:
         raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     return draft
-
-
-def check_settings(config: Config, folder: Path) -> None:
-    """Refuse settings of the top level, of training and of the Trainer that cannot be used.
-
-    Raises:
-        ConfigError: names the first one.
-    """
-    check_range("batch_size", config.batch_size, 1, 100_000)
-    check_range("seed", config.seed, 0, 2**32 - 1)
-    check_range("epochs", config.epochs, 1, 1_000_000)
-    check_range("tta", config.tta, 0, 100)
-    if config.tta == 1:
-        raise ConfigError("tta=1 is one view at another speed; set tta=0 for none, or 2 and more")
-    check_choice("sampling", config.sampling, SAMPLINGS)
-    if config.sampling == "balanced" and config.loss.class_weights:
-        raise ConfigError(
-            "sampling=balanced and loss.class_weights=true both make up for rare emotions; use one of them"
-        )
-    check_trainer(config, folder)
 
 
 def _recognizer(

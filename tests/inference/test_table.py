@@ -8,8 +8,9 @@ import pytest
 
 from ser.errors import AudioError, PredictError
 from ser.files import one_line, read_csv
+from ser.inference.job import Job
 from ser.inference.prediction import SILENCE, Prediction, Segment
-from ser.inference.table import Job, Table, join
+from ser.inference.table import Table, join
 
 FILES = [Path(os.fsdecode(f'clips/{number}, "喜び"\n\r'.encode() + b"\xff.wav")) for number in range(7)]
 JOB = Job("model", {"window_s": None}, "files", len(FILES), ["happy", "sad"])

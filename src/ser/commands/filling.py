@@ -12,12 +12,12 @@ from ser.corpora.keys import one_spelling
 from ser.features.base import FrozenFeature
 from ser.files import printable
 from ser.models.base import SolvedModel
-from ser.preparation import check_settings, draft_recognizer
+from ser.preparation import draft_recognizer
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
-from ser.training.trainer import frozen_device
+from ser.training.trainer import check_settings, frozen_device
 
 
 def fill(overrides: Sequence[str], shard: int, n_shards: int) -> None:

@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ser.errors import AudioError, PredictError
 from ser.files import digest, one_line, printable, replacing
 from ser.inference import formats
+from ser.inference.job import Job
 from ser.inference.prediction import Prediction
 from ser.inference.predictor import How, Predictor
-from ser.inference.table import Job, Table
+from ser.inference.table import Table
 from ser.inference.timeline import Turn
 from ser.inference.turns import read_turns, turns_of
 

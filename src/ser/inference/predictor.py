@@ -1,21 +1,16 @@
 """A trained model at work: recordings in, emotions out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike, cpu_count
-from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
-import numpy.typing as npt
-
-from ser import audio
-from ser.audio import MIN_DURATION_S, Reading, Waveform
-from ser.config.checks import check_range
+from ser.audio import MIN_DURATION_S
 from ser.errors import AudioError, PredictError, SilentError
 from ser.inference.answering import Clip, answer, device_for, inputs_of, prepared
+from ser.inference.inputs import Recording, blocks_of, is_several, read_beginning
 from ser.inference.members import Member
 from ser.inference.prediction import SILENCE, Prediction, named
 from ser.inference.speech import has_speech
@@ -23,11 +18,6 @@ from ser.inference.timeline import HOP_S, WINDOW_S, Turn, check_window, timeline
 
 WHOLE_S = 30.0  # a recording up to this length is heard as a whole, unless windows are asked for
 AT_ONCE = 64  # recordings that are read together
-LOUDEST = 10.0  # what is beyond cannot be meant as full scale 1
-BLOCK_S = 30.0  # of a long recording, read at once
-
-Samples = npt.NDArray[Any]
-Recording = str | PathLike[str] | Samples | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -119,7 +109,7 @@ class Predictor:
             AudioError: a recording cannot be used.
             SerError: an argument cannot be used.
         """
-        several = _is_several(recording)
+        several = is_several(recording)
         some: Iterable[Any] = recording if several else [recording]  # type: ignore[assignment]
         how = How(window_s, hop_s, speaker)
         made = []
@@ -136,7 +126,7 @@ class Predictor:
             recording, how: as of `predict`; of a list, a list of such answers.
             top_k: so many emotions at most; None: all.
         """
-        if _is_several(recording):
+        if is_several(recording):
             return [self(one, top_k=top_k, **how) for one in recording]
         probabilities = self.predict(recording, **how).probabilities or {SILENCE: 1.0}
         ranked = sorted(probabilities.items(), key=lambda pair: -pair[1])
@@ -154,9 +144,9 @@ class Predictor:
             SettingError: the training normalised nobody by themselves.
         """
         clips = []
-        some: Iterable[Any] = recordings if _is_several(recordings) else [recordings]  # type: ignore[assignment]
+        some: Iterable[Any] = recordings if is_several(recordings) else [recordings]  # type: ignore[assignment]
         for one in some:
-            reading, _ = _read(one, sample_rate, longest_s=WHOLE_S)
+            reading, _ = read_beginning(one, sample_rate, longest_s=WHOLE_S)
             clips.append(prepared(self.members, str(one)[:80], reading))
         for member in self.members:
             member.recognizer.know(name, *inputs_of(member.recognizer, clips, self.device))
@@ -202,7 +192,7 @@ class Predictor:
         try:
             if how.in_windows:
                 return _Begun(recording, sample_rate)
-            reading, is_longer = _read(recording, sample_rate, longest_s=WHOLE_S)
+            reading, is_longer = read_beginning(recording, sample_rate, longest_s=WHOLE_S)
             if is_longer:
                 return _Begun(recording, sample_rate)
             duration_s, remarks = len(reading.samples) / reading.sample_rate, list(reading.remarks.values())
@@ -239,7 +229,7 @@ class Predictor:
         try:
             segments, duration_s = timeline(
                 self.members,
-                _blocks(begun.recording, begun.sample_rate, self.sample_rate, remarks),
+                blocks_of(begun.recording, begun.sample_rate, self.sample_rate, remarks),
                 self.sample_rate,
                 window_s=window_s,
                 hop_s=hop_s,
@@ -263,21 +253,6 @@ def _windows(how: How) -> tuple[float, float]:
     return window_s, min(HOP_S, window_s) if how.hop_s is None else how.hop_s
 
 
-def _is_several(recording: Any) -> bool:
-    """Whether these are several recordings: a list, a generator, a column of a table; and not samples."""
-    if isinstance(recording, str | bytes | PathLike | Mapping):
-        return False
-    if isinstance(recording, list | tuple):
-        return True
-    if hasattr(recording, "__array__"):
-        return _array(recording).dtype.kind in "OUS"
-    return isinstance(recording, Iterable)
-
-
-def _array(samples: Any) -> Samples:
-    return np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
-
-
 @dataclass(frozen=True)
 class _Begun:
     """A recording that was read, with its clip; or one that is to be heard in windows, without a prediction."""
@@ -286,56 +261,3 @@ class _Begun:
     sample_rate: int | None
     prediction: Prediction | None = None
     clip: Clip | None = None
-
-
-def _read(recording: Recording, sample_rate: int | None, longest_s: float) -> tuple[Reading, bool]:
-    """The beginning of a recording, and whether there is more."""
-    if isinstance(recording, str | PathLike):
-        return audio.read_beginning(Path(recording), longest_s)
-    samples, rate = _mono(recording, sample_rate)
-    n_samples = round(longest_s * rate)
-    return Reading(samples[:n_samples], rate, {}), len(samples) > n_samples
-
-
-def _blocks(
-    recording: Recording, sample_rate: int | None, wanted_hz: int, remarks: dict[str, str]
-) -> Iterator[Waveform]:
-    if isinstance(recording, str | PathLike):
-        yield from audio.stream(Path(recording), wanted_hz, block_s=BLOCK_S, remarks=remarks)
-        return
-    samples = audio.resample(*_mono(recording, sample_rate), wanted_hz)
-    for first in range(0, len(samples), round(BLOCK_S * wanted_hz)):
-        yield samples[first : first + round(BLOCK_S * wanted_hz)]
-
-
-def _mono(recording: Any, sample_rate: int | None) -> tuple[Waveform, int]:
-    """Samples (samples,) in [-1, 1] of what is given in memory, and their rate.
-
-    Raises:
-        PredictError: these are no samples that can be understood.
-        AudioError: they are no sound.
-    """
-    if isinstance(recording, Mapping):
-        sample_rate = sample_rate if recording.get("sampling_rate") is None else recording["sampling_rate"]
-        recording = recording.get("array", recording.get("raw"))
-    samples = _array(recording)
-    if samples.dtype.kind not in "iuf" or samples.ndim not in (1, 2):
-        raise PredictError(
-            f"a recording must be a file, or samples of shape (samples,) or (samples, channels); got"
-            f" {type(recording).__name__} of {samples.dtype}, {samples.shape}"
-        )
-    if samples.ndim == 2 and samples.shape[1] > samples.shape[0]:
-        raise PredictError(f"samples must be of shape (samples, channels); got {samples.shape}, the other way round?")
-    if sample_rate is None:
-        raise PredictError("samples without their rate: give sample_rate=<Hz> too")
-    check_range("sample_rate", int(sample_rate), 4000, 192_000)
-    if samples.dtype.kind != "f":
-        limits = np.iinfo(samples.dtype)
-        middle = (limits.max + 1) // 2 if limits.min == 0 else 0
-        samples = (samples.astype(np.float64) - middle) / (limits.max + 1 - middle)
-    if not np.isfinite(samples).all():
-        raise AudioError("the recording holds samples that are not finite")
-    loudest = float(np.abs(samples).max(initial=0.0))
-    if loudest > LOUDEST:
-        raise PredictError(f"samples must lie in [-1, 1]; got {loudest:g}: divide those of 16 bits by 32768")
-    return audio.mix(np.atleast_2d(samples.astype(np.float32).T).T)[0], int(sample_rate)

@@ -38,12 +38,33 @@ OURS = {
     "use_distributed_sampler": "clips are shared out among processes in any case",
     "barebones": "use debug=fast",
 }
+SAMPLINGS = ("natural", "balanced")
 CHECKED = ("accelerator", "devices", "precision", "num_nodes", "max_epochs", "accumulate_grad_batches")  # by themselves
 PROFILERS = {
     "simple": profilers.SimpleProfiler,
     "advanced": profilers.AdvancedProfiler,
     "pytorch": profilers.PyTorchProfiler,
 }
+
+
+def check_settings(config: Config, folder: Path) -> None:
+    """Refuse settings of the top level, of training and of the Trainer that cannot be used.
+
+    Raises:
+        ConfigError: names the first one.
+    """
+    check_range("batch_size", config.batch_size, 1, 100_000)
+    check_range("seed", config.seed, 0, 2**32 - 1)
+    check_range("epochs", config.epochs, 1, 1_000_000)
+    check_range("tta", config.tta, 0, 100)
+    if config.tta == 1:
+        raise ConfigError("tta=1 is one view at another speed; set tta=0 for none, or 2 and more")
+    check_choice("sampling", config.sampling, SAMPLINGS)
+    if config.sampling == "balanced" and config.loss.class_weights:
+        raise ConfigError(
+            "sampling=balanced and loss.class_weights=true both make up for rare emotions; use one of them"
+        )
+    check_trainer(config, folder)
 
 
 def check_trainer(config: Config, folder: Path) -> None:
