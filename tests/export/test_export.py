@@ -255,7 +255,7 @@ class Hub:
         self.calls.append((name, how))
 
     def upload_folder(self, repo_id: str, folder_path: Path, **how: Any) -> None:
-        self.calls.append((repo_id, sorted(path.name for path in folder_path.iterdir())))
+        self.calls.append((repo_id, how["allow_patterns"]))
 
 
 def test_push_asks_and_uploads(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -271,6 +271,22 @@ def test_push_asks_and_uploads(run: Path, monkeypatch: pytest.MonkeyPatch, capsy
         ("me/mine", ["README.md", "config.json", "model.safetensors"]),
     ]
     assert "https://the.hub/me/mine" in capsys.readouterr().out
+
+
+def test_push_takes_what_was_exported_and_nothing_else(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
+    monkeypatch.setattr("huggingface_hub.ModelCard.validate", lambda self: None)
+    monkeypatch.setattr(Hub, "calls", [])
+    export(run, tmp_path / "out", "safetensors")
+    (tmp_path / "out" / "diary.txt").write_text("mine")
+    assert main(["push", str(tmp_path / "out"), "me/mine", "--yes"]) == 0
+    assert Hub.calls[1] == ("me/mine", ["README.md", "config.json", "model.safetensors"])
+    (tmp_path / "out" / "config.json").write_text('{"format": "another"}')
+    (tmp_path / "out" / "model.safetensors").unlink()
+    assert main(["push", str(tmp_path / "out"), "me/mine", "--yes"]) == 1
+    assert "holds no trained model" in capsys.readouterr().err and len(Hub.calls) == 2
 
 
 def test_push_without_a_login_is_one_message(

@@ -24,6 +24,8 @@ from ser.runs.provenance import Provenance
 SAFETENSORS, ONNX, TORCH = "safetensors", "onnx", "torch"
 KINDS = (SAFETENSORS, ONNX, TORCH)
 CARD = "README.md"
+FORMATS = (FORMAT, f"ser-{ONNX}", f"ser-{TORCH}")
+FILES = (CARD, DESCRIPTION, "model*.safetensors", "model.onnx", "model.onnx.data", "model.pt2", f"{ENCODER}/*/*")
 
 
 def export(
@@ -74,6 +76,20 @@ def export(
         if beside is not None:
             shutil.rmtree(beside, ignore_errors=True)
     return notes
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether `export` has written a folder, for whomever it is."""
+    try:
+        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and about.get("format") in FORMATS and (folder / CARD).is_file()
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of an exported model; not what somebody has put beside them."""
+    return sorted(file for pattern in FILES for file in folder.glob(pattern) if file.is_file())
 
 
 def _as_safetensors(members: Sequence[Member], folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ser.errors import ModelError
-from ser.export.folder import CARD
+from ser.export.folder import CARD, files_of
 
 
 def push(folder: Path, name: str, *, private: bool) -> str:
@@ -26,7 +26,8 @@ def push(folder: Path, name: str, *, private: bool) -> str:
         api.whoami()
         ModelCard.load(folder / CARD).validate()
         api.create_repo(name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, commit_message="Exported by ser-lab")
+        own = [file.relative_to(folder).as_posix() for file in files_of(folder)]
+        api.upload_folder(repo_id=name, folder_path=folder, allow_patterns=own, commit_message="Exported by ser-lab")
     return f"{api.endpoint}/{name}"
 
 
