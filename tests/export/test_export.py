@@ -1,8 +1,10 @@
 """Exported models answer as PyTorch does, hold all that they need, and are written whole or not at all."""
 
 import json
+import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -104,6 +106,11 @@ def expected(members: Sequence[Member], clips: Sequence[torch.Tensor]) -> Any:
     return np.stack([log_answers(members, clip.numpy()) for clip in clips])
 
 
+def parts_of(archive: Path) -> list[bytes]:
+    with zipfile.ZipFile(archive) as parts:
+        return [parts.read(name) for name in parts.namelist()]
+
+
 def of_onnx(folder: Path, clips: Sequence[torch.Tensor]) -> Any:
     """Answers of model.onnx for a padded batch."""
     import onnxruntime
@@ -116,12 +123,13 @@ def of_onnx(folder: Path, clips: Sequence[torch.Tensor]) -> Any:
 
 
 def test_onnx_answers_as_pytorch_for_recurrences_and_a_convolutional_encoder(encoders: Path, tmp_path: Path) -> None:
-    made = recognizer(encoder(encoders, "wav2vec2", layer="last"), settings("model/lstm", hidden=8))
+    made = recognizer(encoder(encoders, "wav2vec2", layer="last"), settings("model/lstm", hidden=8, layers=1))
     notes = export(saved(made, tmp_path / "best.ckpt"), tmp_path / "out", "onnx")
     assert "noise" in notes[0]
     clips = noise(*LENGTHS)
     answers = of_onnx(tmp_path / "out", clips)
     assert answers.std() > 0.01
+    assert b".py" not in (tmp_path / "out" / "model.onnx").read_bytes(), "places on this machine"
     np.testing.assert_allclose(answers, expected([Member(made, 1.0, "")], clips), atol=1e-4)
     about = json.loads((tmp_path / "out" / "config.json").read_text())
     assert about["labels"] == LABELS and about["largest_difference"] < 1e-4 and about["sample_rate"] == 16000
@@ -175,6 +183,7 @@ def test_a_program_of_torch_and_a_model_of_8_bits_of_noise(run: Path, tmp_path: 
     export(run, tmp_path / "program", "torch")
     clips = noise(8000, 20000)
     padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
+    assert not any(b".py" in part for part in parts_of(tmp_path / "program" / "model.pt2")), "places on this machine"
     program = torch.export.load(tmp_path / "program" / "model.pt2").module()
     answers = program(padded, torch.tensor([8000, 20000])).numpy()
     np.testing.assert_allclose(answers, expected([Member(resnet(), 1.0, "")], clips), atol=1e-4)
@@ -235,6 +244,27 @@ def test_the_card_says_what_was_measured_and_keeps_places_to_itself(run: Path) -
     for words in ("bootstrap over 4 speakers", "| gender | f |", "split hash def", "Livingstone", "seed=1"):
         assert words in told
     assert "ser train model=resnet corpus.root=ravdess seed=1" in told and "/home/me" not in told
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("corpus.root='/x/alice/my data'", "corpus.root='my data'"),
+        ('corpus.root="C:/alice/mine"', 'corpus.root="mine"'),
+        ("corpus.root=../alice/mine/", "corpus.root=mine"),
+        ("++corpus.root=alice/mine", "++corpus.root=mine"),
+        ("corpus.root=file:///home/alice/mine", "corpus.root=mine"),
+        ("names=[/home/alice/a,{b:/home/alice/b},0.5]", "names=[a,{b:b},0.5]"),
+        ("feature.checkpoint=openai/whisper-base", "feature.checkpoint=openai/whisper-base"),
+        ("feature.checkpoint=/home/alice/whisper", "feature.checkpoint=whisper"),
+        ("model.speeds=[0.9,1.0]", "model.speeds=[0.9,1.0]"),
+        ("+paths.data=/home/alice", None),
+    ],
+)
+def test_the_command_names_no_place(tmp_path: Path, written: str, told: str | None) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([written]))
+    assert shlex.split(origin_of(tmp_path, None).command)[2:] == ([told] if told else [])
 
 
 def test_models_that_no_graph_holds_are_said(tmp_path: Path) -> None:

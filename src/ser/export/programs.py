@@ -43,6 +43,8 @@ def write_onnx(graph: Graph, path: Path, about: Mapping[str, Any]) -> None:
         assert made is not None
         n_bytes = sum(one.numel() * one.element_size() for one in graph.state_dict().values())
         made.model.metadata_props.update({name: json.dumps(value) for name, value in about.items()})
+        for node in made.model.graph.all_nodes():
+            node.metadata_props.pop("pkg.torch.onnx.stack_trace", None)
         made.save(path, external_data=n_bytes > INLINE_BYTES)
 
 
