@@ -204,8 +204,11 @@ def test_what_differs_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.
 
 def test_a_folder_of_safetensors_is_loaded_without_hydra_and_lightning(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out", "safetensors")
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o644}
     with pytest.raises(ModelError, match="exists"):
         export(run, tmp_path / "out", "safetensors")
+    with pytest.raises(ModelError, match="out: is an exported model"):
+        export(tmp_path / "out", tmp_path / "again", "safetensors")
     program = (
         "import sys, numpy, ser; model = ser.load(sys.argv[1]);"
         "print(model.labels, [name for name in ('hydra', 'omegaconf', 'pytorch_lightning') if name in sys.modules])"

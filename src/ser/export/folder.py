@@ -34,7 +34,7 @@ def export(
     """Write a trained model into a folder, whole or not at all.
 
     Args:
-        place: a run folder, a checkpoint, or an exported folder.
+        place: a run folder, or a checkpoint.
         folder: must not exist yet.
         to: of `KINDS`.
         fold: of a run over all folds; None: the mean of all.
@@ -49,6 +49,10 @@ def export(
     """
     if folder.exists():
         raise ModelError(f"{folder} exists; name another folder, nothing was changed")
+    if is_exported(place):
+        raise ModelError(
+            f"{place}: is an exported model, which has neither its run's clips nor its test; name the folder of the run"
+        )
     if to == ONNX:
         for package in ("onnx", "onnxscript", "onnxruntime"):
             need("--to onnx", package, extra="onnx")
@@ -107,6 +111,7 @@ def _as_safetensors(members: Sequence[Member], folder: Path) -> dict[str, Any]:
         described.append({**json.loads(json.dumps(settings)), **own})
         state = {key: value.detach().cpu().clone().contiguous() for key, value in recognizer.state_dict().items()}
         save_file(state, folder / name, {"format": "pt"})
+        (folder / name).chmod(0o644)  # like what is beside it: a service that reads it may be of another user
     for part in [part for member in members for part in _encoders(member)]:
         if weight_files(part.folder, allow_pickle=True)[0].suffix != ".safetensors":
             raise ModelError(

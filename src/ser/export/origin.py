@@ -27,7 +27,7 @@ class Origin:
     """A run, as far as it is known.
 
     Attributes:
-        folder: with the results; None: of a checkpoint alone, or an exported folder.
+        folder: with the results; None: of a checkpoint alone.
         command: that made it; empty where it is not known.
         results, predictions: of its test.
         license: of the data, as the hub names it.
