@@ -17,11 +17,12 @@ import yaml
 from ser import load
 from ser.commands import main
 from ser.errors import ModelError
+from ser.export import programs
 from ser.export.card import card
 from ser.export.fixed import FixedEncoder, Speed
 from ser.export.folder import export
 from ser.export.graph import Graph
-from ser.export.material import log_answers
+from ser.export.material import Material, log_answers
 from ser.export.origin import origin_of
 from ser.inference.members import Member
 from ser.recognizer import Recognizer
@@ -122,20 +123,38 @@ def of_onnx(folder: Path, clips: Sequence[torch.Tensor]) -> Any:
     return session.run(None, {"samples": padded.numpy(), "lengths": lengths})[0]
 
 
-def test_onnx_answers_as_pytorch_for_recurrences_and_a_convolutional_encoder(encoders: Path, tmp_path: Path) -> None:
-    made = recognizer(encoder(encoders, "wav2vec2", layer="last"), settings("model/lstm", hidden=8, layers=1))
-    notes = export(saved(made, tmp_path / "best.ckpt"), tmp_path / "out", "onnx")
+def test_onnx_answers_as_pytorch_for_recurrences_and_encoders_and_has_8_bits(
+    encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Whisper with one speed torch renames the weights."""
+    recurrent = recognizer(encoder(encoders, "wav2vec2", layer=1), settings("model/lstm", hidden=8, layers=1))
+    solved = settings("model/linear", **{**SOLVED, "speeds": [1.0]})
+    made = [recurrent, recognizer(encoder(encoders, "whisper", layer=1), solved)]
+    for fold, one in enumerate(made, start=1):
+        saved(one, tmp_path / "run" / f"fold-{fold}" / "checkpoints" / "best.ckpt")
+    notes = export(tmp_path / "run", tmp_path / "out", "onnx")
     assert "noise" in notes[0]
     clips = noise(*LENGTHS)
     answers = of_onnx(tmp_path / "out", clips)
     assert answers.std() > 0.01
-    assert b".py" not in (tmp_path / "out" / "model.onnx").read_bytes(), "places on this machine"
-    np.testing.assert_allclose(answers, expected([Member(made, 1.0, "")], clips), atol=1e-4)
+    model = tmp_path / "out" / "model.onnx"
+    assert b".py" not in model.read_bytes(), "places on this machine"
+    members = [Member(one, 0.5, "") for one in made]
+    np.testing.assert_allclose(answers, expected(members, clips), atol=1e-4)
     about = json.loads((tmp_path / "out" / "config.json").read_text())
     assert about["labels"] == LABELS and about["largest_difference"] < 1e-4 and about["sample_rate"] == 16000
     with pytest.raises(ModelError, match="unrolls"):
-        export(tmp_path / "best.ckpt", tmp_path / "program", "torch")
+        export(tmp_path / "run", tmp_path / "program", "torch")
     assert not (tmp_path / "program").exists()
+    tried = Material([clip.numpy() for clip in clips], answers.argmax(1).tolist(), "noise")
+    monkeypatch.setattr(programs, "LEAST", 1.01)
+    with pytest.raises(ModelError, match="GRU"):
+        programs.quantize(model, Graph(members), tried, answers, 16000)
+    monkeypatch.setattr(programs, "LEAST", 0.95)
+    monkeypatch.setattr(programs, "MOST_LOST", 1.0)
+    scores = programs.quantize(model, Graph(members), tried, answers, 16000)
+    assert scores["uar_before"] == 1 and scores["mb_after"] < scores["mb_before"]
+    np.testing.assert_allclose(of_onnx(tmp_path / "out", clips), answers, atol=0.3)
 
 
 def test_onnx_of_a_mean_hears_a_clip_once(encoders: Path) -> None:

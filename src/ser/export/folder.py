@@ -174,11 +174,12 @@ def _as_program(
     ]
     about |= {"largest_difference": difference, "checked_with": tried.about}
     if int8:
-        scores = programs.quantize(path, tried, given, rate)
+        scores = programs.quantize(path, graph, tried, given, rate)
         about["int8"] = scores
         notes.append(
-            f"computes in 8 bits: UAR {scores['uar_before']:.3f} before and {scores['uar_after']:.3f} after, accuracy"
-            f" {scores['accuracy_before']:.3f} and {scores['accuracy_after']:.3f}, on {tried.about}"
+            f"computes in 8 bits: {scores['mb_before']:.1f} MB before and {scores['mb_after']:.1f} after,"
+            f" UAR {scores['uar_before']:.3f} and {scores['uar_after']:.3f}, accuracy {scores['accuracy_before']:.3f}"
+            f" and {scores['accuracy_after']:.3f}, on {tried.about}"
         )
     return {"format": f"ser-{to}", **about, "versions": _versions()}, notes
 
