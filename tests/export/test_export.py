@@ -6,11 +6,13 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 
@@ -28,6 +30,7 @@ from ser.inference.members import Member
 from ser.recognizer import Recognizer
 from ser.runs.predictions import Predictions
 from ser.runs.report import write_report
+from ser.splits.base import ALL_FOLDS
 from tests.components import settings
 from tests.conftest import TINY, noise
 from tests.facts import facts
@@ -123,36 +126,46 @@ def of_onnx(folder: Path, clips: Sequence[torch.Tensor]) -> Any:
     return session.run(None, {"samples": padded.numpy(), "lengths": lengths})[0]
 
 
-def test_onnx_answers_as_pytorch_for_recurrences_and_encoders_and_has_8_bits(
-    encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def use(folder: Path, clip: torch.Tensor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the lines on a card print of a clip."""
+    soundfile.write(folder / "my.wav", clip.numpy(), 16000, subtype="FLOAT")
+    lines = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    capsys.readouterr()
+    with monkeypatch.context() as here:
+        here.chdir(folder)
+        exec(lines, {})
+    return capsys.readouterr().out.strip()
+
+
+def test_onnx_answers_as_pytorch_for_a_recurrence_on_an_encoder_and_has_8_bits(
+    encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of Whisper with one speed torch renames the weights."""
-    recurrent = recognizer(encoder(encoders, "wav2vec2", layer=1), settings("model/lstm", hidden=8, layers=1))
-    solved = settings("model/linear", **{**SOLVED, "speeds": [1.0]})
-    made = [recurrent, recognizer(encoder(encoders, "whisper", layer=1), solved)]
-    for fold, one in enumerate(made, start=1):
-        saved(one, tmp_path / "run" / f"fold-{fold}" / "checkpoints" / "best.ckpt")
-    notes = export(tmp_path / "run", tmp_path / "out", "onnx")
+    """Of an encoder that hears a clip at one speed torch renames the weights."""
+    made = recognizer(encoder(encoders, "whisper", layer=1), settings("model/lstm", hidden=8, layers=1))
+    saved(made, tmp_path / "best.ckpt")
+    notes = export(tmp_path / "best.ckpt", tmp_path / "out", "onnx")
     assert "noise" in notes[0]
     clips = noise(*LENGTHS)
     answers = of_onnx(tmp_path / "out", clips)
     assert answers.std() > 0.01
     model = tmp_path / "out" / "model.onnx"
     assert b".py" not in model.read_bytes(), "places on this machine"
-    members = [Member(one, 0.5, "") for one in made]
+    members = [Member(made, 1.0, "")]
     np.testing.assert_allclose(answers, expected(members, clips), atol=1e-4)
     about = json.loads((tmp_path / "out" / "config.json").read_text())
     assert about["labels"] == LABELS and about["largest_difference"] < 1e-4 and about["sample_rate"] == 16000
     with pytest.raises(ModelError, match="unrolls"):
-        export(tmp_path / "run", tmp_path / "program", "torch")
+        export(tmp_path / "best.ckpt", tmp_path / "program", "torch")
     assert not (tmp_path / "program").exists()
+    assert use(tmp_path / "out", clips[2], monkeypatch, capsys) == LABELS[answers[2].argmax()]
     tried = Material([clip.numpy() for clip in clips], answers.argmax(1).tolist(), "noise")
+    graph = Graph(members)
     monkeypatch.setattr(programs, "LEAST", 1.01)
     with pytest.raises(ModelError, match="GRU"):
-        programs.quantize(model, Graph(members), tried, answers, 16000)
+        programs.quantize(model, graph, tried, answers, 16000)
     monkeypatch.setattr(programs, "LEAST", 0.95)
     monkeypatch.setattr(programs, "MOST_LOST", 1.0)
-    scores = programs.quantize(model, Graph(members), tried, answers, 16000)
+    scores = programs.quantize(model, graph, tried, answers, 16000)
     assert scores["uar_before"] == 1 and scores["mb_after"] < scores["mb_before"]
     np.testing.assert_allclose(of_onnx(tmp_path / "out", clips), answers, atol=0.3)
 
@@ -198,7 +211,9 @@ def test_speed_is_that_of_the_effects() -> None:
         torch.testing.assert_close(ours[:, : theirs.shape[1]], theirs, atol=1e-5, rtol=0)
 
 
-def test_a_program_of_torch_and_a_model_of_8_bits_of_noise(run: Path, tmp_path: Path) -> None:
+def test_a_program_of_torch_and_a_model_of_8_bits_of_noise(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     export(run, tmp_path / "program", "torch")
     clips = noise(8000, 20000)
     padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
@@ -206,7 +221,8 @@ def test_a_program_of_torch_and_a_model_of_8_bits_of_noise(run: Path, tmp_path: 
     program = torch.export.load(tmp_path / "program" / "model.pt2").module()
     answers = program(padded, torch.tensor([8000, 20000])).numpy()
     np.testing.assert_allclose(answers, expected([Member(resnet(), 1.0, "")], clips), atol=1e-4)
-    with pytest.raises(ModelError, match=r"--int8: .* not there"):
+    assert use(tmp_path / "program", clips[1], monkeypatch, capsys) == LABELS[answers[1].argmax()]
+    with pytest.raises(ModelError, match=r"--int8: /nowhere/0.wav .* is not there; .* folder"):
         export(run, tmp_path / "int8", "onnx", int8=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["program", "run"], "nothing half-written"
 
@@ -289,6 +305,24 @@ def test_the_command_names_no_place(tmp_path: Path, written: str, told: str | No
     assert shlex.split(origin_of(tmp_path, None).command)[2:] == ([told] if told else [])
 
 
+def test_the_card_of_a_mean_describes_each_kind_and_claims_no_score(run: Path, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    other = recognizer(settings("feature/melspec", **MEL), settings("model/lstm", hidden=8), seed=1)
+    members = [Member(one, weight, "") for one, weight in ((resnet(), 0.25), (other, 0.5), (resnet(seed=1), 0.25))]
+    origin = origin_of(run, None)
+    assert origin.results
+    told = card("mine", members, origin, "Use it.", [])
+    assert (
+        "- 0.50: Feature MelSpectrogram, model ResNet" in told and "- 0.50: Feature MelSpectrogram, model LSTM" in told
+    )
+    assert ModelCard(told).data.eval_results
+    split = replace(origin.results.facts.split, fold=ALL_FOLDS)
+    pooled = replace(origin.results, facts=replace(origin.results.facts, split=split))
+    told = card("mine", members, replace(origin, results=pooled), "Use it.", [])
+    assert not ModelCard(told).data.eval_results and "no test of its own" in told
+
+
 def test_models_that_no_graph_holds_are_said(tmp_path: Path) -> None:
     known = resnet(speakers=["01"], prior=1.0)
     with pytest.raises(ModelError, match="normalize=speaker"):
@@ -344,7 +378,7 @@ def test_push_takes_what_was_exported_and_nothing_else(
 def test_push_without_a_login_is_one_message(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from huggingface_hub.errors import LocalTokenNotFoundError
+    from huggingface_hub.errors import LocalTokenNotFoundError, OfflineModeIsEnabled
 
     def nobody(self: Hub) -> None:
         raise LocalTokenNotFoundError("none")
@@ -353,3 +387,12 @@ def test_push_without_a_login_is_one_message(
     monkeypatch.setattr(Hub, "whoami", nobody)
     assert main(["push", str(run), "me/mine", "--yes"]) == 1
     assert "hf auth login" in capsys.readouterr().err
+    assert main(["push", str(run / "nowhere"), "me/my name", "--yes"]) == 1
+    assert "me/my name: the hub does not take it" in capsys.readouterr().err
+
+    def offline(self: Hub) -> None:
+        raise OfflineModeIsEnabled("none")
+
+    monkeypatch.setattr(Hub, "whoami", offline)
+    assert main(["push", str(run / "nowhere"), "me/mine", "--yes"]) == 1
+    assert "cannot be reached" in capsys.readouterr().err

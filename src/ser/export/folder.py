@@ -1,6 +1,7 @@
 """An exported model: a folder that holds all that it needs."""
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from ser.features.side_by_side import SideBySide
 from ser.inference.checkpoint import DESCRIPTION, ENCODER, FORMAT, SETTINGS, weight_names
 from ser.inference.members import Member, read_members
 from ser.runs.provenance import Provenance
+
+log = logging.getLogger("ser")
 
 SAFETENSORS, ONNX, TORCH = "safetensors", "onnx", "torch"
 KINDS = (SAFETENSORS, ONNX, TORCH)
@@ -159,8 +162,12 @@ def _as_program(
         "longest_samples": graph.longest,
     }
     tried = material(origin.folder, members, graph.longest)
+    absent = f"{tried.missing} of the run's test is not there; call this in the folder where it was trained"
     if int8 and not tried.emotions:
-        raise ModelError("--int8: the run's test clips are not there, and so nobody can tell what 8 bits would lose")
+        why = absent if tried.missing else "the run's test clips are not there, or are parts of recordings"
+        raise ModelError(f"--int8: {why}; without them nobody can tell what 8 bits would lose")
+    if tried.missing:
+        log.warning("%s, or noise is what the file is tried with", absent)
     path = folder / (programs.ONNX if to == ONNX else programs.PROGRAM)
     if to == ONNX:
         programs.write_onnx(graph, path, about)
@@ -187,27 +194,35 @@ def _as_program(
 def _usage(to: str, content: Mapping[str, Any]) -> str:
     if to == SAFETENSORS:
         return (
-            '```python\nfrom ser import load  # pip install ser-lab\n\nrecognizer = load("<this folder>")  # or'
-            ' "hf:user/name"\nrecognizer.predict("my.wav")\n```'
+            "```python\nfrom ser import load  # pip install the project ser-lab, from its repository\n\n"
+            'recognizer = load("<this folder>")  # or "hf:user/name"\nrecognizer.predict("my.wav")\n```'
         )
-    call = (
-        "import onnxruntime\n\n"
-        'session = onnxruntime.InferenceSession("model.onnx")\n'
-        '[log_probabilities] = session.run(None, {"samples": samples, "lengths": lengths})'
-        if to == ONNX
-        else 'import torch\n\nlog_probabilities = torch.export.load("model.pt2").module()(samples, lengths)'
-    )
-    trim = (
-        f" Cut off beginning and end beforehand where they lie {content['trim_db']:g} dB below the loudest part"
-        " (librosa.effects.trim)."
-        if content["trim_db"]
-        else ""
-    )
+    trim = '\nsamples, _ = librosa.effects.trim(samples, top_db=about["trim_db"])' if content["trim_db"] else ""
+    if to == ONNX:
+        imports = "import librosa\nimport numpy as np\nimport onnxruntime"
+        call = (
+            'session = onnxruntime.InferenceSession("model.onnx")\n'
+            '[answers] = session.run(None, {"samples": samples[None], "lengths": lengths})'
+        )
+    else:
+        imports = "import librosa\nimport numpy as np\nimport torch"
+        call = (
+            'program = torch.export.load("model.pt2").module()\n'
+            "answers = program(torch.from_numpy(samples[None]), torch.from_numpy(lengths))"
+        )
     return (
-        f"```python\n{call}\n```\n\n`samples` (batch, samples) is mono float32 in [-1, 1], {content['sample_rate']} Hz;"
+        f"```python\nimport json\n\n{imports}\n\n"
+        'about = json.load(open("config.json"))\n'
+        f'samples, _ = librosa.load("my.wav", sr=about["sample_rate"], mono=True){trim}\n'
+        "lengths = np.array([len(samples)])\n"
+        'samples = np.pad(samples, (0, max(0, about["shortest_samples"] - len(samples))))\n'
+        f'{call}\nprint(about["labels"][int(answers[0].argmax())])\n```\n\n'
+        f"`samples` (batch, samples) is mono float32 in [-1, 1], {content['sample_rate']} Hz;"
         " `lengths` (batch,) int64 says how many of them are a clip's own; what is after them has no say."
-        f" {content['shortest_samples']} to {content['longest_samples']} samples: pad what is shorter with zeros.{trim}"
-        f" The answer (batch, {len(content['labels'])}) is in the order of the labels in config.json."
+        f" {content['shortest_samples']} to {content['longest_samples']} samples: pad what is shorter with zeros."
+        f" The answer (batch, {len(content['labels'])}) is in the order of the labels in config.json: the logarithms of"
+        " probabilities.\n\nIt names an emotion for whatever it hears, for silence too. What `ser predict` does besides"
+        " stays outside: it looks for speech, hears what is long in windows of 30 s, and refuses less than 0.1 s."
     )
 
 

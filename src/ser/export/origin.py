@@ -53,13 +53,13 @@ def origin_of(place: Path, fold: int | None) -> Origin:
     try:
         results, predictions = read_results(folder), read_predictions(folder / PREDICTIONS)
     except FileNotFoundError:
-        return Origin(None, _command(whole), None, None, UNKNOWN, "")
+        return Origin(None, command_of(whole), None, None, UNKNOWN, "")
     except ValueError as error:
         raise ModelError(f"{folder / METRICS}: is damaged ({error}); run it again") from None
-    return Origin(folder, _command(whole), results, predictions, *_terms(results.facts.corpus.name))
+    return Origin(folder, command_of(whole), results, predictions, *_terms(results.facts.corpus.name))
 
 
-def _command(run: Path) -> str:
+def command_of(run: Path) -> str:
     """The command; of places on this machine the last part alone, for they are nobody's business."""
     for folder in (run, run.parent):  # a fold has its run's
         try:
