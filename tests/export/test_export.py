@@ -1,30 +1,36 @@
 """Exported models answer as PyTorch does, hold all that they need, and are written whole or not at all."""
 
 import json
+import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 
 from ser import load
 from ser.commands import main
 from ser.errors import ModelError
+from ser.export import programs
 from ser.export.card import card
 from ser.export.fixed import FixedEncoder, Speed
 from ser.export.folder import export
 from ser.export.graph import Graph
-from ser.export.material import log_answers
+from ser.export.material import Material, log_answers
 from ser.export.origin import origin_of
 from ser.inference.members import Member
 from ser.recognizer import Recognizer
 from ser.runs.predictions import Predictions
 from ser.runs.report import write_report
+from ser.splits.base import ALL_FOLDS
 from tests.components import settings
 from tests.conftest import TINY, noise
 from tests.facts import facts
@@ -104,6 +110,11 @@ def expected(members: Sequence[Member], clips: Sequence[torch.Tensor]) -> Any:
     return np.stack([log_answers(members, clip.numpy()) for clip in clips])
 
 
+def parts_of(archive: Path) -> list[bytes]:
+    with zipfile.ZipFile(archive) as parts:
+        return [parts.read(name) for name in parts.namelist()]
+
+
 def of_onnx(folder: Path, clips: Sequence[torch.Tensor]) -> Any:
     """Answers of model.onnx for a padded batch."""
     import onnxruntime
@@ -115,19 +126,48 @@ def of_onnx(folder: Path, clips: Sequence[torch.Tensor]) -> Any:
     return session.run(None, {"samples": padded.numpy(), "lengths": lengths})[0]
 
 
-def test_onnx_answers_as_pytorch_for_recurrences_and_a_convolutional_encoder(encoders: Path, tmp_path: Path) -> None:
-    made = recognizer(encoder(encoders, "wav2vec2", layer="last"), settings("model/lstm", hidden=8))
-    notes = export(saved(made, tmp_path / "best.ckpt"), tmp_path / "out", "onnx")
+def use(folder: Path, clip: torch.Tensor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the lines on a card print of a clip."""
+    soundfile.write(folder / "my.wav", clip.numpy(), 16000, subtype="FLOAT")
+    lines = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    capsys.readouterr()
+    with monkeypatch.context() as here:
+        here.chdir(folder)
+        exec(lines, {})
+    return capsys.readouterr().out.strip()
+
+
+def test_onnx_answers_as_pytorch_for_a_recurrence_on_an_encoder_and_has_8_bits(
+    encoders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of an encoder that hears a clip at one speed torch renames the weights."""
+    made = recognizer(encoder(encoders, "whisper", layer=1), settings("model/lstm", hidden=8, layers=1))
+    saved(made, tmp_path / "best.ckpt")
+    notes = export(tmp_path / "best.ckpt", tmp_path / "out", "onnx")
     assert "noise" in notes[0]
     clips = noise(*LENGTHS)
     answers = of_onnx(tmp_path / "out", clips)
     assert answers.std() > 0.01
-    np.testing.assert_allclose(answers, expected([Member(made, 1.0, "")], clips), atol=1e-4)
+    model = tmp_path / "out" / "model.onnx"
+    assert b".py" not in model.read_bytes(), "places on this machine"
+    members = [Member(made, 1.0, "")]
+    np.testing.assert_allclose(answers, expected(members, clips), atol=1e-4)
     about = json.loads((tmp_path / "out" / "config.json").read_text())
     assert about["labels"] == LABELS and about["largest_difference"] < 1e-4 and about["sample_rate"] == 16000
     with pytest.raises(ModelError, match="unrolls"):
         export(tmp_path / "best.ckpt", tmp_path / "program", "torch")
     assert not (tmp_path / "program").exists()
+    assert use(tmp_path / "out", clips[2], monkeypatch, capsys) == LABELS[answers[2].argmax()]
+    tried = Material([clip.numpy() for clip in clips], answers.argmax(1).tolist(), "noise")
+    graph = Graph(members)
+    monkeypatch.setattr(programs, "LEAST", 1.01)
+    with pytest.raises(ModelError, match="GRU"):
+        programs.quantize(model, graph, tried, answers, 16000)
+    monkeypatch.setattr(programs, "LEAST", 0.95)
+    monkeypatch.setattr(programs, "MOST_LOST", 1.0)
+    scores = programs.quantize(model, graph, tried, answers, 16000)
+    assert scores["uar_before"] == 1 and scores["mb_after"] < scores["mb_before"]
+    np.testing.assert_allclose(of_onnx(tmp_path / "out", clips), answers, atol=0.3)
 
 
 def test_onnx_of_a_mean_hears_a_clip_once(encoders: Path) -> None:
@@ -171,14 +211,18 @@ def test_speed_is_that_of_the_effects() -> None:
         torch.testing.assert_close(ours[:, : theirs.shape[1]], theirs, atol=1e-5, rtol=0)
 
 
-def test_a_program_of_torch_and_a_model_of_8_bits_of_noise(run: Path, tmp_path: Path) -> None:
+def test_a_program_of_torch_and_a_model_of_8_bits_of_noise(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     export(run, tmp_path / "program", "torch")
     clips = noise(8000, 20000)
     padded = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
+    assert not any(b".py" in part for part in parts_of(tmp_path / "program" / "model.pt2")), "places on this machine"
     program = torch.export.load(tmp_path / "program" / "model.pt2").module()
     answers = program(padded, torch.tensor([8000, 20000])).numpy()
     np.testing.assert_allclose(answers, expected([Member(resnet(), 1.0, "")], clips), atol=1e-4)
-    with pytest.raises(ModelError, match=r"--int8: .* not there"):
+    assert use(tmp_path / "program", clips[1], monkeypatch, capsys) == LABELS[answers[1].argmax()]
+    with pytest.raises(ModelError, match=r"--int8: /nowhere/0.wav .* is not there; .* folder"):
         export(run, tmp_path / "int8", "onnx", int8=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["program", "run"], "nothing half-written"
 
@@ -195,8 +239,11 @@ def test_what_differs_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.
 
 def test_a_folder_of_safetensors_is_loaded_without_hydra_and_lightning(run: Path, tmp_path: Path) -> None:
     export(run, tmp_path / "out", "safetensors")
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o644}
     with pytest.raises(ModelError, match="exists"):
         export(run, tmp_path / "out", "safetensors")
+    with pytest.raises(ModelError, match="out: is an exported model"):
+        export(tmp_path / "out", tmp_path / "again", "safetensors")
     program = (
         "import sys, numpy, ser; model = ser.load(sys.argv[1]);"
         "print(model.labels, [name for name in ('hydra', 'omegaconf', 'pytorch_lightning') if name in sys.modules])"
@@ -237,6 +284,45 @@ def test_the_card_says_what_was_measured_and_keeps_places_to_itself(run: Path) -
     assert "ser train model=resnet corpus.root=ravdess seed=1" in told and "/home/me" not in told
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("corpus.root='/x/alice/my data'", "corpus.root='my data'"),
+        ('corpus.root="C:/alice/mine"', 'corpus.root="mine"'),
+        ("corpus.root=../alice/mine/", "corpus.root=mine"),
+        ("++corpus.root=alice/mine", "++corpus.root=mine"),
+        ("corpus.root=file:///home/alice/mine", "corpus.root=mine"),
+        ("names=[/home/alice/a,{b:/home/alice/b},0.5]", "names=[a,{b:b},0.5]"),
+        ("feature.checkpoint=openai/whisper-base", "feature.checkpoint=openai/whisper-base"),
+        ("feature.checkpoint=/home/alice/whisper", "feature.checkpoint=whisper"),
+        ("model.speeds=[0.9,1.0]", "model.speeds=[0.9,1.0]"),
+        ("+paths.data=/home/alice", None),
+    ],
+)
+def test_the_command_names_no_place(tmp_path: Path, written: str, told: str | None) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([written]))
+    assert shlex.split(origin_of(tmp_path, None).command)[2:] == ([told] if told else [])
+
+
+def test_the_card_of_a_mean_describes_each_kind_and_claims_no_score(run: Path, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    other = recognizer(settings("feature/melspec", **MEL), settings("model/lstm", hidden=8), seed=1)
+    members = [Member(one, weight, "") for one, weight in ((resnet(), 0.25), (other, 0.5), (resnet(seed=1), 0.25))]
+    origin = origin_of(run, None)
+    assert origin.results
+    told = card("mine", members, origin, "Use it.", [])
+    assert (
+        "- 0.50: Feature MelSpectrogram, model ResNet" in told and "- 0.50: Feature MelSpectrogram, model LSTM" in told
+    )
+    assert ModelCard(told).data.eval_results
+    split = replace(origin.results.facts.split, fold=ALL_FOLDS)
+    pooled = replace(origin.results, facts=replace(origin.results.facts, split=split))
+    told = card("mine", members, replace(origin, results=pooled), "Use it.", [])
+    assert not ModelCard(told).data.eval_results and "no test of its own" in told
+
+
 def test_models_that_no_graph_holds_are_said(tmp_path: Path) -> None:
     known = resnet(speakers=["01"], prior=1.0)
     with pytest.raises(ModelError, match="normalize=speaker"):
@@ -255,7 +341,7 @@ class Hub:
         self.calls.append((name, how))
 
     def upload_folder(self, repo_id: str, folder_path: Path, **how: Any) -> None:
-        self.calls.append((repo_id, sorted(path.name for path in folder_path.iterdir())))
+        self.calls.append((repo_id, how["allow_patterns"]))
 
 
 def test_push_asks_and_uploads(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -273,10 +359,26 @@ def test_push_asks_and_uploads(run: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "https://the.hub/me/mine" in capsys.readouterr().out
 
 
+def test_push_takes_what_was_exported_and_nothing_else(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
+    monkeypatch.setattr("huggingface_hub.ModelCard.validate", lambda self: None)
+    monkeypatch.setattr(Hub, "calls", [])
+    export(run, tmp_path / "out", "safetensors")
+    (tmp_path / "out" / "diary.txt").write_text("mine")
+    assert main(["push", str(tmp_path / "out"), "me/mine", "--yes"]) == 0
+    assert Hub.calls[1] == ("me/mine", ["README.md", "config.json", "model.safetensors"])
+    (tmp_path / "out" / "config.json").write_text('{"format": "another"}')
+    (tmp_path / "out" / "model.safetensors").unlink()
+    assert main(["push", str(tmp_path / "out"), "me/mine", "--yes"]) == 1
+    assert "holds no trained model" in capsys.readouterr().err and len(Hub.calls) == 2
+
+
 def test_push_without_a_login_is_one_message(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from huggingface_hub.errors import LocalTokenNotFoundError
+    from huggingface_hub.errors import LocalTokenNotFoundError, OfflineModeIsEnabled
 
     def nobody(self: Hub) -> None:
         raise LocalTokenNotFoundError("none")
@@ -285,3 +387,12 @@ def test_push_without_a_login_is_one_message(
     monkeypatch.setattr(Hub, "whoami", nobody)
     assert main(["push", str(run), "me/mine", "--yes"]) == 1
     assert "hf auth login" in capsys.readouterr().err
+    assert main(["push", str(run / "nowhere"), "me/my name", "--yes"]) == 1
+    assert "me/my name: the hub does not take it" in capsys.readouterr().err
+
+    def offline(self: Hub) -> None:
+        raise OfflineModeIsEnabled("none")
+
+    monkeypatch.setattr(Hub, "whoami", offline)
+    assert main(["push", str(run / "nowhere"), "me/mine", "--yes"]) == 1
+    assert "cannot be reached" in capsys.readouterr().err

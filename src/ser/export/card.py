@@ -1,15 +1,17 @@
 """The model card of an exported model: a README.md as the Hugging Face hub reads it."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ser import metrics
 from ser.compare.statistics import bootstrap, percentile_interval
-from ser.export.origin import UNKNOWN, Origin
+from ser.export.origin import UNKNOWN, Origin, command_of
 from ser.features.base import FrozenFeature
 from ser.inference.members import Member
+from ser.recognizer import Recognizer
 from ser.runs.names import MAIN_SCORES, SCORES, SPEAKER, is_reserved
 from ser.runs.predictions import Predictions
 from ser.runs.results import Results
@@ -31,6 +33,7 @@ def card(name: str, members: Sequence[Member], origin: Origin, usage: str, notes
     from huggingface_hub import ModelCardData
 
     labels, results = members[0].recognizer.labels, origin.results
+    own = None if results is None or _is_untested(results, len(members)) else results
     data = ModelCardData(
         license=origin.license,
         library_name=LIBRARY,
@@ -38,9 +41,10 @@ def card(name: str, members: Sequence[Member], origin: Origin, usage: str, notes
         tags=["speech-emotion-recognition", "audio-classification"],
         datasets=[results.facts.corpus.name] if results else None,
         metrics=["accuracy", "recall", "f1"] if results else None,
-        model_name=name if results else None,
-        eval_results=list(_evaluations(results)) if results else None,
+        model_name=name if own else None,
+        eval_results=list(_evaluations(own)) if own else None,
     )
+    commands = "\n".join(f"    {command}" for command in _commands(members, origin))
     parts = [
         f"---\n{data.to_yaml()}\n---",
         f"# {name}",
@@ -50,9 +54,14 @@ def card(name: str, members: Sequence[Member], origin: Origin, usage: str, notes
         "## Export\n\n" + "\n".join(f"- {note}" for note in notes) if notes else "",
         f"## Limits\n\n{_limits(results)}",
         f"## Licence\n\n{_licence(origin)}",
-        f"## Made by\n\n    {origin.command}\n\nPlaces on the machine are left out." if origin.command else "",
+        f"## Made by\n\n{commands}\n\nPlaces on the machine are left out." if commands else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _is_untested(results: Results, n_members: int) -> bool:
+    """Whether the scores are those of single folds, and not of the mean of all."""
+    return n_members > 1 and results.facts.split.is_pooled
 
 
 def _evaluations(results: Results) -> Iterator[Any]:
@@ -72,15 +81,33 @@ def _evaluations(results: Results) -> Iterator[Any]:
 
 
 def _kind(members: Sequence[Member]) -> str:
-    recognizer = members[0].recognizer
+    """What the members are; where they are of several kinds, a line and the weight of each."""
+    weights: dict[str, float] = {}
+    for member in members:
+        kind = _kind_of(member.recognizer)
+        weights[kind] = weights.get(kind, 0.0) + member.weight
+    several = f"The mean of the probabilities of {len(members)} recognisers" if len(members) > 1 else ""
+    if len(weights) > 1:
+        return f"{several}, by weight:\n\n" + "\n".join(f"- {weight:.2f}: {kind}" for kind, weight in weights.items())
+    return f"{several}. {next(iter(weights))}" if several else next(iter(weights))
+
+
+def _kind_of(recognizer: Recognizer) -> str:
     feature, model = type(recognizer.feature).__name__, type(recognizer.model).__name__
     title = recognizer.feature.title if isinstance(recognizer.feature, FrozenFeature) else ""
     encoder = f" ({title.rpartition('/')[2]})" if title else ""
-    several = f"The mean of the probabilities of {len(members)} recognisers. " if len(members) > 1 else ""
     sample = f"It takes mono speech at {recognizer.feature.sample_rate} Hz"
     trimmed = recognizer.feature.trim_db
     trim = f", cut off at both ends where it lies {trimmed:g} dB below its loudest part" if trimmed else ""
-    return f"{several}Feature {feature}{encoder}, model {model}, of ser-lab. {sample}{trim}."
+    return f"Feature {feature}{encoder}, model {model}, of ser-lab. {sample}{trim}."
+
+
+def _commands(members: Sequence[Member], origin: Origin) -> list[str]:
+    """The command of the run; or, of an ensemble, those of its runs, as far as they are known."""
+    if origin.command:
+        return [origin.command]
+    known = [command_of(Path(member.source).parent.parent) for member in members]
+    return [command for command in dict.fromkeys(known) if command]
 
 
 def _tested(results: Results, origin: Origin, n_members: int) -> Iterator[str]:
@@ -99,7 +126,7 @@ def _tested(results: Results, origin: Origin, n_members: int) -> Iterator[str]:
         f"{' (of all folds)' if split.is_pooled else ''}"
     )
     warning = ""
-    if n_members > 1 and facts.split.is_pooled:
+    if _is_untested(results, n_members):
         warning = (
             "\n\nThese are scores of single folds, each on clips that it had not heard. Their mean, which this model"
             " gives, has heard all of them: it has no test of its own."

@@ -1,6 +1,7 @@
 """An exported model: a folder that holds all that it needs."""
 
 import json
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,13 @@ from ser.inference.checkpoint import DESCRIPTION, ENCODER, FORMAT, SETTINGS, wei
 from ser.inference.members import Member, read_members
 from ser.runs.provenance import Provenance
 
+log = logging.getLogger("ser")
+
 SAFETENSORS, ONNX, TORCH = "safetensors", "onnx", "torch"
 KINDS = (SAFETENSORS, ONNX, TORCH)
 CARD = "README.md"
+FORMATS = (FORMAT, f"ser-{ONNX}", f"ser-{TORCH}")
+FILES = (CARD, DESCRIPTION, "model*.safetensors", "model.onnx", "model.onnx.data", "model.pt2", f"{ENCODER}/*/*")
 
 
 def export(
@@ -32,7 +37,7 @@ def export(
     """Write a trained model into a folder, whole or not at all.
 
     Args:
-        place: a run folder, a checkpoint, or an exported folder.
+        place: a run folder, or a checkpoint.
         folder: must not exist yet.
         to: of `KINDS`.
         fold: of a run over all folds; None: the mean of all.
@@ -47,6 +52,10 @@ def export(
     """
     if folder.exists():
         raise ModelError(f"{folder} exists; name another folder, nothing was changed")
+    if is_exported(place):
+        raise ModelError(
+            f"{place}: is an exported model, which has neither its run's clips nor its test; name the folder of the run"
+        )
     if to == ONNX:
         for package in ("onnx", "onnxscript", "onnxruntime"):
             need("--to onnx", package, extra="onnx")
@@ -76,6 +85,20 @@ def export(
     return notes
 
 
+def is_exported(folder: Path) -> bool:
+    """Whether `export` has written a folder, for whomever it is."""
+    try:
+        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and about.get("format") in FORMATS and (folder / CARD).is_file()
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of an exported model; not what somebody has put beside them."""
+    return sorted(file for pattern in FILES for file in folder.glob(pattern) if file.is_file())
+
+
 def _as_safetensors(members: Sequence[Member], folder: Path) -> dict[str, Any]:
     """Write weights and encoders; what config.json says."""
     from safetensors.torch import save_file
@@ -91,6 +114,7 @@ def _as_safetensors(members: Sequence[Member], folder: Path) -> dict[str, Any]:
         described.append({**json.loads(json.dumps(settings)), **own})
         state = {key: value.detach().cpu().clone().contiguous() for key, value in recognizer.state_dict().items()}
         save_file(state, folder / name, {"format": "pt"})
+        (folder / name).chmod(0o644)  # like what is beside it: a service that reads it may be of another user
     for part in [part for member in members for part in _encoders(member)]:
         if weight_files(part.folder, allow_pickle=True)[0].suffix != ".safetensors":
             raise ModelError(
@@ -138,8 +162,12 @@ def _as_program(
         "longest_samples": graph.longest,
     }
     tried = material(origin.folder, members, graph.longest)
+    absent = f"{tried.missing} of the run's test is not there; call this in the folder where it was trained"
     if int8 and not tried.emotions:
-        raise ModelError("--int8: the run's test clips are not there, and so nobody can tell what 8 bits would lose")
+        why = absent if tried.missing else "the run's test clips are not there, or are parts of recordings"
+        raise ModelError(f"--int8: {why}; without them nobody can tell what 8 bits would lose")
+    if tried.missing:
+        log.warning("%s, or noise is what the file is tried with", absent)
     path = folder / (programs.ONNX if to == ONNX else programs.PROGRAM)
     if to == ONNX:
         programs.write_onnx(graph, path, about)
@@ -153,11 +181,12 @@ def _as_program(
     ]
     about |= {"largest_difference": difference, "checked_with": tried.about}
     if int8:
-        scores = programs.quantize(path, tried, given, rate)
+        scores = programs.quantize(path, graph, tried, given, rate)
         about["int8"] = scores
         notes.append(
-            f"computes in 8 bits: UAR {scores['uar_before']:.3f} before and {scores['uar_after']:.3f} after, accuracy"
-            f" {scores['accuracy_before']:.3f} and {scores['accuracy_after']:.3f}, on {tried.about}"
+            f"computes in 8 bits: {scores['mb_before']:.1f} MB before and {scores['mb_after']:.1f} after,"
+            f" UAR {scores['uar_before']:.3f} and {scores['uar_after']:.3f}, accuracy {scores['accuracy_before']:.3f}"
+            f" and {scores['accuracy_after']:.3f}, on {tried.about}"
         )
     return {"format": f"ser-{to}", **about, "versions": _versions()}, notes
 
@@ -165,27 +194,35 @@ def _as_program(
 def _usage(to: str, content: Mapping[str, Any]) -> str:
     if to == SAFETENSORS:
         return (
-            '```python\nfrom ser import load  # pip install ser-lab\n\nrecognizer = load("<this folder>")  # or'
-            ' "hf:user/name"\nrecognizer.predict("my.wav")\n```'
+            "```python\nfrom ser import load  # pip install the project ser-lab, from its repository\n\n"
+            'recognizer = load("<this folder>")  # or "hf:user/name"\nrecognizer.predict("my.wav")\n```'
         )
-    call = (
-        "import onnxruntime\n\n"
-        'session = onnxruntime.InferenceSession("model.onnx")\n'
-        '[log_probabilities] = session.run(None, {"samples": samples, "lengths": lengths})'
-        if to == ONNX
-        else 'import torch\n\nlog_probabilities = torch.export.load("model.pt2").module()(samples, lengths)'
-    )
-    trim = (
-        f" Cut off beginning and end beforehand where they lie {content['trim_db']:g} dB below the loudest part"
-        " (librosa.effects.trim)."
-        if content["trim_db"]
-        else ""
-    )
+    trim = '\nsamples, _ = librosa.effects.trim(samples, top_db=about["trim_db"])' if content["trim_db"] else ""
+    if to == ONNX:
+        imports = "import librosa\nimport numpy as np\nimport onnxruntime"
+        call = (
+            'session = onnxruntime.InferenceSession("model.onnx")\n'
+            '[answers] = session.run(None, {"samples": samples[None], "lengths": lengths})'
+        )
+    else:
+        imports = "import librosa\nimport numpy as np\nimport torch"
+        call = (
+            'program = torch.export.load("model.pt2").module()\n'
+            "answers = program(torch.from_numpy(samples[None]), torch.from_numpy(lengths))"
+        )
     return (
-        f"```python\n{call}\n```\n\n`samples` (batch, samples) is mono float32 in [-1, 1], {content['sample_rate']} Hz;"
+        f"```python\nimport json\n\n{imports}\n\n"
+        'about = json.load(open("config.json"))\n'
+        f'samples, _ = librosa.load("my.wav", sr=about["sample_rate"], mono=True){trim}\n'
+        "lengths = np.array([len(samples)])\n"
+        'samples = np.pad(samples, (0, max(0, about["shortest_samples"] - len(samples))))\n'
+        f'{call}\nprint(about["labels"][int(answers[0].argmax())])\n```\n\n'
+        f"`samples` (batch, samples) is mono float32 in [-1, 1], {content['sample_rate']} Hz;"
         " `lengths` (batch,) int64 says how many of them are a clip's own; what is after them has no say."
-        f" {content['shortest_samples']} to {content['longest_samples']} samples: pad what is shorter with zeros.{trim}"
-        f" The answer (batch, {len(content['labels'])}) is in the order of the labels in config.json."
+        f" {content['shortest_samples']} to {content['longest_samples']} samples: pad what is shorter with zeros."
+        f" The answer (batch, {len(content['labels'])}) is in the order of the labels in config.json: the logarithms of"
+        " probabilities.\n\nIt names an emotion for whatever it hears, for silence too. What `ser predict` does besides"
+        " stays outside: it looks for speech, hears what is long in windows of 30 s, and refuses less than 0.1 s."
     )
 
 

@@ -107,9 +107,13 @@ def program_of(graph: Graph) -> torch.export.ExportedProgram:
     shapes = {"samples": {0: batch, 1: samples}, "lengths": {0: batch}}
     with _traceable():
         # Of some sums of lengths torch cannot tell that they are above 1: checked when it runs.
-        return torch.export.export(
+        program = torch.export.export(
             graph.eval(), example, dynamic_shapes=shapes, prefer_deferred_runtime_asserts_over_guards=True
         )
+    for part in program.graph_module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else []:
+            node.meta.pop("stack_trace", None)  # it tells where on this machine we are installed
+    return program
 
 
 def _fixed(recognizer: Recognizer, member: Member) -> Recognizer:

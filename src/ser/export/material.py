@@ -30,11 +30,13 @@ class Material:
         waveforms: (samples,) of each, prepared as the model takes them.
         emotions: class numbers; none of noise.
         about: what they are, in words.
+        missing: the first of the test's recordings that is not there; empty of none.
     """
 
     waveforms: Sequence[Waveform]
     emotions: Sequence[int]
     about: str
+    missing: str = ""
 
     def batches(self, at_least: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Padded batches (batch, samples), `at_least` so long, and lengths (batch,)."""
@@ -54,11 +56,12 @@ def material(run: Path | None, members: Sequence[Member], longest: int) -> Mater
     """
     sample_rate, _ = way = way_of(members[0].recognizer.feature)
     labels = members[0].recognizer.labels
-    waveforms, emotions = [], []
+    waveforms, emotions, path = [], [], ""
     try:
         for row in _rows(run):
-            reading, is_longer = audio.read_beginning(Path(row[PATH]), longest / sample_rate)
-            waveform = prepared(members, row[PATH], reading).waveforms[way]
+            path = row[PATH]
+            reading, is_longer = audio.read_beginning(Path(path), longest / sample_rate)
+            waveform = prepared(members, path, reading).waveforms[way]
             if not is_longer and len(waveform) <= longest:
                 waveforms.append(waveform)
                 emotions.append(labels.index(row[EMOTION]))
@@ -69,7 +72,8 @@ def material(run: Path | None, members: Sequence[Member], longest: int) -> Mater
     generator = np.random.default_rng(0)
     lengths = [round(seconds * sample_rate) for seconds in NOISE_S]
     noise = [generator.uniform(-0.5, 0.5, length).astype(np.float32) for length in lengths if length <= longest]
-    return Material(noise, [], f"{len(noise)} clips of noise, for the test's own are not there")
+    missing = path if path and not Path(path).is_file() else ""
+    return Material(noise, [], f"{len(noise)} clips of noise, for the test's own are not there", missing)
 
 
 @torch.inference_mode()

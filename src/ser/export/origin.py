@@ -1,11 +1,16 @@
 """Where an exported model comes from: its run, the command that made it, the terms of its data."""
 
 import pkgutil
+import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import HydraException
 
 from ser.config import choices
 from ser.errors import ModelError
@@ -14,6 +19,7 @@ from ser.runs.predictions import Predictions, read_predictions
 from ser.runs.results import Results, read_results
 
 UNKNOWN = "other"  # licence, as the hub names it
+HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Origin:
     """A run, as far as it is known.
 
     Attributes:
-        folder: with the results; None: of a checkpoint alone, or an exported folder.
+        folder: with the results; None: of a checkpoint alone.
         command: that made it; empty where it is not known.
         results, predictions: of its test.
         license: of the data, as the hub names it.
@@ -47,28 +53,53 @@ def origin_of(place: Path, fold: int | None) -> Origin:
     try:
         results, predictions = read_results(folder), read_predictions(folder / PREDICTIONS)
     except FileNotFoundError:
-        return Origin(None, _command(whole), None, None, UNKNOWN, "")
+        return Origin(None, command_of(whole), None, None, UNKNOWN, "")
     except ValueError as error:
         raise ModelError(f"{folder / METRICS}: is damaged ({error}); run it again") from None
-    return Origin(folder, _command(whole), results, predictions, *_terms(results.facts.corpus.name))
+    return Origin(folder, command_of(whole), results, predictions, *_terms(results.facts.corpus.name))
 
 
-def _command(run: Path) -> str:
+def command_of(run: Path) -> str:
     """The command; of places on this machine the last part alone, for they are nobody's business."""
     for folder in (run, run.parent):  # a fold has its run's
         try:
             overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, UnicodeError):
             continue
-        words = [_shortened(str(word)) for word in overrides or [] if not str(word).startswith(("paths.", "hydra."))]
+        words = [str(word) for word in overrides or []]
+        words = [_shortened(word) for word in words if not word.lstrip("+~").startswith(("paths.", "hydra."))]
         return shlex.join(["ser", "train", *words])
     return ""
 
 
 def _shortened(override: str) -> str:
-    name, equals, value = override.partition("=")
-    is_place = value.startswith(("/", "~", "\\")) or value[1:3] in (":/", ":\\")
-    return f"{name}{equals}{value.replace(chr(92), '/').rstrip('/').rpartition('/')[2]}" if is_place else override
+    """An override with the last part alone of whatever may be a place; a hub id of a checkpoint stays."""
+    name, equals, text = override.partition("=")
+    if name.endswith(".checkpoint") and HUB_ID.fullmatch(text) and not Path(text).exists():
+        return override
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+        value = _without_places(parsed._value)
+        return f"{name}{equals}{Override._get_value_element_as_str(value)}" if value != parsed._value else override
+    except HydraException:
+        return f"{name}{equals}{_last_part(text)}"
+
+
+def _without_places(value: Any) -> Any:
+    """A value of Hydra's grammar with the last part alone of every string that has several."""
+    if isinstance(value, QuotedString):
+        return replace(value, text=_last_part(value.text))
+    if isinstance(value, str):
+        return _last_part(value)
+    if isinstance(value, list):
+        return [_without_places(one) for one in value]
+    if isinstance(value, dict):
+        return {_without_places(name): _without_places(one) for name, one in value.items()}
+    return value
+
+
+def _last_part(text: str) -> str:
+    return text.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 def _terms(corpus: str) -> tuple[str, str]:

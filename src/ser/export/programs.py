@@ -1,7 +1,9 @@
 """A graph as a file: ONNX, or torch's exported program; checked against PyTorch, and in 8 bits."""
 
+import hashlib
 import json
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from ser.metrics import Floats
 ONNX, PROGRAM = "model.onnx", "model.pt2"
 MOST = 1e-3  # by which log-probabilities may differ from those of PyTorch
 MOST_LOST = 0.01  # of the UAR, in 8 bits
+LEAST = 0.5  # of the weights of the layers, that shall be in 8 bits
 INPUTS, OUTPUTS = ["samples", "lengths"], ["log_probabilities"]
 QUANTIZED = ("MatMul", "Gemm", "LSTM", "Conv")
 INLINE_BYTES = 1_500_000_000  # more weights than fit into the one file of ONNX lie beside it
@@ -43,6 +46,8 @@ def write_onnx(graph: Graph, path: Path, about: Mapping[str, Any]) -> None:
         assert made is not None
         n_bytes = sum(one.numel() * one.element_size() for one in graph.state_dict().values())
         made.model.metadata_props.update({name: json.dumps(value) for name, value in about.items()})
+        for node in made.model.graph.all_nodes():
+            node.metadata_props.clear()  # where on this machine it was made
         made.save(path, external_data=n_bytes > INLINE_BYTES)
 
 
@@ -114,20 +119,21 @@ def checked(
     return difference, own
 
 
-def quantize(path: Path, material: Material, before: Floats, sample_rate: int) -> dict[str, float]:
+def quantize(path: Path, graph: Graph, material: Material, before: Floats, sample_rate: int) -> dict[str, float]:
     """Put a model of 8 bits in the place of an ONNX model: the weights of its layers, not of what is before them.
 
     Args:
         path: of the model.
+        graph: that it was made of.
         material: test clips, with their emotions.
         before: log-probabilities (clips, n_classes) that it gives.
         sample_rate: in Hz.
 
     Returns:
-        UAR and accuracy, before and after.
+        UAR, accuracy and size in MB, before and after.
 
     Raises:
-        ModelError: the UAR falls by more than `MOST_LOST`.
+        ModelError: less than `LEAST` of the weights can be in 8 bits, or the UAR falls by more than `MOST_LOST`.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -135,22 +141,34 @@ def quantize(path: Path, material: Material, before: Floats, sample_rate: int) -
     smaller = path.with_name(f"int8-{path.name}")
     model = onnx.load(path)
     _turn_weights(model.graph)
-    left = [node.name for node in model.graph.node if node.op_type in QUANTIZED and not _is_of_layers(node)]
+    layers = _layers(model.graph, graph)
+    left = [node.name for node in model.graph.node if node.op_type in QUANTIZED and not layers & {*node.input}]
+    n_weights = sum(math.prod(one.dims) for one in model.graph.initializer if one.name in layers)
     with _quiet():
         quantize_dynamic(
             model, smaller, op_types_to_quantize=list(QUANTIZED), nodes_to_exclude=left, weight_type=QuantType.QUInt8
         )
+    kinds = onnx.TensorProto.UINT8, onnx.TensorProto.INT8  # those of an LSTM have a sign
+    of_8_bits = [one for one in onnx.load(smaller).graph.initializer if one.data_type in kinds]
+    share = sum(math.prod(one.dims) for one in of_8_bits) / n_weights
+    if share < LEAST:
+        raise ModelError(
+            f"--int8: {share:.0%} of the weights of the layers can be in 8 bits (those of a GRU cannot), too few to"
+            " matter; nothing was written; leave it out"
+        )
     after = answers(onnx_run(smaller), material, sample_rate, "in 8 bits")
     scores: dict[str, float] = {}
-    for name, given in (("before", before), ("after", after)):
+    for name, file, given in (("before", path, before), ("after", smaller, after)):
         confusion = metrics.confusion_matrix(material.emotions, given.argmax(1).tolist(), given.shape[1])
         scores |= {f"uar_{name}": metrics.uar(confusion), f"accuracy_{name}": metrics.accuracy(confusion)}
+        scores[f"mb_{name}"] = sum(one.stat().st_size for one in path.parent.glob(f"{file.name}*")) / 1e6
     if scores["uar_before"] - scores["uar_after"] > MOST_LOST:
         raise ModelError(
             f"--int8: UAR would fall from {scores['uar_before']:.3f} to {scores['uar_after']:.3f} on {material.about};"
             " nothing was written; leave it out"
         )
     smaller.replace(path)
+    path.with_name(f"{path.name}.data").unlink(missing_ok=True)  # those of 32 bits
     return scores
 
 
@@ -174,12 +192,29 @@ def _turn_weights(graph: Any) -> None:
         graph.initializer.remove(weight)
 
 
-def _is_of_layers(node: Any) -> bool:
-    """Whether a node is of a model, or of the transformer layers of an encoder; not of what makes spectra."""
-    told = {one.key: one.value for one in node.metadata_props}.get("pkg.torch.onnx.name_scopes", "")
-    names = [name for name in (*node.input[1:2], *reversed(told.split("'"))) if name.startswith("recognizers.")]
-    parts = names[0].split(".") if names else []
-    return "layers" in parts or (parts[2:3] == ["model"] and "encoder" not in parts)
+def _layers(model: Any, graph: Graph) -> set[str]:
+    """Names of the weights that are of the layers; what torch has turned and renamed is known by what it holds."""
+    from onnx import numpy_helper
+
+    known = set()
+    for name, value in graph.state_dict().items():
+        if _is_of_layers(name) and value.ndim > 1:
+            known |= {_digest(one.contiguous().numpy()) for one in (value, value.mT)}
+    return {
+        one.name
+        for one in model.initializer
+        if len(one.dims) > 1 and (_is_of_layers(one.name) or _digest(numpy_helper.to_array(one)) in known)
+    }
+
+
+def _is_of_layers(name: str) -> bool:
+    """Whether a weight is of a model, or of the transformer layers of an encoder; not of what makes spectra."""
+    parts = name.split(".")
+    return parts[0] == "recognizers" and ("layers" in parts or (parts[2] == "model" and "encoder" not in parts))
+
+
+def _digest(values: Floats) -> bytes:
+    return hashlib.sha256(values.tobytes()).digest()
 
 
 def _tracked(items: Sequence[Any], title: str) -> Iterator[Any]:

@@ -5,7 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ser.errors import ModelError
-from ser.export.folder import CARD
+from ser.export.folder import CARD, files_of
+
+
+def check_login(name: str) -> None:
+    """Raise what `push` would raise of a name, and of who is logged in; at once."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import validate_repo_id
+
+    with _said_once(name):
+        validate_repo_id(name)
+        HfApi().whoami()
 
 
 def push(folder: Path, name: str, *, private: bool) -> str:
@@ -23,10 +33,10 @@ def push(folder: Path, name: str, *, private: bool) -> str:
 
     api = HfApi()
     with _said_once(name):
-        api.whoami()
         ModelCard.load(folder / CARD).validate()
         api.create_repo(name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, commit_message="Exported by ser-lab")
+        own = [file.relative_to(folder).as_posix() for file in files_of(folder)]
+        api.upload_folder(repo_id=name, folder_path=folder, allow_patterns=own, commit_message="Exported by ser-lab")
     return f"{api.endpoint}/{name}"
 
 
@@ -41,7 +51,7 @@ def _said_once(name: str) -> Iterator[None]:
         raise ModelError(f"{name}: nobody has logged in to the hub here; hf auth login") from None
     except (errors.HFValidationError, ValueError) as error:
         raise ModelError(f"{name}: the hub does not take it ({_first_line(error)})") from None
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled) as error:
+    except errors.HfHubHTTPError as error:
         raise ModelError(
             f"{name}: the hub refused it ({_first_line(error)}); check the name, and hf auth login"
         ) from None
