@@ -13,7 +13,7 @@ from pathlib import Path
 from ser.config.places import conf_dir
 
 ROOT = conf_dir().parent
-COPIED = ("conf", "docs", "scripts", "src", "tests", "pyproject.toml", "README.md", "train.py")
+COPIED = ("conf", "docs", "notebooks", "scripts", "src", "tests", "pyproject.toml", "README.md", "train.py")
 OVER_ALL = ("test_contracts.py", "test_conf.py", "test_docs.py", "config/test_choices.py", "commands/test_help.py")
 # Of those, what looks at a new component, or at all of them; the rest is of the old ones.
 CHOSEN = "letters or loudness or spread or polarity or diary or test_help or test_choices or index"

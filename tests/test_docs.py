@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,13 @@ def test_every_command_composes(page: Path, composing: None) -> None:
         for override in OverridesParser.create().parse_overrides(overrides):
             assert override.is_sweep_override() <= ("-m" in words), line
         simple = [first_of(word) if "-m" in words else word for word in overrides]
-        OmegaConf.to_container(compose("train", overrides=simple), resolve=True)
+        composes(*simple)
+
+
+@cache
+def composes(*overrides: str) -> None:
+    """The configuration can be made; of commands that stand on several pages once."""
+    OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
 
 
 def first_of(word: str) -> str:

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
+from typing import TYPE_CHECKING
 
 from ser.config.dotted import is_below, leaves
 from ser.runs.names import CONFIG, FOLDS, LAST, METRICS, SPLIT
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 # What cannot change what is learnt and tested: it may differ between a run and its continuation.
 MAY_DIFFER = (
@@ -40,8 +41,11 @@ def can_go_on(folder: Path) -> bool:
     return any(folder.rglob(LAST)) or any(folder.glob(f"{FOLDS}/{METRICS}"))
 
 
-def differences(folder: Path, config: DictConfig) -> list[str]:
+def differences(folder: Path, config: "DictConfig") -> list[str]:
     """Where the configuration of the run in `folder` differs, such as "seed was 0, now 1"."""
+    from omegaconf import OmegaConf  # not for those who only use what was trained
+    from yaml import YAMLError
+
     path = folder / CONFIG
     try:
         before = dict(leaves(OmegaConf.to_container(OmegaConf.load(path))))
