@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ser import load
 from ser.errors import AudioError
-from ser.inference.predictor import How
 from ser.runs.names import PREDICTIONS, fold_folder
 from ser.runs.predictions import read_predictions
 
@@ -22,7 +21,7 @@ def main() -> None:
     folder = fold_folder(args.run, args.fold) if args.fold else args.run
     table = read_predictions(folder / PREDICTIONS)
     predictor = load(args.run, fold=args.fold)
-    said = list(predictor.predict_each([Path(row["path"]) for row in table.rows], How()))
+    said = list(predictor.predict_each([Path(row["path"]) for row in table.rows]))
     silent = sum(not isinstance(one, AudioError) and one.is_silent for one in said)
     answers = [
         (one, row) for one, row in zip(said, table.probabilities, strict=True) if getattr(one, "probabilities", None)
