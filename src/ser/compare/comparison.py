@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ser import metrics
-from ser.compare import statistics
+from ser import metrics, statistics
 from ser.compare.reading import Clip, LeftOut, Run
 from ser.compare.rows import NONE, Row, differing, gather
-from ser.compare.statistics import CONFIDENCE
 from ser.metrics import Floats
 from ser.runs.names import MAIN_SCORES
 from ser.runs.results import Spread
+from ser.statistics import CONFIDENCE
 
 LEVEL = 1 - CONFIDENCE
 

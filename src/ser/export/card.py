@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ser import metrics
-from ser.compare.statistics import bootstrap, percentile_interval
 from ser.export.origin import UNKNOWN, Origin, command_of
 from ser.features.base import FrozenFeature
 from ser.inference.members import Member
@@ -15,6 +14,7 @@ from ser.recognizer import Recognizer
 from ser.runs.names import MAIN_SCORES, SCORES, SPEAKER, is_reserved
 from ser.runs.predictions import Predictions
 from ser.runs.results import Results
+from ser.statistics import bootstrap, percentile_interval
 
 LIBRARY = "ser-lab"
 MOST_VALUES = 12  # of an attribute that the scores are broken down by

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ser import metrics
-from ser.compare import statistics
+from ser import metrics, statistics
 
 
 def matrices(n: int, n_classes: int = 4, seed: int = 0) -> np.ndarray:
