@@ -16,8 +16,9 @@ from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
+from ser.report.page import write_page
 from ser.runs.history import validation_of
-from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
+from ser.runs.names import BEST, CONFIG, LAST, LOG, PAGE, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, read_evaluation, render, write_report
@@ -83,8 +84,21 @@ def run(config: Config, folder: Path) -> Outcome:
         loggers = Loggers()
     with processes.training_processes(config, folder):
         if config.split["fold"] == ALL_FOLDS:
-            return _run_folds(folder, prepared, loggers)
-        return _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+            outcome = _run_folds(folder, prepared, loggers)
+        else:
+            outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+    if outcome.evaluation:
+        _draw_page(folder)
+    return outcome
+
+
+def _draw_page(folder: Path) -> None:
+    """Write the page of a run; whatever becomes of it, the run has its result."""
+    with interruption.ending():
+        try:
+            write_page(folder)
+        except Exception as error:
+            log.warning("no %s was made (%s: %s); ser report makes it", PAGE, type(error).__name__, error)
 
 
 def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ser.commands import main
-from ser.compare.page import curves
+from ser.page import drawing
 from tests.browsing import asked, browsing
 from tests.compare.made import LSTM, RESNET, clips, make_run
 
@@ -49,12 +49,12 @@ def page(browser: Any, written: Path) -> Any:
 
 def test_epochs_without_a_value_are_left_out() -> None:
     points = [(1, math.nan), (2, 0.5), (3, math.nan), (4, 0.7)]
-    some, none = curves.Curve(0, "a", points, kept=2), curves.Curve(1, "b", points[:1], kept=1)
-    drawn = curves.panel("validation UAR", [some, none])
+    some, none = drawing.Curve(0, "a", points, [2]), drawing.Curve(1, "b", points[:1], [1])
+    drawn = drawing.over_epochs("validation UAR", [some, none], "UAR")
     assert drawn is not None
     assert [len(line.points.split()) for line in drawn.lines] == [2, 0]
-    assert drawn.lines[0].kept is not None and drawn.lines[1].kept is None
-    assert curves.panel("validation UAR", [none]) is None
+    assert drawn.lines[0].dots and not drawn.lines[1].dots
+    assert drawing.over_epochs("validation UAR", [none], "UAR") is None
 
 
 def texts(page: Any, selector: str) -> list[str]:

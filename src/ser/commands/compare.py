@@ -42,7 +42,7 @@ def command(places: tuple[Path, ...], form: str, output: Path | None, html: Path
     if html:
         from ser.compare.page import page
 
-        _write(html, page(tables, left_out))
+        _write(html, page(tables, left_out, html.parent))
     if form == "csv":
         said = formats.comma_separated(tables)
         apart = [f"table {number}: {table.apart}" for number, table in enumerate(tables, start=1) if table.apart]

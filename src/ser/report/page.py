@@ -1,0 +1,98 @@
+"""report.html of a run folder: one file that opens without a network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ser.files import replacing
+from ser.page.drawing import N_COLORS, N_SHAPES, confusion, style
+from ser.page.rendering import render
+from ser.report import drawing, words
+from ser.report.embedding import make_map, read_embeddings
+from ser.report.examples import mistakes, read_examples
+from ser.report.reading import Run, read
+from ser.runs.names import MAIN_SCORES, PAGE, SCORES
+from ser.runs.report import headline
+
+_HERE = Path(__file__).parent
+MANY = 12  # rows of a breakdown: more of them are folded up
+N_TRAITS = N_COLORS * N_SHAPES
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page of a run, or of a fold of one, from what lies in its folder; returns where it lies.
+
+    Raises:
+        ReportError: there is no result in the folder, or a file is damaged.
+        OSError: the page cannot be written.
+    """
+    html = render(_HERE / "report.html", **_shown(read(folder)))
+    with replacing(folder / PAGE) as beside:
+        beside.write_bytes(html.encode("utf-8", errors="backslashreplace"))
+    return folder / PAGE
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    """What the template shows."""
+    results, predictions, content = run.evaluation.results, run.evaluation.predictions, run.content
+    calibration, breakdown = content.get("calibration"), content.get("breakdown") or {}
+    examples = list(read_examples(run.folder))
+    gaps = content.get("gaps") or {}
+    return {
+        "title": words.title(results),
+        "heading": headline(results),
+        "folder": run.folder.resolve().name,
+        "notices": words.notices(results, content),
+        "scores": _scores(run),
+        "intervals": content.get("intervals"),
+        "listeners": (content.get("baselines") or {}).get("listeners"),
+        "protocol": words.protocol(results),
+        "facts": words.facts_of(results, run.choices),
+        "ensemble": results.facts.ensemble,
+        "per_class": results.scores.per_class,
+        "labels": results.scores.labels,
+        "matrix": confusion(predictions.confusion),
+        "panels": drawing.curves(run.trainings),
+        "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
+        "breakdown": breakdown,
+        "extremes": {name: words.extremes(groups) for name, groups in breakdown.items() if len(groups) > 2},
+        "gaps": {name: words.gap(name, gap) for name, gap in gaps.items()},
+        "many": MANY,
+        "calibration": words.calibration(calibration) if calibration else [],
+        "diagrams": [
+            drawing.reliability(calibration["bins"]),
+            drawing.coverage(calibration["coverage"]["points"]),
+        ]
+        if calibration
+        else [],
+        "map": make_map(read_embeddings(run.folder), predictions),
+        "traits": [style(index, "none") for index in range(N_COLORS)],
+        "mistakes": mistakes(predictions),
+        "wrong": [example for example in examples if example.kind == "mistake"],
+        "listened": [example for example in examples if example.cells],
+        "robustness": run.robustness,
+        "config": run.config,
+        "environment": json.dumps(run.environment, indent=1, ensure_ascii=False) if run.environment else "",
+        "versions": results.facts.versions,
+        "git_commit": results.facts.git_commit,
+        "is_changed": run.is_changed,
+        "command": run.command,
+    }
+
+
+def _scores(run: Run) -> list[dict[str, Any]]:
+    """The main scores, each with its interval, and beside it those of chance and listeners, where they are known."""
+    intervals, baselines = run.content.get("intervals") or {}, run.content.get("baselines") or {}
+    return [
+        {
+            "name": SCORES[name],
+            "value": getattr(run.evaluation.results.scores, name),
+            "interval": intervals.get(name),
+            "beside": {
+                kind: scores[name]
+                for kind in ("chance", "majority", "listeners")
+                if (scores := baselines.get(kind)) and name in scores
+            },
+        }
+        for name in MAIN_SCORES
+    ]
