@@ -13,6 +13,8 @@ from ser.report.examples import mistakes, read_examples
 from ser.report.reading import Run, read
 from ser.runs.names import MAIN_SCORES, PAGE, SCORES
 from ser.runs.report import headline
+from ser.runs.report_tables import gap_line
+from ser.runs.results import Results
 
 _HERE = Path(__file__).parent
 MANY = 12  # rows of a breakdown: more of them are folded up
@@ -34,18 +36,18 @@ def write_page(folder: Path) -> Path:
 
 def _shown(run: Run) -> dict[str, Any]:
     """What the template shows."""
-    results, predictions, content = run.evaluation.results, run.evaluation.predictions, run.content
-    calibration, breakdown = content.get("calibration"), content.get("breakdown") or {}
+    results, predictions = run.evaluation.results, run.evaluation.predictions
+    assessment, calibration = results.assessment, run.content.get("calibration")
+    breakdown = assessment.breakdown if assessment else {}
     examples = list(read_examples(run.folder))
-    gaps = content.get("gaps") or {}
     return {
         "title": words.title(results),
         "heading": headline(results),
         "folder": run.folder.resolve().name,
-        "notices": words.notices(results, content),
-        "scores": _scores(run),
-        "intervals": content.get("intervals"),
-        "listeners": (content.get("baselines") or {}).get("listeners"),
+        "notices": words.notices(results, run.content),
+        "scores": _scores(results),
+        "intervals": assessment and assessment.intervals,
+        "listeners": results.facts.corpus.listeners,
         "protocol": words.protocol(results),
         "facts": words.facts_of(results, run.choices),
         "ensemble": results.facts.ensemble,
@@ -56,7 +58,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
         "breakdown": breakdown,
         "extremes": {name: words.extremes(groups) for name, groups in breakdown.items() if len(groups) > 2},
-        "gaps": {name: words.gap(name, gap) for name, gap in gaps.items()},
+        "gaps": {name: gap_line(name, gap) for name, gap in assessment.gaps.items()} if assessment else {},
         "many": MANY,
         "calibration": words.calibration(calibration) if calibration else [],
         "diagrams": [
@@ -80,19 +82,14 @@ def _shown(run: Run) -> dict[str, Any]:
     }
 
 
-def _scores(run: Run) -> list[dict[str, Any]]:
+def _scores(results: Results) -> list[dict[str, Any]]:
     """The main scores, each with its interval, and beside it those of chance and listeners, where they are known."""
-    intervals, baselines = run.content.get("intervals") or {}, run.content.get("baselines") or {}
-    return [
-        {
-            "name": SCORES[name],
-            "value": getattr(run.evaluation.results.scores, name),
-            "interval": intervals.get(name),
-            "beside": {
-                kind: scores[name]
-                for kind in ("chance", "majority", "listeners")
-                if (scores := baselines.get(kind)) and name in scores
-            },
-        }
-        for name in MAIN_SCORES
-    ]
+    scores = [{"name": SCORES[name], "value": getattr(results.scores, name), "beside": {}} for name in MAIN_SCORES]
+    if assessment := results.assessment:
+        for name, score in zip(MAIN_SCORES, scores, strict=True):
+            baselines = assessment.baselines
+            score["interval"] = getattr(assessment.intervals, name)
+            score["beside"] = {"chance": baselines.chance[name], "majority": baselines.majority[name]}
+    if listeners := results.facts.corpus.listeners:
+        scores[MAIN_SCORES.index("accuracy")]["beside"]["listeners"] = listeners.accuracy
+    return scores

@@ -74,7 +74,7 @@ def _read(folder: Path) -> Run:
     return Run(
         folder=folder,
         evaluation=evaluation,
-        content=evaluation.results.content(),
+        content=_json(folder / METRICS),
         trainings=folds or {int(facts.split.fold) if not facts.split.is_pooled else 1: evaluation},
         choices={str(name): str(choice) for name, choice in choices.items() if "/" not in name and choice is not None},
         config=_text(folder / CONFIG),

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ser.runs.assessment import Group
 from ser.runs.names import BROKEN
 from ser.runs.report import headline
 from ser.runs.results import Results, SplitFacts
-
-ALPHA = 0.05
 
 
 def title(results: Results) -> str:
@@ -105,28 +104,10 @@ def facts_of(results: Results, choices: Mapping[str, str]) -> dict[str, str]:
     return said
 
 
-def gap(attribute: str, found: Mapping[str, Any]) -> str:
-    """The two values of an attribute against each other."""
-    low, high = found["interval"]
-    verdict = "a difference" if found["p"] < ALPHA else "no difference that can be shown"
-    said = (
-        f"{found['higher']} against {found['lower']}: UAR {found['uar']:+.3f} [{low:+.3f}, {high:+.3f}],"
-        f" p = {found['p']:.3f}: {verdict}."
-    )
-    if found["recall"]:
-        emotion = max(found["recall"], key=lambda name: abs(found["recall"][name]))
-        said += f" Recall differs most for {emotion}: {found['recall'][emotion]:+.3f}."
-    return said
-
-
-def extremes(groups: Sequence[Mapping[str, Any]]) -> str:
+def extremes(groups: Sequence[Group]) -> str:
     """Whose emotions are told worst and best."""
-    worst, best = min(groups, key=_uar), max(groups, key=_uar)
-    return f"Worst told is {worst['value']} (UAR {worst['uar']:.3f}), best {best['value']} ({best['uar']:.3f})."
-
-
-def _uar(group: Mapping[str, Any]) -> float:
-    return float(group["uar"])
+    worst, *_, best = sorted(groups, key=lambda group: group.uar)
+    return f"Told worst is {worst.value} (UAR {worst.uar:.3f}), best {best.value} ({best.uar:.3f})."
 
 
 def calibration(found: Mapping[str, Any]) -> list[str]:
