@@ -11,13 +11,14 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from ser.config.schema import Config
+from ser.illustration import illustrate
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
 from ser.runs.history import validation_of
-from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
+from ser.runs.names import BEST, CONFIG, EXAMPLES, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, read_evaluation, render, write_report
@@ -83,8 +84,13 @@ def run(config: Config, folder: Path) -> Outcome:
         loggers = Loggers()
     with processes.training_processes(config, folder):
         if config.split["fold"] == ALL_FOLDS:
-            return _run_folds(folder, prepared, loggers)
-        return _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+            outcome = _run_folds(folder, prepared, loggers)
+        else:
+            outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+    is_cut_short = outcome.interrupted or config.trainer.get("fast_dev_run")
+    if outcome.evaluation and not is_cut_short and not (folder / EXAMPLES).exists():
+        illustrate(folder, outcome.evaluation.predictions, prepared)
+    return outcome
 
 
 def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:
