@@ -11,6 +11,8 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from ser.config.schema import Config
+from ser.errors import Aborted
+from ser.illustration import illustrate
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
@@ -18,7 +20,7 @@ from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
 from ser.report.page import write_page
 from ser.runs.history import validation_of
-from ser.runs.names import BEST, CONFIG, LAST, LOG, PAGE, fold_folder
+from ser.runs.names import BEST, CONFIG, EXAMPLES, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, read_evaluation, render, write_report
@@ -87,6 +89,9 @@ def run(config: Config, folder: Path) -> Outcome:
             outcome = _run_folds(folder, prepared, loggers)
         else:
             outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+    is_cut_short = outcome.interrupted or config.trainer.get("fast_dev_run")
+    if outcome.evaluation and not is_cut_short and not (folder / EXAMPLES).exists():
+        illustrate(folder, outcome.evaluation.predictions, prepared)
     if outcome.evaluation:
         _draw_page(folder)
     return outcome
@@ -94,11 +99,13 @@ def run(config: Config, folder: Path) -> Outcome:
 
 def _draw_page(folder: Path) -> None:
     """Write the page of a run; whatever becomes of it, the run has its result."""
-    with interruption.ending():
-        try:
+    try:
+        with interruption.ending():
             write_page(folder)
-        except Exception as error:
-            log.warning("no %s was made (%s: %s); ser report makes it", PAGE, type(error).__name__, error)
+    except Aborted:
+        log.warning("stopped: the run is whole, but for its page; ser report makes it")
+    except Exception as error:
+        log.warning("the run is whole, but for its page (%s: %s); ser report makes it", type(error).__name__, error)
 
 
 def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:

@@ -17,7 +17,7 @@ KINDS = ("mistake", "mistake", "listened", "listened")
 
 
 def add_embeddings(folder: Path) -> None:
-    """Vectors in which clips of one emotion are near each other; of each fold by itself."""
+    """Vectors in which clips of one emotion are near each other."""
     predictions = read_predictions(folder / PREDICTIONS)
     random = np.random.default_rng(0)
     centres = 3 * random.normal(size=(len(predictions.labels), 16))
@@ -26,7 +26,7 @@ def add_embeddings(folder: Path) -> None:
         folder / EMBEDDINGS,
         utterances=[row[UTTERANCE] for row in predictions.rows],
         vectors=vectors.astype(np.float16),
-        folds=[int(row.get("fold", 1)) for row in predictions.rows],
+        fold=1,
     )
 
 
@@ -54,7 +54,7 @@ def add_examples(folder: Path, duration_s: float = 1.0) -> None:
 
 def _relevance(duration_s: float) -> dict[str, Any]:
     values = np.random.default_rng(0).normal(size=(3, 4))
-    return {"times": np.linspace(0, duration_s, 5).tolist(), "bands": [0, 500, 2000, 8000], "values": values.tolist()}
+    return {"times": np.linspace(0, duration_s, 5).tolist(), "bands": [0, 1000, 3000, 8000], "values": values.tolist()}
 
 
 def say(folder: Path, **told: Any) -> None:

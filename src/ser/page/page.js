@@ -52,7 +52,7 @@ const N_SHAPES = 5;
 function makeMap(root) {
   const { map, traits } = JSON.parse(root.querySelector("script").textContent);
   const [picture, dots, legend, said] = ["svg", ".dots", ".legend", "output"].map((one) => root.querySelector(one));
-  const [column, fold] = ["column", "fold"].map((name) => root.querySelector(`[data-map=${name}]`));
+  const column = root.querySelector("select");
   let chosen = null;
 
   function mark(code, x, y) {
@@ -66,21 +66,16 @@ function makeMap(root) {
 
   function draw() {
     const { names, codes } = map.columns[column.value];
-    const shown = map.folds[fold?.value ?? 0];
-    const seen = new Set();
     chosen = null;
     dots.replaceChildren(
-      ...shown.places.map(([x, y], index) => {
-        const code = codes[shown.first + index];
-        seen.add(code);
-        const use = mark(code, x, y);
-        use.dataset.clip = shown.first + index;
+      ...map.places.map(([x, y], index) => {
+        const use = mark(codes[index], x, y);
+        use.dataset.clip = index;
         return use;
       }),
     );
     legend.replaceChildren(
-      ...names.flatMap((name, code) => {
-        if (!seen.has(code)) return [];
+      ...names.map((name, code) => {
         const [item, icon, word] = [document.createElement("li"), document.createElementNS(SVG, "svg"), document.createElement("span")];
         icon.setAttribute("viewBox", "-13 -13 26 26");
         icon.setAttribute("width", "16");
@@ -89,10 +84,9 @@ function makeMap(root) {
         icon.append(mark(code, 0, 0));
         word.textContent = name;
         item.append(icon, word);
-        return [item];
+        return item;
       }),
     );
-    root.querySelector("#map-said").textContent = shown.said;
   }
 
   function choose(dot) {
@@ -116,7 +110,7 @@ function makeMap(root) {
     if (nearest) choose(nearest);
   }
 
-  for (const select of [column, fold]) select?.addEventListener("change", draw);
+  column.addEventListener("change", draw);
   dots.addEventListener("pointerover", (event) => event.target.dataset.clip && choose(event.target));
   picture.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];

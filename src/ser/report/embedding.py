@@ -1,14 +1,14 @@
 """The map of the clips: what the model makes of them, in two dimensions."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ser.page.drawing import N_COLORS, N_SHAPES
-from ser.runs.names import EMBEDDINGS, EMOTION, FOLD, PREDICTED, SPEAKER, UTTERANCE, is_reserved
+from ser.runs.embeddings import Embeddings
+from ser.runs.names import EMOTION, PREDICTED, SPEAKER, UTTERANCE, is_reserved
 from ser.runs.predictions import Predictions
 
 MOST_CLIPS = 2000  # bounds the time, and the page
@@ -20,52 +20,27 @@ PERPLEXITY = 30
 Vectors = npt.NDArray[np.float32]
 
 
-def read_embeddings(folder: Path) -> dict[str, tuple[list[str], Vectors]]:
-    """Utterances and vectors (n_clips, n) by fold: each fold has a model, and a space, of its own. None: no folds."""
-    path = folder / EMBEDDINGS
-    if not path.exists():
-        return {}
-    with np.load(path) as found:
-        utterances, vectors = found["utterances"], found["vectors"].astype(np.float32)
-        folds = found["folds"] if "folds" in found else np.zeros(len(utterances), int)
-    return {
-        str(fold): (utterances[folds == fold].tolist(), vectors[folds == fold]) for fold in np.unique(folds).tolist()
-    }
+def make_map(embeddings: Embeddings, predictions: Predictions) -> dict[str, Any]:
+    """What the page draws: the places of the clips, what is said of each, and what can colour them.
 
-
-def make_map(embeddings: Mapping[str, tuple[Sequence[str], Vectors]], predictions: Predictions) -> dict[str, Any]:
-    """What the page draws: of each fold the places of its clips, and what colours them; empty without embeddings.
-
-    t-SNE (van der Maaten and Hinton 2008, JMLR 9, 2579-2605), of each fold by itself.
+    By t-SNE (van der Maaten and Hinton 2008, JMLR 9, 2579-2605). Empty where there are too few clips.
     """
     rows = {row[UTTERANCE]: row for row in predictions.rows}
-    each = max(MOST_CLIPS // max(len(embeddings), 1), 50)
-    folds: list[dict[str, Any]] = []
-    clips: list[dict[str, str]] = []
-    for fold, (utterances, vectors) in embeddings.items():
-        known = [place for place, utterance in enumerate(utterances) if utterance in rows]
-        if len(known) < FEWEST_CLIPS:
-            continue
-        if len(known) > each:
-            known = sorted(np.random.default_rng(0).choice(known, each, replace=False).tolist())
-        own = [rows[utterances[place]] for place in known]
-        places = _tsne(vectors[known])
-        folds.append(
-            {
-                "name": fold,
-                "first": len(clips),
-                "places": (1000 * places).round().astype(int).tolist(),
-                "said": _said(vectors[known], own),
-            }
-        )
-        clips += own
-    if not folds:
+    known = [place for place, utterance in enumerate(embeddings.utterances) if utterance in rows]
+    if len(known) < FEWEST_CLIPS:
         return {}
+    chosen = known
+    if len(known) > MOST_CLIPS:
+        chosen = sorted(np.random.default_rng(0).choice(known, MOST_CLIPS, replace=False).tolist())
+    clips = [rows[embeddings.utterances[place]] for place in chosen]
+    vectors = embeddings.vectors[chosen].astype(np.float32)
     return {
-        "folds": folds,
+        "fold": embeddings.fold,
+        "places": (1000 * _tsne(vectors)).round().astype(int).tolist(),
         "clips": [_about(row) for row in clips],
         "columns": {name: _codes(values) for name, values in _columns(clips).items()},
-        "n_left_out": sum(len(utterances) for utterances, _ in embeddings.values()) - len(clips),
+        "said": _said(vectors, clips),
+        "n_left_out": len(known) - len(chosen),
     }
 
 
@@ -121,8 +96,7 @@ def _columns(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
     """What clips can be coloured by: of few enough values for colours and shapes."""
     columns = {name: [row[name] for row in rows] for name in (EMOTION, PREDICTED)}
     columns["right or wrong"] = ["right" if row[EMOTION] == row[PREDICTED] else "wrong" for row in rows]
-    further = [SPEAKER, *(name for name in rows[0] if not is_reserved(name)), FOLD]
-    columns |= {name: [row[name] for row in rows] for name in further if name in rows[0]}
+    columns |= {name: [row[name] for row in rows] for name in rows[0] if name == SPEAKER or not is_reserved(name)}
     return {name: values for name, values in columns.items() if 1 < len(set(values)) <= N_COLORS * N_SHAPES}
 
 

@@ -5,20 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import replacing
-from ser.page.drawing import N_COLORS, N_SHAPES, confusion, style
+from ser.page.drawing import N_COLORS, confusion, style
 from ser.page.rendering import render
 from ser.report import drawing, words
-from ser.report.embedding import make_map, read_embeddings
-from ser.report.examples import mistakes, read_examples
+from ser.report.embedding import make_map
+from ser.report.examples import mistakes, shown
 from ser.report.reading import Run, read
+from ser.runs.examples import MISTAKE
 from ser.runs.names import MAIN_SCORES, PAGE, SCORES
+from ser.runs.predictions import confidence
 from ser.runs.report import headline
 from ser.runs.report_tables import gap_line
 from ser.runs.results import Results
 
 _HERE = Path(__file__).parent
-MANY = 12  # rows of a breakdown: more of them are folded up
-N_TRAITS = N_COLORS * N_SHAPES
+MANY = 40  # rows of a breakdown: more of them are folded up
 
 
 def write_page(folder: Path) -> Path:
@@ -39,7 +40,7 @@ def _shown(run: Run) -> dict[str, Any]:
     results, predictions = run.evaluation.results, run.evaluation.predictions
     assessment, calibration = results.assessment, run.content.get("calibration")
     breakdown = assessment.breakdown if assessment else {}
-    examples = list(read_examples(run.folder))
+    examples = list(shown(run.folder))
     return {
         "title": words.title(results),
         "heading": headline(results),
@@ -58,7 +59,9 @@ def _shown(run: Run) -> dict[str, Any]:
         "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
         "breakdown": breakdown,
         "extremes": {name: words.extremes(groups) for name, groups in breakdown.items() if len(groups) > 2},
-        "gaps": {name: gap_line(name, gap) for name, gap in assessment.gaps.items()} if assessment else {},
+        "gaps": {name: gap_line(name, gap).removeprefix(f"{name}: ") for name, gap in assessment.gaps.items()}
+        if assessment
+        else {},
         "many": MANY,
         "calibration": words.calibration(calibration) if calibration else [],
         "diagrams": [
@@ -67,10 +70,10 @@ def _shown(run: Run) -> dict[str, Any]:
         ]
         if calibration
         else [],
-        "map": make_map(read_embeddings(run.folder), predictions),
+        "map": make_map(run.embeddings, predictions) if run.embeddings else {},
         "traits": [style(index, "none") for index in range(N_COLORS)],
-        "mistakes": mistakes(predictions),
-        "wrong": [example for example in examples if example.kind == "mistake"],
+        "mistakes": [(row, confidence(row)) for row in mistakes(predictions)],
+        "wrong": [example for example in examples if example.example.kind == MISTAKE],
         "listened": [example for example in examples if example.cells],
         "robustness": run.robustness,
         "config": run.config,

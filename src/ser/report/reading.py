@@ -11,7 +11,8 @@ import yaml
 
 from ser.errors import ReportError
 from ser.files import read_csv
-from ser.runs.names import CONFIG, ENVIRONMENT, HYDRA, METRICS, PATCH, PREDICTIONS, ROBUSTNESS, fold_folders
+from ser.runs.embeddings import Embeddings, read_embeddings
+from ser.runs.names import CONFIG, EMBEDDINGS, ENVIRONMENT, HYDRA, METRICS, PATCH, PREDICTIONS, ROBUSTNESS, fold_folders
 from ser.runs.report import Evaluation, read_evaluation
 from ser.runs.status import read_status
 
@@ -30,6 +31,7 @@ class Run:
         command: what makes the run again; empty where nothing tells it.
         environment: what environment.json says; empty where it is not there.
         is_changed: whether there is an uncommitted difference to the code.
+        embeddings: None where there is no embeddings.npz.
         robustness: the rows of robustness.csv.
     """
 
@@ -42,6 +44,7 @@ class Run:
     command: str
     environment: Mapping[str, Any]
     is_changed: bool
+    embeddings: Embeddings | None
     robustness: list[dict[str, str]]
 
 
@@ -81,6 +84,7 @@ def _read(folder: Path) -> Run:
         command=environment.get("command") or _command(evaluation, hydra),
         environment=environment,
         is_changed=(folder / PATCH).exists(),
+        embeddings=read_embeddings(folder) if (folder / EMBEDDINGS).exists() else None,
         robustness=read_csv(folder / ROBUSTNESS) if (folder / ROBUSTNESS).exists() else [],
     )
 
