@@ -1,6 +1,7 @@
 """What a run folder may hold beside its report: embeddings, clips to hear, and what later rooms say in metrics.json."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,18 @@ import numpy as np
 import soundfile
 from matplotlib.image import imsave
 
-from ser.runs.names import EMBEDDINGS, EMOTION, EXAMPLES, METRICS, PREDICTED, PREDICTIONS, UTTERANCE, probability_column
+from ser.files import write_csv
+from ser.runs.names import (
+    EMBEDDINGS,
+    EMOTION,
+    EXAMPLES,
+    METRICS,
+    PREDICTED,
+    PREDICTIONS,
+    ROBUSTNESS,
+    UTTERANCE,
+    probability_column,
+)
 from ser.runs.predictions import read_predictions
 
 RATE_HZ = 16000
@@ -57,7 +69,28 @@ def _relevance(duration_s: float) -> dict[str, Any]:
     return {"times": np.linspace(0, duration_s, 5).tolist(), "bands": [0, 1000, 3000, 8000], "values": values.tolist()}
 
 
-def say(folder: Path, **told: Any) -> None:
-    """Add to metrics.json."""
-    content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    (folder / METRICS).write_text(json.dumps({**content, **told}), encoding="utf-8")
+def say(folder: Path, remove: Sequence[str] = (), **told: Any) -> None:
+    """Add to metrics.json, and remove from it."""
+    content = {**json.loads((folder / METRICS).read_text(encoding="utf-8")), **told}
+    kept = {name: value for name, value in content.items() if name not in remove}
+    (folder / METRICS).write_text(json.dumps(kept), encoding="utf-8")
+
+
+CALIBRATION = {
+    **{"ece": 0.1, "brier": 0.3, "brier_of_the_rates": 0.6, "temperature": [1.2, 1.4]},
+    "before": {"ece": 0.2, "brier": 0.35},
+    "bins": [
+        {"low": 0.4, "high": 0.5, "n": 9, "confidence": 0.45, "accuracy": 0.3},
+        {"low": 0.9, "high": 1.0, "n": 90, "confidence": 0.97, "accuracy": 0.9},
+    ],
+    "coverage": {"area": 0.9, "points": [[0.1, 1.0], [0.5, 0.95], [1.0, 0.8]]},
+    "conformal": {"level": 0.9, "coverage": 0.88, "mean_size": 1.9, "interval": [0.8, 0.95]},
+}
+
+
+def add_robustness(folder: Path) -> None:
+    """Two conditions."""
+    clean = {"condition": "clean", "n": 96, "uar": 0.8, "uar_low": 0.7, "uar_high": 0.9, "accuracy": 0.8}
+    noisy = {"condition": "noise, 0 dB", "n": 96, "uar": 0.3, "uar_low": 0.2, "uar_high": 0.4, "accuracy": 0.3}
+    change = {"change": -0.5, "change_low": -0.6, "change_high": -0.4}
+    write_csv(folder / ROBUSTNESS, [{**clean, **dict.fromkeys(change, 0)}, {**noisy, **change}])

@@ -60,9 +60,9 @@ def _tsne(vectors: Vectors) -> npt.NDArray[np.float64]:
         n_jobs=1,
     )
     places: npt.NDArray[np.float64] = model.fit_transform(spread).astype(float)
-    places -= places.min(axis=0)
-    scaled: npt.NDArray[np.float64] = places / (places.max() or 1)
-    return scaled
+    low, high = places.min(axis=0), places.max(axis=0)
+    middle: npt.NDArray[np.float64] = 0.5 + (places - (low + high) / 2) / ((high - low).max() or 1)
+    return middle
 
 
 def _said(vectors: Vectors, rows: Sequence[Mapping[str, str]]) -> str:

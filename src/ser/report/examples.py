@@ -1,7 +1,7 @@
 """Clips to hear and see: spectrograms with axes, and where the model listened."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 560, 260
 LEFT, RIGHT, TOP, BOTTOM = 66, 10, 28, 50
 MOST_BYTES = 6_000_000  # of sounds and pictures, before they are written as text
 N_MISTAKES = 10
+NEAREST = 0.1  # of the height: words of the frequency axis
 
 Cell = tuple[float, float, float, float, float, str]
 """A rectangle: x, y, width, height, how opaque it is (0 to 1), and what it says."""
@@ -38,7 +39,7 @@ class Shown:
     cells: list[Cell]
 
 
-def shown(folder: Path) -> Iterator[Shown]:
+def shown_examples(folder: Path) -> Iterator[Shown]:
     """The clips of examples/, as many as MOST_BYTES have room for.
 
     Raises:
@@ -62,9 +63,18 @@ def _shown(example: Example, audio: str, spectrogram: str) -> Shown:
         audio,
         spectrogram,
         [(_across(tick / example.duration_s), f"{tick:g}") for tick in seconds],
-        [(_down(place), f"{hz:g}") for hz, place in example.mel_ticks],
+        [(_down(place), f"{hz:g}") for hz, place in _apart(example.mel_ticks)],
         list(_cells(example.relevance, example.duration_s)) if example.relevance else [],
     )
+
+
+def _apart(ticks: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """Those whose words have room."""
+    last = -1.0
+    for hz, place in ticks:
+        if place - last >= NEAREST:
+            last = place
+            yield hz, place
 
 
 def _across(part: float) -> float:

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from ser.errors import ReportError
 from ser.files import replacing
 from ser.page.drawing import N_COLORS, confusion, style
 from ser.page.rendering import render
 from ser.report import drawing, words
 from ser.report.embedding import make_map
-from ser.report.examples import mistakes, shown
+from ser.report.examples import mistakes, shown_examples
 from ser.report.reading import Run, read
 from ser.runs.examples import MISTAKE
 from ser.runs.names import MAIN_SCORES, PAGE, SCORES
@@ -29,7 +32,11 @@ def write_page(folder: Path) -> Path:
         ReportError: there is no result in the folder, or a file is damaged.
         OSError: the page cannot be written.
     """
-    html = render(_HERE / "report.html", **_shown(read(folder)))
+    try:
+        shown = _shown(read(folder))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ReportError(f"{folder}: no page can be made ({error}); remove that file, or run it again") from None
+    html = render(_HERE / "report.html", **shown)
     with replacing(folder / PAGE) as beside:
         beside.write_bytes(html.encode("utf-8", errors="backslashreplace"))
     return folder / PAGE
@@ -40,7 +47,7 @@ def _shown(run: Run) -> dict[str, Any]:
     results, predictions = run.evaluation.results, run.evaluation.predictions
     assessment, calibration = results.assessment, run.content.get("calibration")
     breakdown = assessment.breakdown if assessment else {}
-    examples = list(shown(run.folder))
+    examples = list(shown_examples(run.folder))
     return {
         "title": words.title(results),
         "heading": headline(results),
@@ -59,9 +66,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
         "breakdown": breakdown,
         "extremes": {name: words.extremes(groups) for name, groups in breakdown.items() if len(groups) > 2},
-        "gaps": {name: gap_line(name, gap).removeprefix(f"{name}: ") for name, gap in assessment.gaps.items()}
-        if assessment
-        else {},
+        "gaps": {name: gap_line(name, gap) for name, gap in assessment.gaps.items()} if assessment else {},
         "many": MANY,
         "calibration": words.calibration(calibration) if calibration else [],
         "diagrams": [

@@ -45,14 +45,15 @@ class Run:
     environment: Mapping[str, Any]
     is_changed: bool
     embeddings: Embeddings | None
-    robustness: list[dict[str, str]]
+    robustness: list[dict[str, Any]]
 
 
 def read(folder: Path) -> Run:
     """What lies in a run folder.
 
     Raises:
-        ReportError: it is not that of a run that came to a test, or a file is damaged.
+        ReportError: it is not that of a run that came to a test.
+        OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError: a file is damaged.
     """
     if not (folder / METRICS).exists() or not (folder / PREDICTIONS).exists():
         status = read_status(folder)
@@ -60,13 +61,6 @@ def read(folder: Path) -> Run:
         raise ReportError(
             f"{folder}: no result to show, for {state}; name the folder of a run that has come to its end"
         )
-    try:
-        return _read(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ReportError(f"{folder}: cannot be read ({error}); make the run again") from None
-
-
-def _read(folder: Path) -> Run:
     evaluation = read_evaluation(folder)
     facts = evaluation.results.facts
     folders = fold_folders(folder) if facts.split.is_pooled else {}
@@ -85,8 +79,13 @@ def _read(folder: Path) -> Run:
         environment=environment,
         is_changed=(folder / PATCH).exists(),
         embeddings=read_embeddings(folder) if (folder / EMBEDDINGS).exists() else None,
-        robustness=read_csv(folder / ROBUSTNESS) if (folder / ROBUSTNESS).exists() else [],
+        robustness=_robustness(folder / ROBUSTNESS),
     )
+
+
+def _robustness(path: Path) -> list[dict[str, Any]]:
+    rows = read_csv(path) if path.exists() else []
+    return [{name: value if name == "condition" else float(value) for name, value in row.items()} for row in rows]
 
 
 def _command(evaluation: Evaluation, hydra: Mapping[str, Any]) -> str:
