@@ -9,7 +9,7 @@ import pytest
 
 from ser.commands import main
 from ser.page import drawing
-from tests.browsing import asked, browsing
+from tests.browsing import asked, barriers, browsing, seen_in
 from tests.compare.made import LSTM, RESNET, clips, make_run
 
 HOSTILE = "<script>document.title='taken'</script>"
@@ -141,17 +141,11 @@ def test_curves_can_be_hidden(page: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_schemes_on_a_phone(page: Any, written: Path, scheme: str) -> None:
-    size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    try:
+    with seen_in(page, scheme, 360):
         page.get(written.as_uri())
         assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         colors = page.execute_script("const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]")
         ink, paper = (sum(map(int, color[4:-1].split(", "))) for color in colors)
         assert (ink < paper) == (scheme == "light")
         assert abs(ink - paper) > 400
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        assert barriers(page) == []
