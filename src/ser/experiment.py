@@ -103,9 +103,11 @@ def _draw_page(folder: Path) -> None:
         with interruption.ending():
             write_page(folder)
     except Aborted:
-        log.warning("stopped: the run is whole, but for its page; ser report makes it")
+        log.warning("stopped: the run is whole, but for its page; ser report makes it again")
     except Exception as error:
-        log.warning("the run is whole, but for its page (%s: %s); ser report makes it", type(error).__name__, error)
+        log.warning(
+            "the run is whole, but for its page (%s: %s); ser report makes it again", type(error).__name__, error
+        )
 
 
 def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:

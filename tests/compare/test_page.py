@@ -90,6 +90,15 @@ def test_a_hostile_label_is_text(page: Any) -> None:
     assert {*LABELS} <= set(texts(page, ".confusion tbody th"))
 
 
+def test_the_pages_of_its_runs_are_linked(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / "runs" / name, seed=seed) for seed, name in enumerate(("a #1", "話"))]
+    (runs[0] / "report.html").write_text("")
+    (tmp_path / "pages").mkdir()
+    assert main(["compare", *map(str, runs), "--html", str(tmp_path / "pages" / "page.html")]) == 0
+    html = (tmp_path / "pages" / "page.html").read_text(encoding="utf-8")
+    assert html.count("<a ") == 1 and '<a href="../runs/a%20%231/report.html">' in html
+
+
 def numbers(page: Any) -> list[str]:
     return texts(page, "section:first-of-type .scores tbody td:first-child")
 

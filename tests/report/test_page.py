@@ -202,7 +202,7 @@ def test_no_result_no_page(tmp_path: Path) -> None:
 
 def test_a_page_that_cannot_be_made_costs_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _draw_page(tmp_path)
-    assert "the run is whole, but for its page" in caplog.text and "ser report makes it" in caplog.text
+    assert "the run is whole, but for its page" in caplog.text and "ser report makes it again" in caplog.text
 
 
 def test_a_map_is_always_the_same(tmp_path: Path) -> None:

@@ -51,4 +51,4 @@ def command(runs: tuple[Path, ...], weighting: str, out: Path | None) -> None:
         raise EnsembleError(
             f"--out: cannot write to {folder} ({error.strerror or error}); free space, or name another folder"
         ) from None
-    print(f"{render(evaluation.results)}\n\nrun folder {folder}\npage       {page}")
+    print(f"{render(evaluation.results)}\n\npage {page}\nrun folder {folder}")

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -30,7 +29,7 @@ def command(places: tuple[Path, ...]) -> int:
     folder: no model, corpus or GPU is needed. A run that was trained by an earlier version gets what it lacks.
     """
     failed = False
-    for folder in _folders(places):
+    for folder in find_runs(places):
         started = time.monotonic()
         try:
             page = _make(folder)
@@ -40,12 +39,6 @@ def command(places: tuple[Path, ...]) -> int:
         else:
             print(f"{page}  {page.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.1f} s")
     return 1 if failed else 0
-
-
-def _folders(places: tuple[Path, ...]) -> Iterator[Path]:
-    """The run folders; that of a fold is one if it is named."""
-    for place in places:
-        yield from [place] if (place / METRICS).exists() else find_runs([place])
 
 
 def _make(folder: Path) -> Path:

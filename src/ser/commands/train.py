@@ -65,8 +65,8 @@ def _run(cfg: DictConfig) -> float | None:
             log.error("%s", told or "this run failed:", exc_info=error if told is None else None)
             return None
     record(INTERRUPTED if outcome.interrupted else PRUNED if outcome.pruned else FINISHED)
-    page = folder / PAGE
-    log.info("\n%s\n\nrun folder %s%s", outcome.report, folder, f"\npage       {page}" if page.exists() else "")
+    page = f"page {folder / PAGE}\n" if (folder / PAGE).exists() else ""
+    log.info("\n%s\n\n%srun folder %s", outcome.report, page, folder)
     if outcome.interrupted and not workers.is_worker():
         raise KeyboardInterrupt  # a sweep shall stop too
     return outcome.validation.uar if outcome.validation else None

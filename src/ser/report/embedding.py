@@ -11,7 +11,7 @@ from ser.runs.embeddings import Embeddings
 from ser.runs.names import EMOTION, PREDICTED, SPEAKER, UTTERANCE, is_reserved
 from ser.runs.predictions import Predictions
 
-MOST_CLIPS = 2000  # bounds the time, and the page
+MOST_CLIPS = 1000  # bounds the time, and the page
 FEWEST_CLIPS = 5
 N_NEIGHBOURS = 10
 N_ITERATIONS = 500
