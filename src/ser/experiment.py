@@ -20,7 +20,7 @@ from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
 from ser.report.page import write_page
 from ser.runs.history import validation_of
-from ser.runs.names import BEST, CONFIG, EXAMPLES, LAST, LOG, fold_folder
+from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, read_evaluation, render, write_report
@@ -89,8 +89,7 @@ def run(config: Config, folder: Path) -> Outcome:
             outcome = _run_folds(folder, prepared, loggers)
         else:
             outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
-    is_cut_short = outcome.interrupted or config.trainer.get("fast_dev_run")
-    if outcome.evaluation and not is_cut_short and not (folder / EXAMPLES).exists():
+    if outcome.evaluation and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
         illustrate(folder, outcome.evaluation.predictions, prepared)
     if outcome.evaluation:
         _draw_page(folder)

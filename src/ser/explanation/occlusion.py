@@ -30,6 +30,7 @@ def occlude(
 ) -> Relevance | None:
     """Silence one cell after the other, and listen again. (Zeiler, Fergus 2014, arXiv 1311.2901)
 
+    What counts is by how much the log-odds of the answer fall; the log-probability of a sure one would hardly do so.
     In a silenced cell no frequency is louder than it is in the quiet tenth of the clip, or 40 dB below its loudest
     moment, whichever is less.
 
@@ -59,7 +60,7 @@ def occlude(
     in_band = in_band.to(device)
     lengths = torch.full((AT_ONCE,), len(clip), device=device)
     speakers = torch.full((AT_ONCE,), speaker, device=device)
-    [plain] = recognizer(clip[None], lengths[:1], speakers[:1]).float()
+    plain = recognizer(clip[None], lengths[:1], speakers[:1]).float()
     answer = int(plain.argmax())
     cells = [(band, moment) for band in range(N_BANDS) for moment in range(n_times)]
     values = np.zeros((N_BANDS, n_times))
@@ -71,10 +72,16 @@ def occlude(
         share = torch.stack([in_band[band][:, None] * in_time[moment] for band, moment in some])
         versions = torch.istft(spectrum * gain**share, **how, length=len(clip))
         answers = recognizer(versions, lengths[: len(some)], speakers[: len(some)]).float()
-        falls = (plain[answer] - answers[:, answer]).cpu().numpy()
-        for cell, fall in zip(some, falls, strict=True):
+        falls = _log_odds(plain, answer) - _log_odds(answers, answer)
+        for cell, fall in zip(some, falls.tolist(), strict=True):
             values[cell] = fall
     return Relevance(times.round(3).tolist(), bands.round(1).tolist(), values.round(4).tolist())
+
+
+def _log_odds(log_probabilities: Tensor, answer: int) -> Tensor:
+    """Of an answer against all others together: (batch, n_classes) to (batch,), in nats."""
+    others = torch.cat([log_probabilities[:, :answer], log_probabilities[:, answer + 1 :]], dim=1)
+    return log_probabilities[:, answer] - others.logsumexp(dim=1)
 
 
 def _shares(points: Numbers, edges: Numbers, fade: float | Numbers) -> Tensor:

@@ -94,7 +94,7 @@ def _cells(relevance: Relevance, duration_s: float) -> Iterator[Cell]:
         for moment, value in enumerate(row):
             said = (
                 f"{times[moment]:.2f} to {times[moment + 1]:.2f} s, {bands[band]:.0f} to {bands[band + 1]:.0f} Hz:"
-                f" {value:+.2f} nats"
+                f" {value:+.2f}"
             )
             size = round(xs[moment + 1] - xs[moment], 1), round(ys[band] - ys[band + 1], 1)
             yield xs[moment], ys[band + 1], *size, round(max(value, 0) / most, 2) if most > 0 else 0.0, said

@@ -18,8 +18,8 @@ class Relevance:
     Attributes:
         times: edges of the cells in seconds (n_times + 1), from 0 to the clip's end.
         bands: edges in Hz (n_bands + 1), from 0 to half the sample rate, equally far apart on the mel scale.
-        values: n_bands rows, the lowest first, of n_times: by how much the answer's log-probability falls, in nats,
-            when the cell is silenced; below 0 where it rises.
+        values: n_bands rows, the lowest first, of n_times: by how much the log-odds of the answer, log(p / (1 - p)),
+            fall when the cell is silenced, in nats; below 0 where they rise.
     """
 
     times: Sequence[float]
