@@ -176,7 +176,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A white dot stands for each figure of a run; no examples, and no map on its page: all that is slow.
+    """A white dot stands for each figure of a run, and no examples are left: drawing and listening are slow.
 
     Not so in tests that are marked `figures`.
     """
@@ -185,7 +185,6 @@ def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("ser.experiment.illustrate", lambda *_: None)
     for name in ("confusion", "curves"):
         monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
-    monkeypatch.setattr("ser.report.page.make_map", lambda *_: {})
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     folds = [json.loads((run / f"fold-{n}" / "metrics.json").read_text(encoding="utf-8")) for n in (1, 2)]
     for n in (1, 2):
-        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES - {"status.json"}
+        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES - {"status.json", "report.html"}
     assert not (run / "validation.csv").exists()
     assert metrics["n_test"] == 240 and metrics["split"]["fold"] == "all"
     assert metrics["folds"]["uar"]["values"] == [fold["uar"] for fold in folds]
