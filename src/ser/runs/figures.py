@@ -22,6 +22,7 @@ from ser.files import replacing
 from ser.metrics import Counts
 from ser.runs.history import History
 from ser.runs.names import EPOCH, TRAIN_LOSS, validation_column
+from ser.runs.results import Calibration
 
 log = logging.getLogger("ser")
 
@@ -78,6 +79,28 @@ def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     save(figure, path)
+
+
+def calibration(path: Path, calibration: Calibration, *, title: str) -> None:
+    """Draw the reliability diagram with the number of clips in each bin, and accuracy against coverage."""
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    sides = figure.subplots(2, 2, height_ratios=(4, 1), sharex="col")
+    bins = calibration.bins
+    low, confidence, accuracy, n = ([getattr(one, name) for one in bins] for name in ("low", "confidence", "accuracy", "n"))
+    width = 1 / N_BINS
+    diagram, counts = sides[:, 0]
+    diagram.plot([0, 1], [0, 1], "--", color="0.4", label="as sure as right")
+    diagram.bar(low, accuracy, width, align="edge", color=BLUE, edgecolor="white", alpha=0.5)
+    diagram.plot(confidence, accuracy, "o-", color=BLUE, label=f"answers (expected error {calibration.ece:.3f})")
+    diagram.set(ylabel="accuracy (part right)", xlim=(0, 1), ylim=(0, 1.02))
+    counts.bar(low, n, width, align="edge", color=BLUE, edgecolor="white")
+    counts.set(xlabel="confidence (probability of the answer)", ylabel="clips")
+    curve, left = sides[:, 1]
+    left.remove()
+    curve.plot(*zip(*calibration.coverage.points, strict=True), ".-", color=ORANGE, label=f"area {calibration.coverage.area:.3f}")
+    curve.set(xlabel="coverage (part of the clips answered, surest first)", ylabel="accuracy (part right)")
+    figure.savefig(path)
 
 
 def _known(rows: History, column: str) -> dict[int, float]:

@@ -14,6 +14,7 @@ HISTORY = "history.csv"
 STATUS = "status.json"
 CONFUSION = "confusion.png"
 CURVES = "curves.png"
+CALIBRATION = "calibration.png"
 BROKEN = "broken.csv"
 LOG = "train.log"
 BEST = "checkpoints/best.ckpt"  # the epoch kept

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from ser import metrics
 from ser.files import replacing
 from ser.runs import names
+from ser.runs.calibrated import calibration_of, told
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
@@ -45,6 +46,7 @@ def write_report(
     validated: Predictions | None = None,
     history: History = (),
     folds: Mapping[int, Evaluation] | None = None,
+    temperature: float | list[float] | None = None,
 ) -> Evaluation:
     """Write all that a test leaves in a run folder: predictions, report.txt, figures, and metrics.json last.
 
@@ -53,6 +55,7 @@ def write_report(
         facts: what predictions do not say.
         predictions, views, validated, history: see `Evaluation`.
         folds: those that were pooled into this one, by number.
+        temperature: see `Calibration`.
 
     Returns:
         what was written.
@@ -64,7 +67,9 @@ def write_report(
         validated.write(folder / names.VALIDATION_PREDICTIONS)
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
-    results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads)
+    apart = [fold.validated for fold in folds.values()] if folds else [validated]
+    calibration = calibration_of(predictions, apart, temperature)
+    results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads, calibration)
     evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -95,9 +100,12 @@ def rewrite_report(folder: Path) -> Evaluation:
     """
     before = read_evaluation(folder)
     tta = summarize(before.views).by_name if before.views else None
-    results = replace(before.results, scores=summarize(before.predictions), tta=tta)
-    folders = names.fold_folders(folder) if results.facts.split.is_pooled else {}
+    folders = names.fold_folders(folder) if before.results.facts.split.is_pooled else {}
     folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
+    apart = [fold.validated for fold in folds.values()] if folders else [before.validated]
+    fitted = before.results.calibration and before.results.calibration.temperature
+    calibration = calibration_of(before.predictions, apart, fitted)
+    results = replace(before.results, scores=summarize(before.predictions), tta=tta, calibration=calibration)
     evaluation = replace(before, results=results)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -112,6 +120,8 @@ def _write(folder: Path, evaluation: Evaluation, trainings: Mapping[int, Evaluat
         beside.write_text(render(results) + "\n", encoding="utf-8")
     confusion = evaluation.predictions.confusion
     figures.confusion(folder / names.CONFUSION, confusion, results.scores.labels, title=headline(results))
+    if results.calibration:
+        figures.calibration(folder / names.CALIBRATION, results.calibration, title=headline(results))
     histories = {fold: training.history for fold, training in trainings.items() if training.history}
     if histories:
         validation = {fold: training.results.facts.validation for fold, training in trainings.items()}
@@ -184,6 +194,8 @@ def render(results: Results) -> str:
     if facts.chosen:
         told = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
         lines += [f"chosen on validation: {told}; then solved from training and validation together"]
+    if results.calibration:
+        lines += ["", *told(results.calibration)]
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
     lines += ["", *_verdict(facts.audit)]
