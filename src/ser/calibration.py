@@ -53,8 +53,8 @@ def reliability(confidence: Floats, right: Right) -> Reliability:
     n = np.bincount(places, minlength=N_BINS)
 
     def means(values: Floats | Right) -> Floats:
-        sums: Floats = np.bincount(places, values, N_BINS)
-        return sums / np.maximum(n, 1)
+        made: Floats = np.bincount(places, values, N_BINS) / np.maximum(n, 1)
+        return made
 
     return Reliability(edges, n, means(confidence), means(right))
 
@@ -158,4 +158,5 @@ def tempered(probabilities: Probabilities, temperature: float) -> Floats:
     """
     scores = np.log(np.maximum(probabilities.astype(float), np.finfo(np.float32).tiny)) / temperature
     powers: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    made: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return made

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ser import calibration as measures
-from ser.metrics import Counts, Floats
+from ser.metrics import Counts
 from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
-from ser.runs.results import Bin, Calibration, Conformal, Coverage, Sharpness
+from ser.runs.results import Bin, Calibration, Conformal, Coverage, Uncalibrated
 from ser.statistics import percentile_interval, resampled
 
 LEVEL = 0.9  # of the prediction sets
@@ -34,7 +35,7 @@ def calibration_of(
     """
     try:
         probabilities = predictions.probabilities
-        apart = [one and one.probabilities for one in validated]
+        known = [(one.probabilities, one.truth) for one in validated if one]
     except ValueError:
         return None
     names = [row.get(FOLD, "") for row in predictions.rows]
@@ -50,12 +51,11 @@ def calibration_of(
         for places, fitted in zip(folds, np.atleast_1d(temperature), strict=True):
             raw[places] = measures.tempered(np.maximum(probabilities[places], UNSEEN), 1 / fitted)
         error = measures.reliability(raw.max(axis=1), right).error
-        before = Sharpness(_short(error), _short(measures.brier(raw, truth)))
+        before = Uncalibrated(_short(error), _short(measures.brier(raw, truth)))
     sets = np.zeros(probabilities.shape, dtype=bool)
-    known = [(table, own) for table, own in zip(validated, apart, strict=True) if table is not None and own is not None]
     if len(known) == len(folds):
-        for places, (table, own) in zip(folds, known, strict=True):
-            sets[places] = probabilities[places] >= measures.conformal_threshold(own, table.truth, LEVEL)
+        for places, own in zip(folds, known, strict=True):
+            sets[places] = probabilities[places] >= measures.conformal_threshold(*own, LEVEL)
     return Calibration(
         ece=_short(reliability.error),
         brier=_short(measures.brier(probabilities, truth)),
@@ -85,13 +85,13 @@ def calibration_of(
     )
 
 
-def _conformal(predictions: Predictions, sets: Floats, truth: Counts) -> Conformal:
+def _conformal(predictions: Predictions, sets: npt.NDArray[np.bool_], truth: Counts) -> Conformal:
     holds = sets[np.arange(len(truth)), truth]
     who = [row[SPEAKER] for row in predictions.rows]
     if not all(who) or len({*who}) < FEWEST_SPEAKERS:
         who = [str(number) for number in range(len(who))]
     _, cluster = np.unique(who, return_inverse=True)
-    counts = np.stack([np.bincount(cluster, holds), np.bincount(cluster)], axis=1)
+    counts = np.stack([np.bincount(cluster, holds), np.bincount(cluster)], axis=1).astype(float)
     drawn = np.concatenate([sums[:, 0] / sums[:, 1] for sums in resampled(counts, n_resamples=10_000, seed=0)])
     return Conformal(
         level=LEVEL,
@@ -107,26 +107,23 @@ def told(calibration: Calibration) -> list[str]:
         f"calibration: expected error {calibration.ece:.3f}, Brier score {calibration.brier:.3f}"
         f" ({calibration.brier_of_the_rates:.3f} of always answering the emotions' rates)"
     ]
-    if calibration.before:
-        fitted = calibration.temperature
-        values = fitted if isinstance(fitted, list) else [fitted]
+    before, fitted = calibration.before, calibration.temperature
+    if before:
+        values = ", ".join(f"{one:.2f}" for one in fitted) + " by fold" if isinstance(fitted, list) else f"{fitted:.2f}"
         lines += [
-            f"temperature {', '.join(f'{value:.2f}' for value in values)}{' by fold' if len(values) > 1 else ''}, fitted"
-            f" on validation; without it: expected error {calibration.before.ece:.3f}, Brier score"
-            f" {calibration.before.brier:.3f}"
+            f"temperature {values}, fitted on validation; without it: expected error {before.ece:.3f}, Brier score"
+            f" {before.brier:.3f}"
         ]
     half = next(accuracy for coverage, accuracy in calibration.coverage.points if coverage >= 0.5)
     lines += [
-        f"the surer half of the answers: accuracy {half:.3f}; mean accuracy over all coverages"
-        f" {calibration.coverage.area:.3f}"
+        f"the surer half of the answers: accuracy {half:.3f}; mean over all coverages {calibration.coverage.area:.3f}"
     ]
     sets = calibration.conformal
     if sets:
         low, high = sets.interval
         lines += [
-            f"prediction sets for {sets.level:.0%}, by validation: {sets.mean_size:.2f} emotions on average, which hold the"
-            f" truth in {sets.coverage:.1%} of the clips [{low:.1%}, {high:.1%}]; on new speakers this is measured, not"
-            " promised"
+            f"sets of {sets.mean_size:.2f} emotions on average, by validation to hold the truth {sets.level:.0%} of the"
+            f" time, hold it {sets.coverage:.1%} [{low:.1%}, {high:.1%}]: on new speakers measured, not promised"
         ]
     return lines
 

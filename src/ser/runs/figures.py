@@ -28,6 +28,7 @@ log = logging.getLogger("ser")
 
 LONGEST_NAME = 24  # columns, of which a Chinese or Japanese character takes two
 MANY_FOLDS = 10  # more than there are colours
+BLUE, ORANGE = "#0072B2", "#D55E00"  # that the colour-blind tell apart (Okabe, Ito 2008, Color Universal Design)
 
 
 def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) -> None:
@@ -83,24 +84,29 @@ def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]
 
 def calibration(path: Path, calibration: Calibration, *, title: str) -> None:
     """Draw the reliability diagram with the number of clips in each bin, and accuracy against coverage."""
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    figure.suptitle(title, fontsize=10)
-    sides = figure.subplots(2, 2, height_ratios=(4, 1), sharex="col")
-    bins = calibration.bins
-    low, confidence, accuracy, n = ([getattr(one, name) for one in bins] for name in ("low", "confidence", "accuracy", "n"))
-    width = 1 / N_BINS
-    diagram, counts = sides[:, 0]
-    diagram.plot([0, 1], [0, 1], "--", color="0.4", label="as sure as right")
-    diagram.bar(low, accuracy, width, align="edge", color=BLUE, edgecolor="white", alpha=0.5)
-    diagram.plot(confidence, accuracy, "o-", color=BLUE, label=f"answers (expected error {calibration.ece:.3f})")
-    diagram.set(ylabel="accuracy (part right)", xlim=(0, 1), ylim=(0, 1.02))
-    counts.bar(low, n, width, align="edge", color=BLUE, edgecolor="white")
-    counts.set(xlabel="confidence (probability of the answer)", ylabel="clips")
-    curve, left = sides[:, 1]
-    left.remove()
-    curve.plot(*zip(*calibration.coverage.points, strict=True), ".-", color=ORANGE, label=f"area {calibration.coverage.area:.3f}")
-    curve.set(xlabel="coverage (part of the clips answered, surest first)", ylabel="accuracy (part right)")
-    figure.savefig(path)
+    figure = Figure(figsize=(9, 4.8), layout="constrained")
+    axes = figure.subplot_mosaic([["promised", "coverage"], ["clips", "coverage"]], height_ratios=[4, 1])
+    promised, clips, coverage = axes["promised"], axes["clips"], axes["coverage"]
+    columns = ("low", "high", "n", "confidence", "accuracy")
+    low, high, n, sure, right = np.array([[getattr(one, name) for name in columns] for one in calibration.bins]).T
+    promised.plot([0, 1], [0, 1], "--", color="black", label="as often right as promised")
+    promised.bar(low, right, high - low, align="edge", color=BLUE, edgecolor="white", alpha=0.4)
+    promised.plot(sure, right, "o-", color=BLUE, label=f"answers; expected error {calibration.ece:.3f}")
+    promised.set(ylabel="accuracy (part that is right)", xlim=(0, 1), ylim=(0, 1))
+    promised.tick_params(labelbottom=False)
+    clips.bar(low, n, high - low, align="edge", color=BLUE, edgecolor="white")
+    clips.set(xlabel="confidence (probability of the answer)", ylabel="clips", xlim=(0, 1))
+    label = f"mean accuracy {calibration.coverage.area:.3f}"
+    coverage.plot(*np.array(calibration.coverage.points).T, ".-", color=ORANGE, label=label)
+    coverage.set(xlabel="coverage (part of the clips, the surest first)", ylabel="accuracy (part that is right)")
+    coverage.set(xlim=(0, 1), ylim=(0, 1.02))
+    for one in (promised, coverage):
+        one.legend(fontsize=9, loc="lower left" if one is coverage else "upper left")
+    for one in axes.values():
+        one.grid(alpha=0.3)
+        one.set_axisbelow(True)
+    figure.suptitle(title, fontsize=10, wrap=True)
+    save(figure, path)
 
 
 def _known(rows: History, column: str) -> dict[int, float]:

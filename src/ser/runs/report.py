@@ -9,8 +9,7 @@ from rich.cells import cell_len
 
 from ser import metrics
 from ser.files import replacing
-from ser.runs import names
-from ser.runs.calibrated import calibration_of, told
+from ser.runs import calibrated, names
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
@@ -68,7 +67,7 @@ def write_report(
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
     apart = [fold.validated for fold in folds.values()] if folds else [validated]
-    calibration = calibration_of(predictions, apart, temperature)
+    calibration = calibrated.calibration_of(predictions, apart, temperature)
     results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads, calibration)
     evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
@@ -103,8 +102,8 @@ def rewrite_report(folder: Path) -> Evaluation:
     folders = names.fold_folders(folder) if before.results.facts.split.is_pooled else {}
     folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
     apart = [fold.validated for fold in folds.values()] if folders else [before.validated]
-    fitted = before.results.calibration and before.results.calibration.temperature
-    calibration = calibration_of(before.predictions, apart, fitted)
+    fitted = before.results.calibration.temperature if before.results.calibration else None
+    calibration = calibrated.calibration_of(before.predictions, apart, fitted)
     results = replace(before.results, scores=summarize(before.predictions), tta=tta, calibration=calibration)
     evaluation = replace(before, results=results)
     _write(folder, evaluation, folds or {1: evaluation})
@@ -195,7 +194,7 @@ def render(results: Results) -> str:
         told = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
         lines += [f"chosen on validation: {told}; then solved from training and validation together"]
     if results.calibration:
-        lines += ["", *told(results.calibration)]
+        lines += ["", *calibrated.told(results.calibration)]
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
     lines += ["", *_verdict(facts.audit)]

@@ -183,8 +183,8 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Sharpness:
-    """How far probabilities are from what came true: see `Calibration`."""
+class Uncalibrated:
+    """Scores of the probabilities without the temperature; see `Calibration`."""
 
     ece: float
     brier: float
@@ -247,7 +247,7 @@ class Calibration:
         brier: score over all classes, 0 to 2.
         brier_of_the_rates: that of always answering how often each emotion is true in the test.
         temperature: fitted on validation, of pooled folds one each; None: none was.
-        before: without the temperature.
+        before: without the temperature; None where there is none.
         bins: of the reliability diagram, those that are not empty.
         coverage: accuracy when unsure answers are left out.
         conformal: None where the answers to validation are not known.
@@ -257,21 +257,10 @@ class Calibration:
     brier: float
     brier_of_the_rates: float
     temperature: float | list[float] | None
-    before: Sharpness | None
+    before: Uncalibrated | None
     bins: list[Bin]
     coverage: Coverage
     conformal: Conformal | None
-
-
-def _calibration_of(content: Mapping[str, Any]) -> Calibration:
-    before, conformal = content["before"], content["conformal"]
-    parts = {
-        "before": before and Sharpness(**before),
-        "bins": [Bin(**one) for one in content["bins"]],
-        "coverage": Coverage(**content["coverage"]),
-        "conformal": conformal and Conformal(**conformal),
-    }
-    return Calibration(**{**content, **parts})
 
 
 @dataclass(frozen=True)
@@ -353,6 +342,17 @@ def _of(content: Mapping[str, Any]) -> Results:
         folds and {name: Spread(**spread) for name, spread in folds.items()},
         calibration and _calibration_of(calibration),
     )
+
+
+def _calibration_of(content: Mapping[str, Any]) -> Calibration:
+    before, conformal = content["before"], content["conformal"]
+    parts = {
+        "before": before and Uncalibrated(**before),
+        "bins": [Bin(**one) for one in content["bins"]],
+        "coverage": Coverage(**content["coverage"]),
+        "conformal": conformal and Conformal(**conformal),
+    }
+    return Calibration(**{**content, **parts})
 
 
 def _those_of(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
