@@ -7,6 +7,12 @@ from scipy import stats
 from ser import metrics, statistics
 
 
+@pytest.mark.parametrize("speakers", [["a", "b", "c", "d"] * 3, ["a"] * 6, [*"abcdef", ""], [*"abcdef", None], []])
+def test_clips_are_drawn_where_speakers_are_few_or_unknown(speakers: list[str | None]) -> None:
+    numbers, unit = statistics.clusters_of(speakers)
+    assert (numbers.tolist(), unit) == (list(range(len(speakers))), "clips")
+
+
 def matrices(n: int, n_classes: int = 4, seed: int = 0) -> np.ndarray:
     """Confusion matrices, some with a class that is absent from truth, predictions or both."""
     counts = np.random.default_rng(seed).integers(0, 9, (n, n_classes, n_classes))

@@ -5,13 +5,35 @@ from itertools import product
 from math import ceil, log2
 
 import numpy as np
+import numpy.typing as npt
 
 from ser.metrics import Floats, mean_ratio, scores
 
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
+MIN_SPEAKERS = 5  # fewer can be drawn in too few ways for an interval
 _AT_ONCE = 500  # resamples; bounds the memory
 _EQUAL = 1e-9  # UARs that differ by less differ by rounding only
+
+
+def clusters_of(speakers: Sequence[str | None]) -> tuple[npt.NDArray[np.int64], str]:
+    """What is resampled: the cluster (n_clips,) of each clip, numbered from 0, and `speakers` or `clips`.
+
+    Clips of one speaker resemble each other, so that a speaker is drawn with all clips; each clip is a cluster of its
+    own where a speaker is not known, or where there are fewer than MIN_SPEAKERS.
+
+    Args:
+        speakers: of each clip; empty or None where nobody is named.
+
+    >>> clusters_of(["b", "a", "c", "d", "e", "a"])
+    (array([1, 0, 2, 3, 4, 0]), 'speakers')
+    >>> clusters_of(["a", "a", "b"])
+    (array([0, 1, 2]), 'clips')
+    """
+    names = [speaker or "" for speaker in speakers]
+    if all(names) and len(set(names)) >= MIN_SPEAKERS:
+        return np.unique(names, return_inverse=True)[1], "speakers"
+    return np.arange(len(names)), "clips"
 
 
 def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict[str, Floats]:
