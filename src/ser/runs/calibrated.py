@@ -7,14 +7,13 @@ import numpy.typing as npt
 
 from ser import calibration as measures
 from ser.metrics import Counts
+from ser.runs.calibration import Bin, Calibration, Conformal, Coverage, Uncalibrated
 from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
-from ser.runs.results import Bin, Calibration, Conformal, Coverage, Uncalibrated
-from ser.statistics import percentile_interval, resampled
+from ser.statistics import N_RESAMPLES, clusters_of, percentile_interval, resampled
 
 LEVEL = 0.9  # of the prediction sets
 N_POINTS = 50  # of accuracy against coverage
-FEWEST_SPEAKERS = 5  # that intervals are over; where fewer are known, over clips
 UNSEEN = 2.5e-7  # half of what stands as 0 in a table of six digits
 
 
@@ -87,12 +86,9 @@ def calibration_of(
 
 def _conformal(predictions: Predictions, sets: npt.NDArray[np.bool_], truth: Counts) -> Conformal:
     holds = sets[np.arange(len(truth)), truth]
-    who = [row[SPEAKER] for row in predictions.rows]
-    if not all(who) or len({*who}) < FEWEST_SPEAKERS:
-        who = [str(number) for number in range(len(who))]
-    _, cluster = np.unique(who, return_inverse=True)
+    cluster, _ = clusters_of([row[SPEAKER] for row in predictions.rows])
     counts = np.stack([np.bincount(cluster, holds), np.bincount(cluster)], axis=1).astype(float)
-    drawn = np.concatenate([sums[:, 0] / sums[:, 1] for sums in resampled(counts, n_resamples=10_000, seed=0)])
+    drawn = np.concatenate([sums[:, 0] / sums[:, 1] for sums in resampled(counts, n_resamples=N_RESAMPLES, seed=0)])
     return Conformal(
         level=LEVEL,
         coverage=_short(holds.mean()),

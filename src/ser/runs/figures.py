@@ -20,9 +20,9 @@ from rich.cells import cell_len, set_cell_size
 
 from ser.files import replacing
 from ser.metrics import Counts
+from ser.runs.calibration import Calibration
 from ser.runs.history import History
 from ser.runs.names import EPOCH, TRAIN_LOSS, validation_column
-from ser.runs.results import Calibration
 
 log = logging.getLogger("ser")
 

@@ -102,8 +102,11 @@ def rewrite_report(folder: Path) -> Evaluation:
     folders = names.fold_folders(folder) if before.results.facts.split.is_pooled else {}
     folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
     apart = [fold.validated for fold in folds.values()] if folders else [before.validated]
-    fitted = before.results.calibration.temperature if before.results.calibration else None
+    known = before.results.calibration
+    fitted = known.temperature if known else None
     calibration = calibrated.calibration_of(before.predictions, apart, fitted)
+    if calibration and not calibration.conformal and known:  # of folds whose folders are gone
+        calibration = replace(calibration, conformal=known.conformal)
     results = replace(before.results, scores=summarize(before.predictions), tta=tta, calibration=calibration)
     evaluation = replace(before, results=results)
     _write(folder, evaluation, folds or {1: evaluation})

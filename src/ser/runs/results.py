@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import replacing
+from ser.runs.calibration import Calibration, read_calibration
 from ser.runs.names import METRICS, SCORES
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
@@ -183,87 +184,6 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Uncalibrated:
-    """Scores of the probabilities without the temperature; see `Calibration`."""
-
-    ece: float
-    brier: float
-
-
-@dataclass(frozen=True)
-class Bin:
-    """Answers about as sure as each other.
-
-    Attributes:
-        low, high: their probabilities are above the one, and at most the other.
-        n: clips.
-        confidence: mean probability of the answers.
-        accuracy: part of them that are right.
-    """
-
-    low: float
-    high: float
-    n: int
-    confidence: float
-    accuracy: float
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Accuracy when the least sure answers are left out; see `ser.calibration.accuracy_by_coverage`.
-
-    Attributes:
-        area: under accuracy against coverage, 0 to 1.
-        points: coverage (above 0, to 1) and accuracy, 50 at most.
-    """
-
-    area: float
-    points: list[list[float]]
-
-
-@dataclass(frozen=True)
-class Conformal:
-    """Sets of emotions that are to hold the truth of `level` of the clips; see `ser.calibration.conformal_threshold`.
-
-    Attributes:
-        level: 0 to 1.
-        coverage: part of the test clips whose set holds the truth.
-        interval: of coverage, 95 %, by bootstrap over speakers; over clips where fewer than five are known.
-        mean_size: emotions in a set.
-    """
-
-    level: float
-    coverage: float
-    interval: list[float]
-    mean_size: float
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How far the probabilities can be believed.
-
-    Attributes:
-        ece: expected calibration error, 0 to 1.
-        brier: score over all classes, 0 to 2.
-        brier_of_the_rates: that of always answering how often each emotion is true in the test.
-        temperature: fitted on validation, of pooled folds one each; None: none was.
-        before: without the temperature; None where there is none.
-        bins: of the reliability diagram, those that are not empty.
-        coverage: accuracy when unsure answers are left out.
-        conformal: None where the answers to validation are not known.
-    """
-
-    ece: float
-    brier: float
-    brier_of_the_rates: float
-    temperature: float | list[float] | None
-    before: Uncalibrated | None
-    bins: list[Bin]
-    coverage: Coverage
-    conformal: Conformal | None
-
-
-@dataclass(frozen=True)
 class Results:
     """What metrics.json says.
 
@@ -334,25 +254,14 @@ def _of(content: Mapping[str, Any]) -> Results:
         and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
-    folds, calibration = content.get("folds"), content.get("calibration")
+    folds = content.get("folds")
     return Results(
         Scores(**{**_those_of(Scores, content), "per_class": per_class}),
         Facts(**facts),
         content.get("tta"),
         folds and {name: Spread(**spread) for name, spread in folds.items()},
-        calibration and _calibration_of(calibration),
+        calibration=read_calibration(content),
     )
-
-
-def _calibration_of(content: Mapping[str, Any]) -> Calibration:
-    before, conformal = content["before"], content["conformal"]
-    parts = {
-        "before": before and Uncalibrated(**before),
-        "bins": [Bin(**one) for one in content["bins"]],
-        "coverage": Coverage(**content["coverage"]),
-        "conformal": conformal and Conformal(**conformal),
-    }
-    return Calibration(**{**content, **parts})
 
 
 def _those_of(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
