@@ -179,7 +179,7 @@ def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """A white dot stands for each figure of a run: drawing is slow. Not so in tests that are marked `figures`."""
     if request.node.get_closest_marker("figures"):
         return
-    for name in ("confusion", "curves"):
+    for name in ("confusion", "curves", "calibration"):
         monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
 
 

@@ -12,7 +12,7 @@ from ser.metrics import Counts, Floats
 
 N_BINS = 15  # of the expected calibration error, as in Guo et al. 2017
 FEWEST = 20  # clips from which a temperature is told
-COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are tried
+COLDEST, HOTTEST = 0.1, 10.0  # temperatures that are tried
 
 Probabilities = npt.NDArray[np.floating[Any]]
 Truth = Sequence[int] | Counts
@@ -89,9 +89,10 @@ def accuracy_by_coverage(confidence: Floats, right: Right) -> Floats:
     [1.0, 1.0, 0.83, 0.75]
     """
     _, group, n = np.unique(-confidence, return_inverse=True, return_counts=True)
-    mean = np.bincount(group, right) / n
-    so_far: Floats = np.cumsum(np.repeat(mean, n)) / np.arange(1, len(confidence) + 1)
-    return so_far
+    k = np.arange(1, len(confidence) + 1)
+    n_right = np.interp(k, [0, *np.cumsum(n)], [0, *np.cumsum(np.bincount(group, right))])
+    accuracy: Floats = n_right / k
+    return accuracy
 
 
 def conformal_threshold(probabilities: Probabilities, truth: Truth, level: float) -> float:

@@ -24,7 +24,7 @@ SETTINGS = ["split=random", "augment=none", "model.dropout=0", "model.depth=10",
 SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0.0003", "trainer.accelerator=cpu"]
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
-    *("confusion.png", "curves.png", "history.csv", "checkpoints", "status.json"),
+    *("confusion.png", "curves.png", "calibration.png", "history.csv", "checkpoints", "status.json"),
 }
 
 

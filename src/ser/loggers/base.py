@@ -107,8 +107,9 @@ def score_on_validation(score: str) -> str:
 
 def scalars(results: Results) -> dict[str, float]:
     """The single numbers of a result: test/accuracy and so on, and of the epoch kept validation/epoch and so on."""
-    validation = results.facts.validation
+    validation, calibration = results.facts.validation, results.calibration
     return {
         **{score_on_test(name): value for name, value in results.scores.by_name.items()},
+        **{score_on_test(name): value for name, value in (calibration.by_name if calibration else {}).items()},
         **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
     }

@@ -105,7 +105,7 @@ def told(calibration: Calibration) -> list[str]:
     ]
     before, fitted = calibration.before, calibration.temperature
     if before:
-        values = ", ".join(f"{one:.2f}" for one in fitted) + " by fold" if isinstance(fitted, list) else f"{fitted:.2f}"
+        values = f"{min(fitted):.2f} to {max(fitted):.2f} by fold" if isinstance(fitted, list) else f"{fitted:.2f}"
         lines += [
             f"temperature {values}, fitted on validation; without it: expected error {before.ece:.3f}, Brier score"
             f" {before.brier:.3f}"

@@ -85,6 +85,14 @@ class Calibration:
     coverage: Coverage
     conformal: Conformal | None
 
+    @property
+    def by_name(self) -> dict[str, float]:
+        """The single numbers."""
+        numbers = {"ece": self.ece, "brier": self.brier, "coverage_area": self.coverage.area}
+        if self.conformal:
+            numbers |= {"set_coverage": self.conformal.coverage, "set_size": self.conformal.mean_size}
+        return numbers
+
 
 def read_calibration(content: Mapping[str, Any]) -> Calibration | None:
     """What the content of a metrics.json says; None where it says nothing, as of older runs.
