@@ -18,7 +18,7 @@ def recognizer() -> Recognizer:
     made = Recognizer(feature=FEATURE, model=MODEL, labels=LABELS)
     for parameter in made.model.parameters():
         if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=2)
+            torch.nn.init.normal_(parameter, std=0.5)
     return made.eval().requires_grad_(False)
 
 
