@@ -10,9 +10,11 @@ from rich.cells import cell_len
 from ser import metrics
 from ser.files import replacing
 from ser.runs import calibrated, names
+from ser.runs.assessing import assess
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
+from ser.runs.report_tables import broken_down, main_scores
 from ser.runs.results import ClassScores, Ensemble, Facts, Interruption, Results, Scores, Spread, read_results
 from ser.splits.audit import Audit
 
@@ -68,7 +70,8 @@ def write_report(
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
     apart = [fold.validated for fold in folds.values()] if folds else [validated]
     calibration = calibrated.calibration_of(predictions, apart, temperature)
-    results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads, calibration)
+    tta = summarize(views).by_name if views else None
+    results = Results(summarize(predictions), facts, tta, spreads, assess(predictions), calibration)
     evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -99,6 +102,7 @@ def rewrite_report(folder: Path) -> Evaluation:
     """
     before = read_evaluation(folder)
     tta = summarize(before.views).by_name if before.views else None
+    scores, assessment = summarize(before.predictions), assess(before.predictions)
     folders = names.fold_folders(folder) if before.results.facts.split.is_pooled else {}
     folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
     apart = [fold.validated for fold in folds.values()] if folders else [before.validated]
@@ -107,7 +111,7 @@ def rewrite_report(folder: Path) -> Evaluation:
     calibration = calibrated.calibration_of(before.predictions, apart, fitted)
     if calibration and not calibration.conformal and known:  # of folds whose folders are gone
         calibration = replace(calibration, conformal=known.conformal)
-    results = replace(before.results, scores=summarize(before.predictions), tta=tta, calibration=calibration)
+    results = replace(before.results, scores=scores, tta=tta, assessment=assessment, calibration=calibration)
     evaluation = replace(before, results=results)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -183,7 +187,7 @@ def render(results: Results) -> str:
         ]
     elif facts.validation is None and not (facts.interrupted or results.folds or facts.ensemble):
         lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
-    lines += [*_class_table(scores), "", _line(scores.by_name)]
+    lines += [*_class_table(scores), "", *main_scores(results)]
     if results.folds:
         parts = [
             f"{SCORES[name]} {s.mean:.3f} ± {s.std:.3f}" for name, s in results.folds.items() if name in MAIN_SCORES
@@ -196,10 +200,11 @@ def render(results: Results) -> str:
     if facts.chosen:
         told = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
         lines += [f"chosen on validation: {told}; then solved from training and validation together"]
-    if results.calibration:
-        lines += ["", *calibrated.told(results.calibration)]
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
+    lines += ["", *broken_down(results.assessment)] if results.assessment else []
+    if results.calibration:
+        lines += ["", *calibrated.told(results.calibration)]
     lines += ["", *_verdict(facts.audit)]
     broken = facts.corpus.n_broken
     if broken:
