@@ -46,6 +46,7 @@ def test_rows_are_told_apart_pair_by_pair() -> None:
     ranks = rank(confusions, 0.05)
     assert ranks and ranks.n_speakers == 20
     assert sorted(map(sorted, ranks.groups)) == [[0, 3], [1, 2]]
+    assert ranks.columns == [ranks.groups]  # one below the other
     assert {*ranks.order[:2]} == {1, 2} and ranks.order[-1] == 4
     assert ranks.mean == pytest.approx(
         stats.rankdata(-np.stack([metrics.scores(own)["uar"] for own in confusions], axis=1), axis=1).mean(axis=0)
@@ -61,6 +62,7 @@ def test_two_rows_may_be_alike_to_a_third_and_not_to_each_other() -> None:
     uneven = np.where((np.arange(24) % 2 == 0)[:, None, None], *recognisers([0.95, 0.35], n_speakers=24, n_each=60))
     ranks = rank([high, uneven, low], 0.05)
     assert ranks and sorted(map(sorted, ranks.groups)) == [[0, 1], [1, 2]]
+    assert ranks.columns == [[group] for group in ranks.groups]  # side by side
 
 
 @pytest.mark.parametrize(("n_rows", "n_speakers"), [(2, 20), (3, 6), (6, 9), (33, 20)])

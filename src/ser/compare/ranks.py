@@ -41,6 +41,20 @@ class Ranks:
         """The rows, that with the best mean rank first."""
         return sorted(range(len(self.mean)), key=lambda index: (self.mean[index], index))
 
+    @property
+    def columns(self) -> list[list[list[int]]]:
+        """The groups in columns, for a picture: those of a column have no place in `order` in common."""
+        place = {index: line for line, index in enumerate(self.order)}
+        columns: list[list[list[int]]] = []
+        for group in self.groups:
+            free = (column for column in columns if place[column[-1][-1]] < place[group[0]])
+            column = next(free, None)
+            if column is None:
+                columns.append([group])
+            else:
+                column.append(group)
+        return columns
+
 
 def rank(confusions: Sequence[Floats], level: float) -> Ranks | None:
     """Rank rows by the UAR of each speaker, and test all pairs.
