@@ -143,7 +143,7 @@ def test_ranks_are_drawn(page: Any) -> None:
     first, second = page.find_elements("css selector", "section")
     [figure] = first.find_elements("css selector", ".ranks")
     assert "mean rank (1 is the best)" in figure.text and "Not told apart" in figure.text
-    assert [word.text for word in figure.find_elements("css selector", "g:not(.alike) text")][0].startswith("1: ")
+    assert next(word.text for word in figure.find_elements("css selector", "g:not(.alike) text")).startswith("1: ")
     places = [dot.location["x"] for dot in figure.find_elements("css selector", "g:not(.alike) circle")]
     assert len(places) == 3 and places == sorted(places)
     assert not second.find_elements("css selector", ".ranks")
