@@ -146,19 +146,19 @@ def markdown(tables: Sequence[Table], left_out: str) -> str:
     """Tables in GitHub's Markdown."""
     lines: list[str] = []
     for table in tables:
-        lines += [f"**{_marked(table.heading)}**", ""]
-        lines += [_marked(table.apart), ""] if table.apart else []
+        lines += [f"**{marked(table.heading)}**", ""]
+        lines += [marked(table.apart), ""] if table.apart else []
         names = header(table)
-        lines += [_row(names, _marked), "|" + "---|" * len(names)]
-        lines += [_row([" ".join(cell) for cell in cells(table, index)], _marked) for index in range(len(table.rows))]
-        lines += ["", _marked(" ".join([explained(table), *table.remarks])), ""]
+        lines += [_row(names, marked), "|" + "---|" * len(names)]
+        lines += [_row([" ".join(cell) for cell in cells(table, index)], marked) for index in range(len(table.rows))]
+        lines += ["", marked(" ".join([explained(table), *table.remarks])), ""]
         if table.tests:
-            items = [f"- {_marked(test.sentence)}" for test in table.tests]
-            lines += [_marked(PRIMARY.format(unit=table.unit)), "", *items, ""]
+            items = [f"- {marked(test.sentence)}" for test in table.tests]
+            lines += [marked(PRIMARY.format(unit=table.unit)), "", *items, ""]
         if table.ranks:
             said = [ranked(table.ranks), f"{ranks_line(table.ranks)}.", groups_line(table.ranks)]
-            lines += [_marked(" ".join(said)), ""]
-    lines += [_marked(left_out)] if left_out else []
+            lines += [marked(" ".join(said)), ""]
+    lines += [marked(left_out)] if left_out else []
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -166,9 +166,9 @@ def _row(words: Sequence[str], escape: Callable[[str], str]) -> str:
     return f"| {' | '.join(map(escape, words))} |"
 
 
-def _marked(word: str) -> str:
+def marked(word: str) -> str:
     r"""
-    >>> print(_marked("my_clips|<b>*"))
+    >>> print(marked("my_clips|<b>*"))
     my\_clips\|\<b\>\*
     """
     return re.sub(r"([\\`*_{}\[\]<>|~#])", r"\\\1", " ".join(word.split()))
@@ -180,8 +180,8 @@ def latex(tables: Sequence[Table], left_out: str) -> str:
     for table in tables:
         names = header(table)
         lines += [f"% {_comment(line)}" for line in (table.heading, table.apart, *table.remarks) if line]
-        lines += [rf"\begin{{tabular}}{{{'l' * len(names)}}}", r"\toprule", _latex_row(names), r"\midrule"]
-        lines += [_latex_row([" ".join(cell) for cell in cells(table, index)]) for index in range(len(table.rows))]
+        lines += [rf"\begin{{tabular}}{{{'l' * len(names)}}}", r"\toprule", latex_row(names), r"\midrule"]
+        lines += [latex_row([" ".join(cell) for cell in cells(table, index)]) for index in range(len(table.rows))]
         lines += [r"\bottomrule", r"\end{tabular}"]
         lines += [f"% {_comment(test.sentence)}" for test in table.tests]
         if table.ranks:
@@ -195,8 +195,8 @@ def _comment(line: str) -> str:
     return " ".join(line.split())
 
 
-def _latex_row(words: Sequence[str]) -> str:
-    return " & ".join(map(_escaped, words)) + r" \\"
+def latex_row(words: Sequence[str]) -> str:
+    return " & ".join(map(escaped, words)) + r" \\"
 
 
 _LATEX = {
@@ -206,9 +206,9 @@ _LATEX = {
 }
 
 
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
     r"""
-    >>> print(_escaped("model.hop_s 50 % ± \\"))
+    >>> print(escaped("model.hop_s 50 % ± \\"))
     model.hop\_s 50 \% $\pm$ \textbackslash{}
     """
     return "".join(_LATEX.get(sign, sign) for sign in " ".join(word.split()))

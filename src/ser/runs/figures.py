@@ -113,7 +113,8 @@ def save(figure: Figure, path: Path, dpi: int = 120) -> None:
             text.set_fontfamily([*text.get_fontfamily(), *families])
     with replacing(path) as beside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # _further_fonts has told
-        figure.savefig(beside, dpi=dpi)
+        # A PDF without its date: the same figure is the same file.
+        figure.savefig(beside, dpi=dpi, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
 
 
 def _missing(text: str) -> frozenset[str]:
