@@ -10,11 +10,12 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from ser.compare.comparison import Score, Table, p_word
+from ser.compare.comparison import Score, Table
 from ser.compare.ranks import Ranks
 from ser.compare.reading import LeftOut
 from ser.compare.rows import NONE
 from ser.runs.names import MAIN_SCORES, SCORES, validation_column
+from ser.runs.report_tables import p_word
 from ser.runs.results import Spread
 
 PRIMARY = (

@@ -7,9 +7,10 @@ from typing import Any
 
 from ser import metrics
 from ser.compare import formats
-from ser.compare.comparison import Table, p_word
+from ser.compare.comparison import Table
 from ser.compare.rows import NONE
 from ser.metrics import Floats
+from ser.runs.report_tables import p_word
 
 MOST_SETTINGS = 4  # columns beside the scores
 
