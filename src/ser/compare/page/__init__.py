@@ -9,6 +9,7 @@ from typing import Any
 from ser.compare import formats
 from ser.compare.comparison import Table
 from ser.compare.page.curves import Curve, panel, style
+from ser.compare.page.ranks import diagram
 from ser.compare.rows import Row
 from ser.runs.names import EPOCH, validation_column
 
@@ -42,6 +43,7 @@ def page(tables: Sequence[Table], left_out: str) -> str:
 
 def _section(number: int, table: Table) -> dict[str, Any]:
     """What the template shows of a table."""
+    names = [table.name(index) for index in range(len(table.rows))]
     return {
         "number": number,
         "table": table,
@@ -49,8 +51,14 @@ def _section(number: int, table: Table) -> dict[str, Any]:
         "rows": [_cells(table, index) for index in range(len(table.rows))],
         "explained": formats.explained(table),
         "primary": formats.PRIMARY.format(unit=table.unit),
-        "names": [table.name(index) for index in range(len(table.rows))],
+        "names": names,
         "styles": [style(index) for index in range(len(table.rows))],
+        "ranks": table.ranks
+        and {
+            "said": formats.ranked(table.ranks),
+            "groups": formats.groups_line(table.ranks),
+            "diagram": diagram(table.ranks, names),
+        },
         "panels": [panel(title, list(_curves(table, score))) for score, title in CURVES.items()],
         "matrices": [_matrix(row) for row in table.rows],
         "n_open": N_OPEN,
