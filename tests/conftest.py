@@ -176,9 +176,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A white dot stands for each figure of a run: drawing is slow. Not so in tests that are marked `figures`."""
+    """A white dot stands for each figure of a run, and no examples are left: drawing and listening are slow.
+
+    Not so in tests that are marked `figures`.
+    """
     if request.node.get_closest_marker("figures"):
         return
+    monkeypatch.setattr("ser.experiment.illustrate", lambda *_: None)
     for name in ("confusion", "curves", "calibration"):
         monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
 

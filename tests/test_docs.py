@@ -13,9 +13,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from ser import experiment
 from ser.commands.overrides import for_hydra
 from ser.config.places import conf_dir
 from ser.config.schema import register
+from ser.illustration import illustrate
 from tests.conftest import FAST, Command
 
 ROOT = conf_dir().parent
@@ -35,18 +37,23 @@ def composing() -> Iterator[None]:
 
 
 def words_of(file: Path) -> set[str]:
-    """The columns of a table, or the keys of metrics.json or status.json."""
+    """The columns of a table, or the keys of metrics.json, status.json or examples.json."""
     if file.suffix == ".csv":
         header = file.read_text(encoding="utf-8").splitlines()[0].split(",")
         return {name for name in header if not name.startswith("p_")}
     results = json.loads(file.read_text(encoding="utf-8"))
+    if isinstance(results, list):
+        return {word for example in results for word in (*example, *(example["relevance"] or ()))}
     if "per_class" not in results:
         return set(results)
     inner = [results[key] for key in ("corpus", "split", "audit", "seconds", "validation")]
     return set(results).union(*inner, next(iter(results["per_class"].values())), *results.get("folds", {}).values())
 
 
-def test_every_file_of_a_run_and_what_is_in_it_is_explained(command: Command, speech: Path) -> None:
+def test_every_file_of_a_run_and_what_is_in_it_is_explained(
+    command: Command, speech: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "illustrate", illustrate)
     for actor in ("Actor_01", "Actor_02"):
         shutil.copytree(speech / actor, Path("corpus", actor))
     next(Path("corpus").rglob("*.wav")).write_text("no sound")
@@ -54,9 +61,10 @@ def test_every_file_of_a_run_and_what_is_in_it_is_explained(command: Command, sp
     assert command(*FAST, "epochs=1", *folds, "hydra.run.dir=run").code == 0
     page = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
     files = [path for path in Path("run").rglob("*") if path.is_file()]
-    assert {"predictions_tta.csv", "broken.csv", "best.ckpt"} <= {path.name for path in files}
+    assert {"predictions_tta.csv", "broken.csv", "best.ckpt", "examples.json"} <= {path.name for path in files}
     for path in files:
         relative = re.sub(r"fold-\d/", "", path.relative_to("run").as_posix())
+        relative = re.sub(r"examples/\d+", "examples/<number>", relative)
         assert f"`{relative}`" in page
         for word in words_of(path) if path.suffix in (".csv", ".json") else ():
             assert f"`{word}`" in page, f"{word} of {relative}"

@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from ser import audio, experiment
 from ser.commands import main
 from ser.files import read_csv
+from ser.illustration import illustrate
+from ser.runs.embeddings import read_embeddings
+from ser.runs.examples import read_examples
+from ser.runs.predictions import confidence, read_predictions
 from ser.training.recognizer import EmotionRecognizer
 from tests.conftest import Command, Outcome
 from tests.test_end_to_end import FILES
@@ -42,10 +47,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def whole(command: Command, folder: Path) -> Path:
-    """A linear model over all folds, and what was printed."""
+def whole(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A linear model over all folds, with its examples."""
     run = folder / "whole"
     if not run.exists():
+        monkeypatch.setattr(experiment, "illustrate", illustrate)
         outcome = command(*LINEAR, "split.fold=all", f"hydra.run.dir={run}")
         assert outcome.code == 0 and "Warning" not in outcome.output, outcome.output
     return run
@@ -91,6 +97,38 @@ def test_all_folds_are_solved_and_leave_what_every_run_leaves(whole: Path) -> No
     report = (whole / "report.txt").read_text(encoding="utf-8")
     assert "normalize=speaker: 64 of the test clips were heard beforehand" in report
     assert "chosen on validation: cost " in report
+
+
+def test_a_run_over_all_folds_leaves_its_last_layer(whole: Path) -> None:
+    embeddings = read_embeddings(whole)
+    assert embeddings.fold == 1 and embeddings.vectors.shape == (32, 32)
+    tested = [row["utterance"] for row in read_csv(whole / "fold-1" / "predictions.csv")]
+    assert list(embeddings.utterances) == tested
+    layer: Any = EmotionRecognizer.load_from_checkpoint(
+        whole / "fold-1" / "checkpoints" / "best.ckpt", weights_only=True
+    ).model.output
+    with torch.no_grad():
+        answers = layer(torch.from_numpy(embeddings.vectors).float()).softmax(dim=-1)
+    probabilities = read_predictions(whole / "fold-1" / "predictions.csv").probabilities
+    np.testing.assert_allclose(answers, probabilities, atol=0.01)
+
+
+def test_a_run_over_all_folds_leaves_examples(whole: Path) -> None:
+    rows = {row["utterance"]: row for row in read_csv(whole / "predictions.csv")}
+    examples = read_examples(whole)
+    looked_into = [example for example in examples if example.relevance]
+    assert {example.kind for example in looked_into} == {"mistake", "listened"}
+    for example in examples:
+        row = rows[example.utterance]
+        assert (example.true, example.predicted) == (row["emotion"], row["predicted"])
+        assert example.probability == confidence(row)
+        assert (example.kind == "mistake") == (example.true != example.predicted)
+        heard = soundfile.info(whole / "examples" / example.audio)
+        assert heard.duration == pytest.approx(example.duration_s, abs=1e-3)
+        assert (whole / "examples" / example.spectrogram).read_bytes().startswith(b"\x89PNG")
+        if example.relevance:
+            assert example.relevance.times[-1] == pytest.approx(example.duration_s, abs=1e-3)
+            assert np.abs(example.relevance.values).max() > 0
 
 
 def test_validation_was_not_solved_from_where_it_is_told_of(whole: Path) -> None:

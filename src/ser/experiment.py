@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from ser.config.schema import Config
+from ser.illustration import illustrate
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
@@ -84,8 +85,12 @@ def run(config: Config, folder: Path) -> Outcome:
         loggers = Loggers()
     with processes.training_processes(config, folder):
         if config.split["fold"] == ALL_FOLDS:
-            return _run_folds(folder, prepared, loggers)
-        return _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+            outcome = _run_folds(folder, prepared, loggers)
+        else:
+            outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
+    if outcome.evaluation and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
+        illustrate(folder, outcome.evaluation.predictions, prepared)
+    return outcome
 
 
 def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:

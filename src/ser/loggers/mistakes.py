@@ -6,8 +6,8 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from ser.runs.names import EMOTION, PREDICTED, probability_column
-from ser.runs.predictions import Predictions
+from ser.runs.names import EMOTION, PREDICTED
+from ser.runs.predictions import Predictions, confidence
 
 FRAME_S, HOP_S = 0.025, 0.005
 RANGE_DB = 80.0  # what lies deeper below the loudest point is drawn as silence
@@ -17,11 +17,6 @@ def worst(predictions: Predictions, n: int) -> list[dict[str, str]]:
     """The rows of at most `n` wrong predictions, the most confident first."""
     wrong = [row for row in predictions.rows if row[PREDICTED] != row[EMOTION]]
     return sorted(wrong, key=confidence, reverse=True)[:n]
-
-
-def confidence(row: dict[str, str]) -> float:
-    """The probability of what was predicted."""
-    return float(row[probability_column(row[PREDICTED])])
 
 
 def spectrogram(waveform: npt.NDArray[np.floating[Any]], sample_rate: int) -> npt.NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from ser.errors import SettingError
 from ser.loggers import mistakes
 from ser.loggers.base import FOLD, RUN_ID, Job, Logger, check_room, own_id, say_once, scalars
 from ser.runs import names
+from ser.runs.predictions import confidence
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
@@ -201,7 +202,7 @@ class Wandb(Logger):
             clip = recordings.waveforms[row[names.UTTERANCE]]
             table.add_data(
                 *(row[column] for column in MISTAKE_COLUMNS),
-                mistakes.confidence(row),
+                confidence(row),
                 float(row[names.probability_column(row[names.EMOTION])]),
                 wandb.Audio(clip, sample_rate=sample_rate),
                 wandb.Image(mistakes.spectrogram(clip, sample_rate)),

@@ -101,6 +101,11 @@ def _answer(labels: Sequence[str], probabilities: npt.NDArray[np.floating[Any]])
     return {PREDICTED: labels[int(probabilities.argmax())], **columns}
 
 
+def confidence(row: Mapping[str, str]) -> float:
+    """The probability of what was predicted, by a row."""
+    return float(row[probability_column(row[PREDICTED])])
+
+
 def pooled(folds: Mapping[int, Predictions]) -> Predictions:
     """The predictions of all folds, with a column `fold`."""
     rows = [{**row, FOLD: str(fold)} for fold, predictions in folds.items() for row in predictions.rows]

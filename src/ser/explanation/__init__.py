@@ -1,0 +1,1 @@
+"""What can be shown of how a recogniser answers: its last layer, and where it listened."""

@@ -1,0 +1,120 @@
+"""What a run leaves to look at and to listen to, beside its scores: the last layer, and examples."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.progress import Progress
+
+from ser.errors import Aborted
+from ser.explanation.embedding import embed
+from ser.explanation.examples import LONGEST_S, Row, choose, describe
+from ser.explanation.occlusion import occlude
+from ser.features.base import Heard
+from ser.preparation import Prepared
+from ser.runs.embeddings import Embeddings
+from ser.runs.examples import Relevance, write_examples
+from ser.runs.names import BEST, FOLD, SPEAKER, UTTERANCE, fold_folder
+from ser.runs.predictions import Predictions
+from ser.splits.base import ALL_FOLDS, Split
+from ser.training import interruption
+from ser.training.recognizer import EmotionRecognizer
+from ser.training.trainer import frozen_device
+
+log = logging.getLogger("ser")
+
+ENOUGH_S = 10.0  # of wall time, after which no further clip is looked into
+LONGEST_LOOK_S = 20.0  # that a clip may take
+
+
+def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> None:
+    """Leave embeddings.npz and examples/ in a run folder.
+
+    The run is whole without them: what goes wrong here is said, and Ctrl-C ends this alone.
+
+    Args:
+        folder: the run folder, with the best checkpoint of the run or of each fold.
+        predictions: of its test; of all folds pooled.
+        prepared: of the run.
+    """
+    try:
+        with interruption.ending():
+            models = _Models(folder, prepared)
+            models.embeddings(predictions).write(folder)
+            _write_examples(folder, predictions, prepared, models)
+    except Aborted:
+        log.warning("stopped: the run is whole, but for its examples")
+    except Exception as error:  # whatever it is, it must not cost the run
+        log.warning("the run is whole, but for its examples: %s", str(error) or type(error).__name__)
+
+
+class _Models:
+    """The trained recognisers of a run, each loaded once."""
+
+    def __init__(self, folder: Path, prepared: Prepared) -> None:
+        self.folder, self.prepared = folder, prepared
+        self.loaded: dict[int, EmotionRecognizer] = {}
+
+    def of(self, row: Row) -> EmotionRecognizer:
+        """The one that has answered a row of predictions.csv."""
+        return self._of(int(row.get(FOLD, self.prepared.folds[0].fold)))
+
+    def _of(self, fold: int) -> EmotionRecognizer:
+        if fold not in self.loaded:
+            config = self.prepared.config
+            own = fold_folder(self.folder, fold) if config.split["fold"] == ALL_FOLDS else self.folder
+            device, _ = frozen_device(config.trainer)
+            recognizer = EmotionRecognizer.load_from_checkpoint(own / BEST, map_location=device, weights_only=True)
+            self.loaded[fold] = recognizer.eval()
+        return self.loaded[fold]
+
+    def embeddings(self, predictions: Predictions) -> Embeddings:
+        """Of the first fold."""
+        split = self.prepared.folds[0]
+        places: list[int] = []
+        vectors = embed(self._of(split.fold), self._batches(split, places))
+        tested = {row[UTTERANCE] for row in predictions.rows}
+        kept = sorted((place, row) for row, place in enumerate(places) if split.test[place].id in tested)
+        return Embeddings([split.test[place].id for place, _ in kept], vectors[[row for _, row in kept]], split.fold)
+
+    def _batches(self, split: Split, places: list[int]) -> Iterator[Heard]:
+        """The test clips of a fold; `places` takes in which they are."""
+        for batch in self.prepared.data(split).predict_dataloader():
+            places += batch.places.tolist()
+            yield Heard(batch.inputs, batch.lengths, batch.speakers)
+
+
+def _write_examples(folder: Path, predictions: Predictions, prepared: Prepared, models: _Models) -> None:
+    waveforms, rate = prepared.recordings.waveforms, prepared.recordings.sample_rate
+    mistakes, listened = choose(predictions.rows, lambda row: len(waveforms[row[UTTERANCE]]) <= LONGEST_S * rate)
+    maps = _look_into(listened, prepared, models)
+    looked_into = listened[: len(maps)]
+    shown = mistakes + [row for row in looked_into if row not in mistakes]
+    examples, files = [], {}
+    for number, row in enumerate(shown, start=1):
+        relevance = maps[looked_into.index(row)] if row in looked_into else None
+        waveform, is_mistake = waveforms[row[UTTERANCE]], row in mistakes
+        example, own = describe(f"{number:02}", row, waveform, rate, is_mistake=is_mistake, relevance=relevance)
+        examples.append(example)
+        files.update(own)
+    write_examples(folder, examples, files)
+
+
+def _look_into(rows: Sequence[Row], prepared: Prepared, models: _Models) -> list[Relevance]:
+    """Where the model listened, of the first clips: as many as there is time for."""
+    maps: list[Relevance] = []
+    until = time.monotonic() + ENOUGH_S
+    with Progress() as progress:
+        for row in progress.track(rows, description="Where the model listens"):
+            relevance = None
+            if time.monotonic() < until:
+                recognizer, waveform = models.of(row), prepared.recordings.waveforms[row[UTTERANCE]]
+                speakers = recognizer.speakers
+                speaker = speakers.index(row[SPEAKER]) + 1 if row[SPEAKER] in speakers else 0
+                relevance = occlude(recognizer, waveform, speaker=speaker, budget_s=LONGEST_LOOK_S)
+            if relevance is None:
+                log.info("where the model listens is shown of %d clips; more would take too long", len(maps))
+                break
+            maps.append(relevance)
+    return maps

@@ -1,0 +1,53 @@
+"""embeddings.npz of a run folder: what the model's last layer makes of the test clips."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ser.files import replacing
+from ser.runs.names import EMBEDDINGS
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors of one model.
+
+    Attributes:
+        utterances: ids of test clips.
+        vectors: (n_clips, n), float16.
+        fold: whose model and test clips these are; the vectors of different models cannot be laid over each other.
+    """
+
+    utterances: Sequence[str]
+    vectors: npt.NDArray[np.float16]
+    fold: int
+
+    def write(self, folder: Path) -> None:
+        """Write embeddings.npz."""
+        with replacing(folder / EMBEDDINGS) as beside:
+            utterances = np.array(self.utterances, dtype=np.str_)
+            np.savez_compressed(beside, utterances=utterances, vectors=self.vectors, fold=np.int64(self.fold))
+
+
+def read_embeddings(folder: Path) -> Embeddings:
+    """What embeddings.npz of a run folder holds.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is damaged.
+    """
+    path = folder / EMBEDDINGS
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            made = Embeddings(held["utterances"].tolist(), held["vectors"], int(held["fold"]))
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if made.vectors.ndim != 2 or len(made.vectors) != len(made.utterances):
+        raise ValueError(f"{path} is damaged: {len(made.utterances)} clips, vectors of shape {made.vectors.shape}")
+    return made
