@@ -183,7 +183,7 @@ def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if request.node.get_closest_marker("figures"):
         return
     monkeypatch.setattr("ser.experiment.illustrate", lambda *_: None)
-    for name in ("confusion", "curves"):
+    for name in ("confusion", "curves", "calibration"):
         monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
 
 

@@ -22,7 +22,7 @@ from tests.conftest import FAST, Command
 
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
-    *("confusion.png", "curves.png", "report.html", "history.csv", "checkpoints", "status.json"),
+    *("confusion.png", "curves.png", "calibration.png", "report.html", "history.csv", "checkpoints", "status.json"),
 }
 
 

@@ -23,13 +23,14 @@ from tests.test_end_to_end import FILES
 
 SMALL = ["feature.n_bands=16", "feature.hop_s=0.02"]
 BY_SPEAKER = ["split=speaker", "split.k=2", "normalize=speaker"]
-LINEAR = [*BY_SPEAKER, "model=linear", "model.costs=[0.01,0.1,1]", *SMALL]
+LINEAR = [*BY_SPEAKER, "model=linear", "model.costs=[0.01,0.1,1]", "training.calibrate=true", *SMALL]
 RBF = ["split=random", "model=svm", "model.kernel=rbf", "model.costs=[0.1,1,10]", "loss.class_weights=true", *SMALL]
 
 
 @pytest.fixture
-def command(command: Command, few: Path) -> Command:
+def command(command: Command, few: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command on one clip of each speaker, emotion and sentence."""
+    monkeypatch.setattr("ser.calibration.FEWEST", 2)
 
     def run(*words: str) -> Outcome:
         root = [] if "corpus=table" in words else [f"corpus.root={few}"]
@@ -91,6 +92,8 @@ def test_all_folds_are_solved_and_leave_what_every_run_leaves(whole: Path) -> No
     pooled = read(whole)
     assert pooled["chosen"] == {"cost": [read(whole / f"fold-{fold}")["chosen"]["cost"] for fold in (1, 2)]}
     assert pooled["audit"]["n_known"] == pooled["n_test"] == 64
+    fitted = pooled["calibration"]["temperature"]
+    assert len({1.0, *fitted}) == 3, "each fold has its own"
     report = (whole / "report.txt").read_text(encoding="utf-8")
     assert "normalize=speaker: 64 of the test clips were heard beforehand" in report
     assert "chosen on validation: cost " in report

@@ -31,6 +31,7 @@ from ser.search.trial import read_trial
 from ser.splits.audit import Audit, audit
 from ser.splits.base import ALL_FOLDS, Split
 from ser.training import interruption, processes
+from ser.training.calibrating import calibrate
 from ser.training.checkpoints import best_path, epoch_of, fingerprint_of, replace_weights
 from ser.training.interruption import StopOnInterrupt
 from ser.training.loops import fit, predict
@@ -233,10 +234,14 @@ def _train_and_test(
         trainer.save_checkpoint(best)
     with interruption.ending():
         recognizer = EmotionRecognizer.load_from_checkpoint(best, weights_only=True)
+        recognizer.temperature.fill_(1)  # a run that goes on may have been stopped after it was fitted
         validated, validation, _ = predict(trainer, recognizer, data.val_dataloader())
+        if config.training.calibrate:
+            validation = calibrate(recognizer, validation, [data.datasets["val"].targets[one] for one in validated])
         if solution:
             both = replace(split, train=split.train + split.val, val=[])
             solve_again(recognizer, prepared.data(both), solution, prepared.class_weights(both))
+        if (solution or config.training.calibrate) and prepared.is_main:
             replace_weights(best, recognizer)
         recognizer.n_views = config.tta
         places, plain, views = predict(trainer, recognizer, data.predict_dataloader())
@@ -267,6 +272,7 @@ def _train_and_test(
         views=None if views is None else predictions_of(heard, prepared.labels, views),
         validated=predictions_of([split.val[place] for place in validated], prepared.labels, validation),
         history=history.rows,
+        temperature=float(recognizer.temperature) if config.training.calibrate else None,
     )
     if loggers:
         loggers.log_results(evaluation, prepared.recordings)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.progress import Progress
@@ -24,7 +24,8 @@ from ser.training.trainer import frozen_device
 
 log = logging.getLogger("ser")
 
-LISTENING_S = 15.0  # wall time to find out where the model listened; clips that are left then go without
+ENOUGH_S = 10.0  # of wall time, after which no further clip is looked into
+LONGEST_LOOK_S = 20.0  # that a clip may take
 
 
 def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> None:
@@ -86,29 +87,34 @@ class _Models:
 
 def _write_examples(folder: Path, predictions: Predictions, prepared: Prepared, models: _Models) -> None:
     waveforms, rate = prepared.recordings.waveforms, prepared.recordings.sample_rate
-    longest = LONGEST_S * rate
-    mistakes, listened = choose(predictions.rows, lambda row: len(waveforms[row[UTTERANCE]]) <= longest)
-    maps: list[Relevance] = []
-    until = time.monotonic() + LISTENING_S
-    with Progress() as progress:
-        for row in progress.track(listened, description="Where the model listens"):
-            recognizer = models.of(row)
-            speakers = recognizer.speakers
-            speaker = speakers.index(row[SPEAKER]) + 1 if row[SPEAKER] in speakers else 0
-            left = until - time.monotonic()
-            relevance = occlude(recognizer, waveforms[row[UTTERANCE]], speaker=speaker, budget_s=left)
-            if relevance is None:
-                log.info("where the model listens is shown of %d clips; more would take too long", len(maps))
-                break
-            maps.append(relevance)
+    mistakes, listened = choose(predictions.rows, lambda row: len(waveforms[row[UTTERANCE]]) <= LONGEST_S * rate)
+    maps = _look_into(listened, prepared, models)
     looked_into = listened[: len(maps)]
     shown = mistakes + [row for row in looked_into if row not in mistakes]
     examples, files = [], {}
     for number, row in enumerate(shown, start=1):
         relevance = maps[looked_into.index(row)] if row in looked_into else None
-        example, own = describe(
-            f"{number:02}", row, waveforms[row[UTTERANCE]], rate, is_mistake=row in mistakes, relevance=relevance
-        )
+        waveform, is_mistake = waveforms[row[UTTERANCE]], row in mistakes
+        example, own = describe(f"{number:02}", row, waveform, rate, is_mistake=is_mistake, relevance=relevance)
         examples.append(example)
         files.update(own)
     write_examples(folder, examples, files)
+
+
+def _look_into(rows: Sequence[Row], prepared: Prepared, models: _Models) -> list[Relevance]:
+    """Where the model listened, of the first clips: as many as there is time for."""
+    maps: list[Relevance] = []
+    until = time.monotonic() + ENOUGH_S
+    with Progress() as progress:
+        for row in progress.track(rows, description="Where the model listens"):
+            relevance = None
+            if time.monotonic() < until:
+                recognizer, waveform = models.of(row), prepared.recordings.waveforms[row[UTTERANCE]]
+                speakers = recognizer.speakers
+                speaker = speakers.index(row[SPEAKER]) + 1 if row[SPEAKER] in speakers else 0
+                relevance = occlude(recognizer, waveform, speaker=speaker, budget_s=LONGEST_LOOK_S)
+            if relevance is None:
+                log.info("where the model listens is shown of %d clips; more would take too long", len(maps))
+                break
+            maps.append(relevance)
+    return maps

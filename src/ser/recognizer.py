@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ser.augment import effects
@@ -26,11 +27,13 @@ class Recognizer(nn.Module):
 
     Attributes:
         settings: the arguments.
+        temperature: by which the model's log-probabilities are divided, above 0; 1 unless it was fitted to validation.
         reads_lower: whether the model was trained from frames of its frozen lower part that the store had kept; a clip
             that fits into a window of its encoder is answered likewise.
     """
 
     reads_lower = False
+    temperature: Tensor
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Recognizer(nn.Module):
         n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
         n_told = self.feature.n_bands * n_statistics
         self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
+        self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
         """Log-probabilities (batch, n_classes) of padded clips.
@@ -63,7 +67,7 @@ class Recognizer(nn.Module):
             speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
         """
         log_probabilities: Tensor = self.model(*self.told(inputs, lengths, speakers))
-        return log_probabilities
+        return F.log_softmax(log_probabilities / self.temperature, dim=-1)
 
     def know(self, name: str, inputs: Tensor, lengths: Tensor) -> int:
         """Take what is known of one more speaker from some clips, without labels; gives the number for `forward`.
@@ -129,6 +133,10 @@ class Recognizer(nn.Module):
         if not self.is_solved:
             return self.frames(inputs, lengths)
         return (inputs[:, 0], lengths) if inputs.ndim == 4 else self.summary(inputs, lengths)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        state_dict.setdefault(f"{prefix}temperature", torch.ones(()))  # checkpoints had none once
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def _lower(self, waveforms: Tensor) -> LowerLayers | None:
         """The model's frozen lower part, where these clips fit into it."""

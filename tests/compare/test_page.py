@@ -148,6 +148,16 @@ def test_curves_can_be_hidden(page: Any) -> None:
     assert all(line.is_displayed() for line in uar.find_elements("css selector", "polyline"))
 
 
+def test_ranks_are_drawn(page: Any) -> None:
+    first, second = page.find_elements("css selector", "section")
+    [figure] = first.find_elements("css selector", ".ranks")
+    assert "mean rank (1 is the best)" in figure.text and "Not told apart" in figure.text
+    assert next(word.text for word in figure.find_elements("css selector", "g:not(.alike) text")).startswith("1: ")
+    places = [dot.location["x"] for dot in figure.find_elements("css selector", "g:not(.alike) circle")]
+    assert len(places) == 3 and places == sorted(places)
+    assert not second.find_elements("css selector", ".ranks")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_schemes_on_a_phone(page: Any, written: Path, scheme: str) -> None:
     with seen_in(page, scheme, 360):

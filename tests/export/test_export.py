@@ -142,6 +142,7 @@ def test_onnx_answers_as_pytorch_for_a_recurrence_on_an_encoder_and_has_8_bits(
 ) -> None:
     """Of an encoder that hears a clip at one speed torch renames the weights."""
     made = recognizer(encoder(encoders, "whisper", layer=1), settings("model/lstm", hidden=8, layers=1))
+    made.temperature.fill_(0.7)
     saved(made, tmp_path / "best.ckpt")
     notes = export(tmp_path / "best.ckpt", tmp_path / "out", "onnx")
     assert "noise" in notes[0]
@@ -255,7 +256,9 @@ def test_a_folder_of_safetensors_is_loaded_without_hydra_and_lightning(run: Path
 
 def test_a_mean_is_loaded_as_the_same_mean_with_its_own_encoder(encoders: Path, tmp_path: Path) -> None:
     for fold in (1, 2):
-        saved(linear(encoders, seed=fold), tmp_path / "run" / f"fold-{fold}" / "checkpoints" / "best.ckpt")
+        made = linear(encoders, seed=fold)
+        made.temperature.fill_(fold / 2)
+        saved(made, tmp_path / "run" / f"fold-{fold}" / "checkpoints" / "best.ckpt")
     export(tmp_path / "run", tmp_path / "out", "safetensors")
     about = json.loads((tmp_path / "out" / "config.json").read_text())
     assert {one["feature"]["checkpoint"] for one in about["members"]} == {"encoder/1"}

@@ -107,6 +107,22 @@ def test_damage_is_one_message(checkpoint: Callable[..., Path], damage: str) -> 
         from_checkpoint(path)
 
 
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), [1.0, 2.0]])
+def test_a_temperature_that_is_none_is_one_message(tmp_path: Path, temperature: Any) -> None:
+    made = content()
+    made["state_dict"]["temperature"] = torch.tensor(temperature)
+    torch.save(made, tmp_path / "a.ckpt")
+    with pytest.raises(ModelError, match=r"a\.ckpt: cannot be loaded .*damaged, or no recogniser of ser"):
+        from_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_a_checkpoint_from_before_there_were_temperatures_is_loaded(tmp_path: Path) -> None:
+    made = content()
+    del made["state_dict"]["temperature"]
+    torch.save(made, tmp_path / "a.ckpt")
+    assert from_checkpoint(tmp_path / "a.ckpt").temperature == 1
+
+
 def test_settings_that_want_more_than_the_file_holds_take_no_memory(checkpoint: Callable[..., Path]) -> None:
     path = checkpoint(model=components.settings("model/transformer", size=4096, layers=8))
     with pytest.raises(SerError, match=r"want \d+ weights, and it holds \d+"):

@@ -21,8 +21,10 @@ TWO_FOLDS = ["split=kfold", "split.k=2", "split.fold=all"]
 
 
 @pytest.fixture
-def trained(command: Command, few: Path, encoders: Path) -> dict[str, Path]:
-    """Runs of every kind, by name."""
+def trained(command: Command, few: Path, encoders: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Runs of every kind, by name; some with a temperature."""
+    monkeypatch.setattr("ser.calibration.FEWEST", 2)
+    calibrated = "training.calibrate=true"
     whisper = [f"feature.checkpoint={encoders / 'whisper'}", "feature.layer=[1,2]"]
     wav2vec = [f"feature.checkpoint={encoders / 'wav2vec2'}", "feature.layer=weighted"]
     hubert = [
@@ -34,10 +36,10 @@ def trained(command: Command, few: Path, encoders: Path) -> dict[str, Path]:
     kinds = {
         "resnet": [*TWO_FOLDS, *FAST[:-1], "epochs=1"],
         "linear": ["model=linear", "feature=whisper", *whisper, "model.speeds=[0.9,1.0]", "model.costs=[0.1]"],
-        "lstm": ["model=lstm", "feature=wav2vec", *wav2vec, "model.hidden=8", "epochs=1"],
-        "finetune": ["model=finetune", "feature=waveform", *hubert, "augment=none", "epochs=1"],
+        "lstm": ["model=lstm", "feature=wav2vec", *wav2vec, "model.hidden=8", "epochs=1", calibrated],
+        "finetune": ["model=finetune", "feature=waveform", *hubert, "augment=none", "epochs=1", calibrated],
         "speaker": ["model=linear", "normalize=speaker", "split=speaker", "split.k=2", "model.costs=[0.1]", *SMALL],
-        "svm": [*TWO_FOLDS, "model=svm", "model.costs=[1.0]", "augment=none", *SMALL],
+        "svm": [*TWO_FOLDS, "model=svm", "model.costs=[1.0]", "augment=none", calibrated, *SMALL],
     }
     for name, words in kinds.items():
         outcome = command(f"corpus.root={few}", *words, f"hydra.run.dir={name}")
@@ -65,6 +67,7 @@ def test_every_kind_of_model_answers_as_in_its_own_test(trained: dict[str, Path]
     for name in ("linear", "lstm", "finetune"):
         files, table, _ = saved(trained[name])
         np.testing.assert_allclose(answers(ser.load(trained[name]), files), table, atol=1e-5, err_msg=name)
+    assert all(ser.load(trained[name]).members[0].recognizer.temperature != 1 for name in ("lstm", "finetune", "svm"))
     for name in ("resnet", "svm", "ensemble"):  # of each fold its own clips, as the pooled table has them
         for fold in (1, 2):
             files, table, _ = saved(trained[name] / f"fold-{fold}")

@@ -23,6 +23,7 @@ from tests.forked import start
 
 # Everything that draws random numbers is on: masks, warp, mixup, dropout.
 SETTINGS = ["split=random", "epochs=4", "batch_size=4", "training.ema_decay=0.9", "training.monitor=loss", *FAST[:-1]]
+SETTINGS += ["training.calibrate=true"]
 FOLDS = ["split=kfold", "split.fold=all", "batch_size=8", *FAST]
 RUN = [*SETTINGS, "hydra.run.dir=run"]
 STEPS_AN_EPOCH = 11

@@ -48,7 +48,7 @@ def test_tensorboard(command: Command) -> None:
     assert {"train/loss", "val/uar", "val/macro_f1", "lr", "grad_norm", "clips_per_s"} <= set(tags["scalars"])
     assert [event.step for event in board.Scalars("val/uar")] == [1, 2]
     assert board.Scalars("test/uar")[0].value == pytest.approx(read_results(Path("run")).scores.uar)
-    assert set(tags["images"]) == {"confusion", "curves"}
+    assert set(tags["images"]) == {"confusion", "curves", "calibration"}
     text = str(board.summary_metadata["_hparams_/session_start_info"])
     assert "model/depth" in text and "protocol/hash" in text
 

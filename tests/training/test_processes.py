@@ -22,9 +22,10 @@ from tests.forked import SUBPROCESS, Running, start
 # Nothing random but the order of the clips: the two processes draw numbers of their own.
 SETTINGS = ["split=random", "augment=none", "model.dropout=0", "model.depth=10", "model.width=8", "feature.n_bands=32"]
 SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0.0003", "trainer.accelerator=cpu"]
+SETTINGS += ["training.calibrate=true"]
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
-    *("confusion.png", "curves.png", "report.html", "history.csv", "checkpoints", "status.json"),
+    *("confusion.png", "curves.png", "calibration.png", "report.html", "history.csv", "checkpoints", "status.json"),
 }
 
 
@@ -33,7 +34,8 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_two_processes_give_what_one_gives(command: Command) -> None:
+def test_two_processes_give_what_one_gives(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ser.calibration.FEWEST", 2)
     assert command(*SETTINGS, "hydra.run.dir=one").code == 0
     before = dict(os.environ)
     outcome = command(*SETTINGS, "trainer=ddp", "hydra.run.dir=two")
@@ -54,6 +56,8 @@ def test_two_processes_give_what_one_gives(command: Command) -> None:
     ]
     assert np.abs(probabilities[0] - probabilities[1]).max() < 0.02
     assert two["uar"] == pytest.approx(one["uar"], abs=0.05)
+    fitted = [run["calibration"]["temperature"] for run in (one, two)]
+    assert fitted[0] == pytest.approx(fitted[1], rel=0.1) and 1.0 not in fitted
     for a, b in zip(rows(Path("one/history.csv")), rows(Path("two/history.csv")), strict=True):
         assert float(a["val_loss"]) == pytest.approx(float(b["val_loss"]), abs=0.01)
         assert float(a["train_loss"]) == pytest.approx(float(b["train_loss"]), abs=0.05)

@@ -16,6 +16,7 @@ Examples:
   ser compare outputs
   ser compare outputs/seeds outputs/first --html comparison.html
   ser compare outputs/seeds --format latex --output table.tex
+  ser compare outputs/seeds --paper appendix
 
 docs/comparing.md explains the table and the tests."""
 
@@ -29,7 +30,8 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--output", type=FILE, metavar="FILE", help="Write the table there, instead of printing it.")
 @click.option("--html", type=FILE, metavar="FILE", help="Write a page with tables, curves and confusions.")
-def command(places: tuple[Path, ...], form: str, output: Path | None, html: Path | None) -> None:
+@click.option("--paper", type=FILE, metavar="FOLDER", help="Write tables, figures and methods of a paper there.")
+def command(places: tuple[Path, ...], form: str, output: Path | None, html: Path | None, paper: Path | None) -> None:
     """Lay runs side by side: a table sorted by validation UAR, intervals, paired tests.
 
     RUN_OR_SWEEP is a run folder, a sweep folder, or a folder above them.
@@ -43,6 +45,11 @@ def command(places: tuple[Path, ...], form: str, output: Path | None, html: Path
         from ser.compare.page import page
 
         _write(html, page(tables, left_out, html.parent))
+    if paper:
+        from ser.compare.paper import write_paper
+
+        written = write_paper(paper, tables)
+        print(f"written to {paper}: {', '.join(written)}", file=sys.stderr)
     if form == "csv":
         said = formats.comma_separated(tables)
         apart = [f"table {number}: {table.apart}" for number, table in enumerate(tables, start=1) if table.apart]

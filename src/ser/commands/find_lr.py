@@ -78,6 +78,7 @@ def find(config: Config, folder: Path) -> float:
     from matplotlib.figure import Figure
     from pytorch_lightning.tuner.tuning import Tuner
 
+    from ser.colors import BLUE, VERMILION
     from ser.preparation import prepare
     from ser.training import interruption, processes
     from ser.training.trainer import bare_trainer
@@ -117,9 +118,12 @@ def find(config: Config, folder: Path) -> float:
     rate = found.suggestion(skip_begin=N_SKIPPED) if len(curve) >= N_SKIPPED + 3 else None
     figure = Figure(layout="constrained")
     axes = figure.subplots()
-    found.plot(ax=axes)
+    axes.plot(*zip(*curve, strict=True), color=BLUE)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss, averaged over the steps")
+    axes.grid(alpha=0.3)
     if rate is not None:
-        axes.plot(rate, dict(curve)[rate], "ro")
+        axes.plot(rate, dict(curve)[rate], "o", color=VERMILION, label=f"suggested: {rate:.2g}")
+        axes.legend()
         # Lightning's average begins far too low, and ends where the loss explodes: neither is shown.
         start, low = curve[N_SKIPPED // 2], min(loss for _, loss in curve[N_SKIPPED // 2 :])
         room = max(start[1] - low, 1e-3)

@@ -4,12 +4,13 @@ import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from ser import audio
@@ -115,25 +116,29 @@ def _draw(clip: str, feature: Feature, augment: Augment, versions: dict[str, Ten
     frames = {name: feature(waveform[None], torch.tensor([len(waveform)])) for name, waveform in versions.items()}
     normalization = Normalization(feature.n_bands)
     normalization.fit([Heard(*frames["before"])])
-    figure = Figure(figsize=(12, 0.5 + 1.9 * len(versions)), layout="constrained")
-    figure.suptitle(f"{clip}: left the feature, right what the model sees in training", fontsize=11)
+    frame_s = len(versions["before"]) / feature.sample_rate / int(frames["before"][1])
+    figure = Figure(figsize=(9, 0.8 + 1.7 * len(versions)), layout="constrained")
+    figure.suptitle(f"{clip}: left the feature, right what the model sees in training", fontsize=12)
     axes = figure.subplots(len(versions), 2, sharex=True, squeeze=False)
     for row, name, title in zip(axes, versions, ["", *titles], strict=True):
         seen, lengths = normalization(*frames[name]), frames[name][1]
-        heading = textwrap.fill(f"{name}: {title}" if title else name, 170)
-        _show(row[0], seen, lengths, feature.n_channels, heading)
+        heading = textwrap.fill(f"{name}: {title}" if title else name, 110)
+        image = _show(row[0], seen, lengths, feature.n_channels, frame_s, heading)
         if name == "before":
             row[1].set_axis_off()
         else:
             heard, lengths = augment(seen, lengths)
-            _show(row[1], heard, lengths, feature.n_channels)
+            _show(row[1], heard, lengths, feature.n_channels, frame_s)
+    figure.colorbar(image, ax=axes, label="standard deviations from the mean of the clip", aspect=60, extend="both")
     return figure
 
 
-def _show(axes: Any, features: Tensor, lengths: Tensor, n_channels: int, title: str = "") -> None:
+def _show(axes: Axes, features: Tensor, lengths: Tensor, n_channels: int, frame_s: float, title: str = "") -> AxesImage:
     clip = features[0, :, : int(lengths[0])]
     picture = clip.reshape(n_channels, -1, clip.shape[-1]).mean(dim=0)
-    axes.imshow(picture.numpy(), origin="lower", aspect="auto", vmin=-3, vmax=3)
-    axes.set_title(title, fontsize=7, loc="left")
-    axes.set(xlabel="frame", ylabel="band")
+    extent = (0, frame_s * picture.shape[1], 0, len(picture))
+    image = axes.imshow(picture.numpy(), origin="lower", aspect="auto", vmin=-3, vmax=3, extent=extent)
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set(xlabel="time (s)", ylabel="band")
     axes.label_outer()
+    return image

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ser import metrics, statistics
+from ser.compare.ranks import Ranks, rank
 from ser.compare.reading import Clip, LeftOut, Run
 from ser.compare.rows import NONE, Row, differing, gather
 from ser.metrics import Floats
@@ -80,6 +81,7 @@ class Table:
         columns: what the rows differ in: a value for each row, by name.
         scores: for each row, those of MAIN_SCORES by name.
         tests: of the first row against each other one.
+        ranks: of all rows over the speakers; None where there are not enough of either, or too many rows.
         unit: what is resampled, speakers or clips.
         remarks: what a reader must know.
     """
@@ -90,6 +92,7 @@ class Table:
     columns: dict[str, list[str]]
     scores: list[dict[str, Score]]
     tests: list[Test]
+    ranks: Ranks | None
     unit: str
     remarks: list[str]
 
@@ -139,6 +142,7 @@ def _table(rows: list[Row], first: Row) -> Table:
         columns=differing(rows),
         scores=[_scores(row, own) for row, own in zip(rows, confusions, strict=True)],
         tests=tests,
+        ranks=rank(confusions, LEVEL) if unit == "speakers" else None,
         unit=unit,
         remarks=remarks,
     )

@@ -11,15 +11,22 @@ from typing import Any
 from rich.cells import cell_len
 
 from ser.compare.comparison import Score, Table
+from ser.compare.ranks import Ranks
 from ser.compare.reading import LeftOut
 from ser.compare.rows import NONE
 from ser.runs.names import MAIN_SCORES, SCORES, validation_column
+from ser.runs.report_tables import p_word
 from ser.runs.results import Spread
 
 PRIMARY = (
     "1, the best on validation, against the others (UAR difference with its 95 % interval, by bootstrap over {unit};"
     " paired permutation test over {unit}; p-values corrected after Holm):"
 )
+RANKED = (
+    "Mean ranks over {n} speakers, by the UAR of each (1 is best; Friedman's test: chi-square {chi2:.1f}, {freedom}"
+    " degrees of freedom, {p}):"
+)
+GROUPS = "Not told apart (paired permutation tests over speakers, all pairs; p-values corrected after Holm): {groups}."
 
 
 def left_out_line(left_out: Sequence[LeftOut], n_runs: int) -> str:
@@ -44,6 +51,22 @@ def explained(table: Table) -> str:
     if any(len(row.trainings) > 1 for row in table.rows):
         said += " In round brackets mean ± standard deviation over the runs."
     return said
+
+
+def ranked(ranks: Ranks) -> str:
+    """What stands above mean ranks."""
+    return RANKED.format(n=ranks.n_speakers, chi2=ranks.chi2, freedom=len(ranks.mean) - 1, p=p_word(ranks.p))
+
+
+def ranks_line(ranks: Ranks) -> str:
+    """Each row's mean rank, the best first."""
+    return "; ".join(f"{index + 1}: {ranks.mean[index]:.2f}" for index in ranks.order)
+
+
+def groups_line(ranks: Ranks) -> str:
+    """Which rows are not told apart."""
+    groups = [", ".join(str(index + 1) for index in group) for group in ranks.groups]
+    return GROUPS.format(groups="; ".join(f"{{{group}}}" for group in groups) or "none")
 
 
 def cells(table: Table, index: int) -> list[list[str]]:
@@ -92,6 +115,8 @@ def text(tables: Sequence[Table], left_out: str) -> str:
         lines += [explained(table), *map(printable, table.remarks)]
         if table.tests:
             lines += ["", PRIMARY.format(unit=table.unit), *(f"  {test.sentence}" for test in table.tests)]
+        if table.ranks:
+            lines += ["", ranked(table.ranks), f"  {ranks_line(table.ranks)}", groups_line(table.ranks)]
         lines += ["", "run folders:"]
         for number, row in enumerate(table.rows, start=1):
             lines.append(printable(f"  {number}: {folders(run.folder for run in row.runs)}"))
@@ -122,16 +147,19 @@ def markdown(tables: Sequence[Table], left_out: str) -> str:
     """Tables in GitHub's Markdown."""
     lines: list[str] = []
     for table in tables:
-        lines += [f"**{_marked(table.heading)}**", ""]
-        lines += [_marked(table.apart), ""] if table.apart else []
+        lines += [f"**{marked(table.heading)}**", ""]
+        lines += [marked(table.apart), ""] if table.apart else []
         names = header(table)
-        lines += [_row(names, _marked), "|" + "---|" * len(names)]
-        lines += [_row([" ".join(cell) for cell in cells(table, index)], _marked) for index in range(len(table.rows))]
-        lines += ["", _marked(" ".join([explained(table), *table.remarks])), ""]
+        lines += [_row(names, marked), "|" + "---|" * len(names)]
+        lines += [_row([" ".join(cell) for cell in cells(table, index)], marked) for index in range(len(table.rows))]
+        lines += ["", marked(" ".join([explained(table), *table.remarks])), ""]
         if table.tests:
-            items = [f"- {_marked(test.sentence)}" for test in table.tests]
-            lines += [_marked(PRIMARY.format(unit=table.unit)), "", *items, ""]
-    lines += [_marked(left_out)] if left_out else []
+            items = [f"- {marked(test.sentence)}" for test in table.tests]
+            lines += [marked(PRIMARY.format(unit=table.unit)), "", *items, ""]
+        if table.ranks:
+            said = [ranked(table.ranks), f"{ranks_line(table.ranks)}.", groups_line(table.ranks)]
+            lines += [marked(" ".join(said)), ""]
+    lines += [marked(left_out)] if left_out else []
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -139,9 +167,9 @@ def _row(words: Sequence[str], escape: Callable[[str], str]) -> str:
     return f"| {' | '.join(map(escape, words))} |"
 
 
-def _marked(word: str) -> str:
+def marked(word: str) -> str:
     r"""
-    >>> print(_marked("my_clips|<b>*"))
+    >>> print(marked("my_clips|<b>*"))
     my\_clips\|\<b\>\*
     """
     return re.sub(r"([\\`*_{}\[\]<>|~#])", r"\\\1", " ".join(word.split()))
@@ -153,10 +181,12 @@ def latex(tables: Sequence[Table], left_out: str) -> str:
     for table in tables:
         names = header(table)
         lines += [f"% {_comment(line)}" for line in (table.heading, table.apart, *table.remarks) if line]
-        lines += [rf"\begin{{tabular}}{{{'l' * len(names)}}}", r"\toprule", _latex_row(names), r"\midrule"]
-        lines += [_latex_row([" ".join(cell) for cell in cells(table, index)]) for index in range(len(table.rows))]
+        lines += [rf"\begin{{tabular}}{{{'l' * len(names)}}}", r"\toprule", latex_row(names), r"\midrule"]
+        lines += [latex_row([" ".join(cell) for cell in cells(table, index)]) for index in range(len(table.rows))]
         lines += [r"\bottomrule", r"\end{tabular}"]
         lines += [f"% {_comment(test.sentence)}" for test in table.tests]
+        if table.ranks:
+            lines += [f"% {line(table.ranks)}" for line in (ranked, ranks_line, groups_line)]
         lines += [""]
     lines += [f"% {_comment(left_out)}"] if left_out else []
     return "\n".join(lines).rstrip() + "\n"
@@ -166,8 +196,8 @@ def _comment(line: str) -> str:
     return " ".join(line.split())
 
 
-def _latex_row(words: Sequence[str]) -> str:
-    return " & ".join(map(_escaped, words)) + r" \\"
+def latex_row(words: Sequence[str]) -> str:
+    return " & ".join(map(escaped, words)) + r" \\"
 
 
 _LATEX = {
@@ -177,9 +207,9 @@ _LATEX = {
 }
 
 
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
     r"""
-    >>> print(_escaped("model.hop_s 50 % ± \\"))
+    >>> print(escaped("model.hop_s 50 % ± \\"))
     model.hop\_s 50 \% $\pm$ \textbackslash{}
     """
     return "".join(_LATEX.get(sign, sign) for sign in " ".join(word.split()))

@@ -160,8 +160,8 @@ def read_run(folder: Path) -> Run | LeftOut:
 
 
 def _read(folder: Path, results: Results) -> Run:
-    config = dict(leaves(_yaml(folder / CONFIG)))
-    hydra = _yaml(folder / HYDRA).get("hydra", {})
+    config = dict(leaves(read_yaml(folder / CONFIG)))
+    hydra = read_yaml(folder / HYDRA).get("hydra", {})
     typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
     max_epochs = config.pop(MAX_EPOCHS, None)
     if isinstance(max_epochs, int):  # and not the reference to epochs that it is by default
@@ -240,7 +240,8 @@ def _trainings(folder: Path, results: Results) -> list[Training]:
     return trainings
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a file; empty where there is none."""
     content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
     return content if isinstance(content, dict) else {}
 

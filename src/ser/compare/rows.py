@@ -121,7 +121,7 @@ def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
     """
     columns: dict[str, list[str]] = {}
     for group in dict.fromkeys(["experiment", *(name.split(".")[0] for row in rows for name in row.settings)]):
-        chosen = [_choice(row, group) for row in rows]
+        chosen = [choice_of(row, group) for row in rows]
         is_component = any(group + _TARGET in row.settings for row in rows)
         if (is_component or group == "experiment") and len(set(chosen)) > 1:
             columns[group] = chosen
@@ -139,7 +139,7 @@ def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
     return columns
 
 
-def _choice(row: Row, group: str) -> str:
+def choice_of(row: Row, group: str) -> str:
     """What a row chose of a group, by the name of its file in conf/, or else by that of the class's module."""
     names = dict.fromkeys(run.choices[group] for run in row.runs if group in run.choices)
     target = str(row.settings.get(group + _TARGET, NONE)).split(".")

@@ -42,11 +42,13 @@ class Training:
 
     `monitor`: uar or loss, on validation, by which the epoch kept is chosen. `patience`: epochs without a better one
     until training stops; null: all are trained. `ema_decay`: of the moving average of the weights; null: no average.
+    `calibrate`: whether a temperature of the probabilities is fitted on validation; no answer changes.
     """
 
     monitor: str = MISSING
     patience: int | None = MISSING
     ema_decay: float | None = MISSING
+    calibrate: bool = MISSING
 
 
 @dataclass

@@ -44,11 +44,11 @@ def fetch(checkpoint: str, revision: str | None, *, allow_pickle: bool = False) 
     if not re.fullmatch(r"[\w][\w.-]*(/[\w][\w.-]*)?", checkpoint) or folder.exists():
         raise EncoderError(f"{checkpoint}: there is no such folder, and it is no id on the hub (owner/name) either")
     with _asking(checkpoint, revision):
-        return _cached(checkpoint, revision, allow_pickle) or _download(checkpoint, revision, allow_pickle)
+        return cached(checkpoint, revision, allow_pickle=allow_pickle) or _download(checkpoint, revision, allow_pickle)
 
 
-def _cached(checkpoint: str, revision: str | None, allow_pickle: bool) -> Path | None:
-    """What was fetched before, if all of it is there."""
+def cached(checkpoint: str, revision: str | None, *, allow_pickle: bool = False) -> Path | None:
+    """What was fetched from the hub before, if all of it is there; the hub is not asked. Arguments as of `fetch`."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

@@ -131,7 +131,7 @@ def _filled(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tenso
 
 def _is_told(name: str) -> bool:
     """Whether a weight is of the recogniser, and not of its training."""
-    return name.split(".")[0] in ("feature", "model", "layer_sum", "normalization")
+    return name.split(".")[0] in ("feature", "model", "layer_sum", "normalization", "temperature")
 
 
 def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
@@ -143,6 +143,8 @@ def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, T
         raise ValueError("its emotions or speakers are not as many as its weights are for")
     if not all(one.isfinite().all() for one in state.values() if one.is_floating_point()):
         raise ValueError("weights are no numbers, as after a training that broke up")
+    if "temperature" in state and not state["temperature"].gt(0).all():
+        raise ValueError("its temperature is not above 0")
     feature: Feature = build("feature", settings["feature"], Feature)
     bands = {"n_bands": feature.n_bands // feature.n_layers, "n_channels": feature.n_channels}
     with torch.device("meta"):

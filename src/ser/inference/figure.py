@@ -15,39 +15,21 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from rich.cells import cell_len
 
-from ser.corpora.labels import known_emotion
+from ser.colors import colors_of
 from ser.inference.formats import segments_of
 from ser.inference.prediction import SILENCE, Prediction, Segment
 from ser.metrics import Floats
 from ser.runs.figures import save, shortened
 
-# Okabe and Ito's palette for the colour-blind (https://jfly.uni-koeln.de/color/), grey for black; then Tol's "muted"
-# (https://sronpersonalpages.nl/~pault/).
-COLORS = {
-    "neutral": "#999999",
-    "calm": "#56B4E9",
-    "happy": "#F0E442",
-    "sad": "#0072B2",
-    "angry": "#D55E00",
-    "fearful": "#CC79A7",
-    "disgust": "#009E73",
-    "surprised": "#E69F00",
-    "bored": "#444444",
-    "excited": "#882255",
-    "frustrated": "#332288",
-    "contempt": "#117733",
-}
-FURTHER_COLORS = ("#DDCC77", "#44AA99", "#AA4499", "#661100", "#6699CC")  # of emotions that are not known here
-
-ROWS_S = (60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0)  # lengths of a row, in seconds
+ROWS_S = (30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0)  # lengths of a row, in seconds
 MOST_ROWS, MOST_LANES = 12, 36  # the latter over all rows; unless the longest rows need more
 STEPS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0)  # between ticks
-MOST_TICKS = 13
-INCHES_A_SECOND = 0.2  # of a row that is shorter than the widest
-NARROWEST, WIDEST = 5.0, 12.0  # of a row, in inches
+MOST_TICKS = 11
+INCHES_A_SECOND = 0.25  # of a row that is shorter than the widest
+NARROWEST, WIDEST = 5.0, 8.0  # of a row, in inches
 MARGIN, LANE = 1.3, 0.75  # inches, of the lanes' names and of a lane's height
 BAR, STACK = (0.06, 0.36), (0.40, 0.96)  # from where to where in a lane, from its top
-CELL = 0.068  # inches of a character of a segment's name
+CELL = 0.078  # inches of a character of a segment's name
 
 
 def plot(
@@ -90,26 +72,10 @@ def plot(
     rows[-1].set_xlabel(f"time ({_unit(prediction.duration_s)})")
     handles = [Patch(color=color, label=shortened(label)) for label, color in colors.items()]
     n_columns = max(int((width + MARGIN) / (0.45 + CELL * max(cell_len(shortened(label)) for label in labels))), 1)
-    n_columns = min(n_columns, len(labels))
-    figure.legend(handles=handles, loc="outside upper center", ncols=n_columns, frameon=False, fontsize=9)
+    n_columns = math.ceil(len(labels) / math.ceil(len(labels) / n_columns))  # lines of the same length
+    figure.legend(handles=handles, loc="outside upper center", ncols=n_columns, frameon=False, fontsize=10)
     rows[0].set_title(title, fontsize=10, wrap=True)
     save(figure, path)
-
-
-def colors_of(labels: Sequence[str]) -> dict[str, str]:
-    """The colour of each emotion: the same in every picture, whatever the language, and no two alike while they last.
-
-    >>> colors_of(["sad", "怒り"])
-    {'sad': '#0072B2', '怒り': '#D55E00'}
-    """
-    made: dict[str, str] = {}
-    further = 0
-    for label in labels:
-        color = COLORS.get(known_emotion(label) or "")
-        if color is None or color in made.values():
-            color, further = FURTHER_COLORS[further % len(FURTHER_COLORS)], further + 1
-        made[label] = color
-    return made
 
 
 def _row_s(duration_s: float, n_lanes: int) -> float:
@@ -117,7 +83,9 @@ def _row_s(duration_s: float, n_lanes: int) -> float:
     if duration_s <= 1.5 * ROWS_S[0]:
         return max(duration_s, 0.1)
     most = min(MOST_ROWS, MOST_LANES // n_lanes)
-    return min(next((row_s for row_s in ROWS_S if duration_s / row_s <= most), ROWS_S[-1]), duration_s)
+    row_s = min(next((row_s for row_s in ROWS_S if duration_s / row_s <= most), ROWS_S[-1]), duration_s)
+    n_whole = duration_s // row_s
+    return row_s if duration_s - n_whole * row_s > 0.05 * row_s else duration_s / n_whole  # no row for a moment
 
 
 def _between(segments: Sequence[Segment], begin_s: float, end_s: float) -> Iterator[Segment]:
@@ -137,7 +105,7 @@ def _lane(
     for one in segments:
         if cell_len(one.emotion) * CELL < one.duration_s * inches_a_second:
             middle = (one.start_s + one.end_s) / 2, (top + bottom) / 2
-            axes.text(*middle, one.emotion, ha="center", va="center", fontsize=7, color=_ink(colors[one.emotion]))
+            axes.text(*middle, one.emotion, ha="center", va="center", fontsize=8, color=_ink(colors[one.emotion]))
     stacked: list[Floats] = []
     for one in segments:
         heights = np.array([one.probabilities.get(label, 0.0) for label in colors])
@@ -171,9 +139,9 @@ def _waveform(axes: Axes, envelope: Floats, duration_s: float) -> None:
 def _label(axes: Axes, lanes: Sequence[str | None], has_waveform: bool) -> None:
     """Name the lanes, and part them."""
     names = [(place + sum(BAR) / 2, shortened(speaker or "emotion")) for place, speaker in enumerate(lanes)]
-    names += [(place + sum(STACK) / 2, "probability") for place in range(len(lanes))]
+    names += [(place + sum(STACK) / 2, "probability (0–1)") for place in range(len(lanes))]
     names += [(-0.5, "waveform")] if has_waveform else []
-    axes.set_yticks(*zip(*names, strict=True), fontsize=8)
+    axes.set_yticks(*zip(*names, strict=True), fontsize=9)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(lanes), -1 if has_waveform else 0)
     for edge in range(0 if has_waveform else 1, len(lanes)):
@@ -185,7 +153,7 @@ def _time_axis(axes: Axes, begin_s: float, end_s: float, duration_s: float) -> N
     axes.set_xlim(begin_s, end_s)
     axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds, duration_s)))
-    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="x", labelsize=9)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     if end_s > duration_s:  # the last row goes on after the recording

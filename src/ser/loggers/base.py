@@ -111,13 +111,16 @@ def scalars(results: Results) -> dict[str, float]:
     """The single numbers of a result.
 
     test/accuracy and so on, with test/accuracy_low and test/accuracy_high of its interval; chance/accuracy and so on,
-    majority/..., listeners/accuracy; and of the epoch kept validation/epoch and so on.
+    majority/..., listeners/accuracy; test/ece and so on of the probabilities; and of the epoch kept validation/epoch
+    and so on.
     """
     validation, listeners = results.facts.validation, results.facts.corpus.listeners
+    calibration = results.calibration
     return {
         **{score_on_test(name): value for name, value in results.scores.by_name.items()},
         **(_assessed(results.assessment) if results.assessment else {}),
         **({"listeners/accuracy": listeners.accuracy} if listeners else {}),
+        **{score_on_test(name): value for name, value in (calibration.by_name if calibration else {}).items()},
         **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
     }
 

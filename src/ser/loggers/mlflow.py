@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from ser.config.extras import need
 from ser.loggers.base import Job, Logger, scalars
-from ser.runs.names import CONFUSION, CURVES, REPORT
+from ser.runs.names import CALIBRATION, CONFUSION, CURVES, REPORT
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
@@ -57,7 +57,7 @@ class Mlflow(Logger):
 
     def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
         self._flow.log_metrics(scalars(evaluation.results))
-        for name in (CONFUSION, CURVES, REPORT):
+        for name in (CONFUSION, CURVES, CALIBRATION, REPORT):
             if (self._job.folder / name).exists():
                 self._flow.experiment.log_artifact(self._flow.run_id, str(self._job.folder / name))
 

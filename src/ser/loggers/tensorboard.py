@@ -7,7 +7,7 @@ import numpy as np
 
 from ser.config.extras import need
 from ser.loggers.base import Job, Logger, check_room, scalars
-from ser.runs.names import CONFUSION, CURVES
+from ser.runs.names import CALIBRATION, CONFUSION, CURVES
 from ser.runs.report import Evaluation
 from ser.store.recordings import Recordings
 
@@ -38,7 +38,7 @@ class Tensorboard(Logger):
 
         check_room(self._files)
         self._board.log_hyperparams(self._job.config, scalars(evaluation.results))
-        for path in (self._job.folder / name for name in (CONFUSION, CURVES)):
+        for path in (self._job.folder / name for name in (CONFUSION, CURVES, CALIBRATION)):
             if path.exists():
                 picture = np.round(255 * imread(path)[..., :3]).astype(np.uint8)
                 self._board.experiment.add_image(path.stem, picture, dataformats="HWC")

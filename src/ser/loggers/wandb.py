@@ -24,7 +24,8 @@ log = logging.getLogger("ser")
 INIT_S = 30.0  # to wait for the server at the start
 FINISH_S, UPLOAD_S = 60.0, 600.0  # to wait at the end until all is sent, without and with artifacts
 TRAIN_LOSS, VAL_UAR = "train/loss", "val/uar"  # of each epoch
-CONFUSION, LEARNING_CURVES, MISTAKES = "figures/confusion", "figures/curves", "test/mistakes"
+CONFUSION, LEARNING_CURVES, CALIBRATION = "figures/confusion", "figures/curves", "figures/calibration"
+MISTAKES = "test/mistakes"
 EPOCH = "epoch"
 BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
 CURVES = (TRAIN_LOSS, *BEST, "lr", "grad_norm", "clips_per_s")
@@ -113,8 +114,9 @@ class Wandb(Logger):
             "test/per_class": wandb.Table(columns=["emotion", "precision", "recall", "f1", "support"], data=classes),
             CONFUSION: wandb.Image(str(self._folder / names.CONFUSION)),
         }
-        if (self._folder / names.CURVES).exists():
-            content[LEARNING_CURVES] = wandb.Image(str(self._folder / names.CURVES))
+        for key, name in ((LEARNING_CURVES, names.CURVES), (CALIBRATION, names.CALIBRATION)):
+            if (self._folder / name).exists():
+                content[key] = wandb.Image(str(self._folder / name))
         with self._staging():
             if self.n_mistakes:
                 content[MISTAKES] = self._mistakes(evaluation, recordings)

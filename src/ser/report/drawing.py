@@ -1,9 +1,9 @@
 """The pictures of a run's page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from ser.page.drawing import Curve, Panel, over_epochs, panel, part
+from ser.runs.calibration import Bin
 from ser.runs.names import EPOCH, TRAIN_LOSS, validation_column
 from ser.runs.report import Evaluation
 
@@ -32,9 +32,9 @@ def _curves(trainings: Mapping[int, Evaluation], column: str, name: str, dash: s
         yield Curve(index, f"{name}, fold {fold}" if len(trainings) > 1 else name, points, kept, dash)
 
 
-def reliability(bins: Sequence[Mapping[str, Any]]) -> Panel:
+def reliability(bins: Sequence[Bin]) -> Panel:
     """How often answers are right, against how sure they are."""
-    points = [(float(one["confidence"]), float(one["accuracy"])) for one in bins if one["n"]]
+    points = [(one.confidence, one.accuracy) for one in bins]
     measured = Curve(0, "measured", points, [x for x, _ in points], SOLID)
     ideal = Curve(INK, "as it should be", [(0, 0), (1, 1)], (), DOTTED)
     return panel("Reliability", [ideal, measured], part("probability of the answer"), part("accuracy"))
@@ -42,6 +42,6 @@ def reliability(bins: Sequence[Mapping[str, Any]]) -> Panel:
 
 def coverage(points: Sequence[Sequence[float]]) -> Panel:
     """How often the surest answers are right, against how many of them are taken."""
-    curve = Curve(0, "accuracy", [(float(covered), float(right)) for covered, right in points], (), SOLID)
+    curve = Curve(0, "accuracy", [(covered, right) for covered, right in points], (), SOLID)
     answered = part("coverage: part of the clips that is answered, the surest first")
     return panel("Accuracy against coverage", [curve], answered, part("accuracy"))

@@ -45,7 +45,7 @@ def write_page(folder: Path) -> Path:
 def _shown(run: Run) -> dict[str, Any]:
     """What the template shows."""
     results, predictions = run.evaluation.results, run.evaluation.predictions
-    assessment, calibration = results.assessment, run.content.get("calibration")
+    assessment, calibration = results.assessment, results.calibration
     breakdown = assessment.breakdown if assessment else {}
     examples = list(shown_examples(run.folder))
     return {
@@ -70,8 +70,8 @@ def _shown(run: Run) -> dict[str, Any]:
         "many": MANY,
         "calibration": words.calibration(calibration) if calibration else [],
         "diagrams": [
-            drawing.reliability(calibration["bins"]),
-            drawing.coverage(calibration["coverage"]["points"]),
+            drawing.reliability(calibration.bins),
+            drawing.coverage(calibration.coverage.points),
         ]
         if calibration
         else [],

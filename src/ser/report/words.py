@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ser.runs.assessment import Group
+from ser.runs.calibration import Calibration
 from ser.runs.names import BROKEN
 from ser.runs.report import headline
 from ser.runs.results import Results, SplitFacts
@@ -110,23 +111,24 @@ def extremes(groups: Sequence[Group]) -> str:
     return f"Told worst is {worst.value} (UAR {worst.uar:.3f}), best {best.value} ({best.uar:.3f})."
 
 
-def calibration(found: Mapping[str, Any]) -> list[str]:
+def calibration(found: Calibration) -> list[str]:
     """Whether probabilities can be believed."""
     said = [
-        f"Expected calibration error {found['ece']:.3f}: so far is the probability of the answer from how often it is"
-        f" right, on average. Brier score {found['brier']:.3f} (0 is best; answering how often each emotion occurs:"
-        f" {found['brier_of_the_rates']:.3f})."
+        f"Expected calibration error {found.ece:.3f}: so far is the probability of the answer from how often it is"
+        f" right, on average. Brier score {found.brier:.3f} (0 is best; answering how often each emotion occurs:"
+        f" {found.brier_of_the_rates:.3f})."
     ]
-    if found.get("temperature") is not None:
-        before = found.get("before")
-        effect = f"; without it the error is {before['ece']:.3f}, Brier {before['brier']:.3f}" if before else ""
-        said.append(f"Temperature, fitted on validation: {_told(found['temperature'])}{effect}.")
-    coverage = found["coverage"]
-    said.append(f"Area under accuracy against coverage: {coverage['area']:.3f}; 1 is best.")
-    if conformal := found.get("conformal"):
+    if found.temperature is not None:
+        before = found.before
+        effect = f"; without it the error is {before.ece:.3f}, Brier {before.brier:.3f}" if before else ""
+        said.append(f"Temperature, fitted on validation: {_told(found.temperature)}{effect}.")
+    said.append(f"Area under accuracy against coverage: {found.coverage.area:.3f}; 1 is best.")
+    if sets := found.conformal:
+        low, high = sets.interval
         said.append(
-            f"Conformal prediction sets made to hold the right emotion for {conformal['level']:.0%} of the clips"
-            f" hold it for {conformal['coverage']:.1%}, with {conformal['mean_size']:.2f} emotions on average."
+            f"Conformal prediction sets, made on validation to hold the right emotion for {sets.level:.0%} of the clips,"
+            f" hold it for {sets.coverage:.1%} of the test [{low:.1%}, {high:.1%}], with {sets.mean_size:.2f} emotions on"
+            " average."
         )
     return said
 

@@ -18,15 +18,17 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from rich.cells import cell_len, set_cell_size
 
+from ser.colors import BLUE, LINES, VERMILION
 from ser.files import replacing
 from ser.metrics import Counts
+from ser.runs.calibration import Calibration
 from ser.runs.history import History
 from ser.runs.names import EPOCH, TRAIN_LOSS, validation_column
 
 log = logging.getLogger("ser")
 
 LONGEST_NAME = 24  # columns, of which a Chinese or Japanese character takes two
-MANY_FOLDS = 10  # more than there are colours
+FEW_FOLDS = len(LINES)  # as many as there are colours
 
 
 def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) -> None:
@@ -43,40 +45,69 @@ def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) 
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=9)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted emotion", ylabel="true emotion")
     axes.set_title(title, fontsize=10, wrap=True)
-    figure.colorbar(image, ax=axes, label="part of the true class", fraction=0.046)
+    figure.colorbar(image, ax=axes, label="part of the true emotion's clips", fraction=0.046)
     save(figure, path)
 
 
 def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]) -> None:
     """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept of each fold (from 1) is marked.
 
-    An epoch without a value, such as one that was not validated, is left out.
+    Of more folds than there are colours each line is thin, in the colour of its part. An epoch without a value, such
+    as one that was not validated, is left out.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     losses, scores = figure.subplots(1, 2)
-    many = len(histories) > MANY_FOLDS
+    one, many = len(histories) == 1, len(histories) > FEW_FOLDS
+    thin = {"linewidth": 0.8, "alpha": 0.6} if many else {}
     for number, (fold, rows) in enumerate(histories.items()):
-        color = f"C{number % 10}"
-        name = "" if len(histories) == 1 else f"fold {fold} "
-        _line(losses, _known(rows, TRAIN_LOSS), color=color, label="training")
-        _line(losses, _known(rows, validation_column("loss")), color=color, label="validation", linestyle="--")
+        color = VERMILION if one or many else LINES[number]
+        first = number == 0
+        told = {"color": BLUE if one or many else color, "label": "training" if first else None, **thin}
+        _line(losses, _known(rows, TRAIN_LOSS), **told)
+        told = {"color": color, "linestyle": "--", **thin}
+        _line(losses, _known(rows, validation_column("loss")), label="validation" if first else None, **told)
         uar = _known(rows, validation_column("uar"))
-        _line(scores, uar, color=color, label=None if many else f"{name}validation")
+        name = "validation" if one else f"fold {fold}" if not many else f"each of {len(histories)} folds"
+        _line(scores, uar, color=color, label=name if first or not many else None, **thin)
         if kept.get(fold) in uar:
-            scores.plot(kept[fold], uar[kept[fold]], "o", color=color, label="epoch kept" if number == 0 else None)
+            is_last = number == len(histories) - 1
+            scores.plot(kept[fold], uar[kept[fold]], "o", color=color, label="epoch kept" if is_last else None)
     losses.set(xlabel="epoch", ylabel="loss")
-    scores.set(xlabel="epoch", ylabel="UAR", ylim=(0, 1))
-    if len(histories) == 1:
-        losses.legend()
-    else:
-        losses.set_title("solid: training, dashed: validation", fontsize=10)
-    if scores.get_legend_handles_labels()[0]:
-        scores.legend(fontsize=8)
+    scores.set(xlabel="epoch", ylabel="validation UAR", ylim=(0, 1))
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=9)
+    save(figure, path)
+
+
+def calibration(path: Path, calibration: Calibration, *, title: str) -> None:
+    """Draw the reliability diagram with the number of clips in each bin, and accuracy against coverage."""
+    figure = Figure(figsize=(9, 4.8), layout="constrained")
+    axes = figure.subplot_mosaic([["promised", "coverage"], ["clips", "coverage"]], height_ratios=[4, 1])
+    promised, clips, coverage = axes["promised"], axes["clips"], axes["coverage"]
+    columns = ("low", "high", "n", "confidence", "accuracy")
+    low, high, n, sure, right = np.array([[getattr(one, name) for name in columns] for one in calibration.bins]).T
+    promised.plot([0, 1], [0, 1], "--", color="black", label="as often right as promised")
+    promised.bar(low, right, high - low, align="edge", color=BLUE, edgecolor="white", alpha=0.4)
+    promised.plot(sure, right, "o-", color=BLUE, label=f"answers; expected error {calibration.ece:.3f}")
+    promised.set(ylabel="accuracy (part that is right)", xlim=(0, 1), ylim=(0, 1))
+    promised.tick_params(labelbottom=False)
+    clips.bar(low, n, high - low, align="edge", color=BLUE, edgecolor="white")
+    clips.set(xlabel="confidence (probability of the answer)", ylabel="clips", xlim=(0, 1))
+    label = f"mean accuracy {calibration.coverage.area:.3f}"
+    coverage.plot(*np.array(calibration.coverage.points).T, ".-", color=VERMILION, label=label)
+    coverage.set(xlabel="coverage (part of the clips, the surest first)", ylabel="accuracy (part that is right)")
+    coverage.set(xlim=(0, 1), ylim=(0, 1.02))
+    for one in (promised, coverage):
+        one.legend(fontsize=9, loc="lower left" if one is coverage else "upper left")
+    for one in axes.values():
+        one.grid(alpha=0.3)
+        one.set_axisbelow(True)
+    figure.suptitle(title, fontsize=10, wrap=True)
     save(figure, path)
 
 
@@ -110,7 +141,8 @@ def save(figure: Figure, path: Path, dpi: int = 120) -> None:
             text.set_fontfamily([*text.get_fontfamily(), *families])
     with replacing(path) as beside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # _further_fonts has told
-        figure.savefig(beside, dpi=dpi)
+        # A PDF without its date: the same figure is the same file.
+        figure.savefig(beside, dpi=dpi, metadata={"CreationDate": None} if path.suffix == ".pdf" else None)
 
 
 def _missing(text: str) -> frozenset[str]:

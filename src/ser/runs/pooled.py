@@ -41,6 +41,7 @@ def pool(
         predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()}),
         views=predictions.pooled(views) if views else None,
         folds=folds,
+        temperature=_temperatures(list(folds.values())),
     )
 
 
@@ -73,6 +74,13 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
         untested=sum(fold.untested or 0 for fold in folds) or None,
         interrupted=interrupted and replace(interrupted, fold=len(folds), n_folds=n_folds),
     )
+
+
+def _temperatures(folds: Sequence[Evaluation]) -> list[float] | None:
+    """That of each fold; None where one has none."""
+    fitted = [fold.results.calibration.temperature if fold.results.calibration else None for fold in folds]
+    known = [one for one in fitted if isinstance(one, float)]
+    return known if len(known) == len(folds) else None
 
 
 def _mean(folds: Sequence[Validation | None]) -> Validation | None:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ser import metrics
 from ser.files import replacing
-from ser.runs import names
+from ser.runs import calibrated, names
 from ser.runs.assessing import assess
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
@@ -47,6 +47,7 @@ def write_report(
     validated: Predictions | None = None,
     history: History = (),
     folds: Mapping[int, Evaluation] | None = None,
+    temperature: float | list[float] | None = None,
 ) -> Evaluation:
     """Write all that a test leaves in a run folder: predictions, report.txt, figures, and metrics.json last.
 
@@ -55,6 +56,7 @@ def write_report(
         facts: what predictions do not say.
         predictions, views, validated, history: see `Evaluation`.
         folds: those that were pooled into this one, by number.
+        temperature: see `Calibration`.
 
     Returns:
         what was written.
@@ -66,8 +68,10 @@ def write_report(
         validated.write(folder / names.VALIDATION_PREDICTIONS)
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
+    apart = [fold.validated for fold in folds.values()] if folds else [validated]
+    calibration = calibrated.calibration_of(predictions, apart, temperature)
     tta = summarize(views).by_name if views else None
-    results = Results(summarize(predictions), facts, tta, spreads, assess(predictions))
+    results = Results(summarize(predictions), facts, tta, spreads, assess(predictions), calibration)
     evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -99,9 +103,15 @@ def rewrite_report(folder: Path) -> Evaluation:
     before = read_evaluation(folder)
     tta = summarize(before.views).by_name if before.views else None
     scores, assessment = summarize(before.predictions), assess(before.predictions)
-    results = replace(before.results, scores=scores, tta=tta, assessment=assessment)
-    folders = names.fold_folders(folder) if results.facts.split.is_pooled else {}
+    folders = names.fold_folders(folder) if before.results.facts.split.is_pooled else {}
     folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
+    apart = [fold.validated for fold in folds.values()] if folders else [before.validated]
+    known = before.results.calibration
+    fitted = known.temperature if known else None
+    calibration = calibrated.calibration_of(before.predictions, apart, fitted)
+    if calibration and not calibration.conformal and known:  # of folds whose folders are gone
+        calibration = replace(calibration, conformal=known.conformal)
+    results = replace(before.results, scores=scores, tta=tta, assessment=assessment, calibration=calibration)
     evaluation = replace(before, results=results)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -116,6 +126,8 @@ def _write(folder: Path, evaluation: Evaluation, trainings: Mapping[int, Evaluat
         beside.write_text(render(results) + "\n", encoding="utf-8")
     confusion = evaluation.predictions.confusion
     figures.confusion(folder / names.CONFUSION, confusion, results.scores.labels, title=headline(results))
+    if results.calibration:
+        figures.calibration(folder / names.CALIBRATION, results.calibration, title=headline(results))
     histories = {fold: training.history for fold, training in trainings.items() if training.history}
     if histories:
         validation = {fold: training.results.facts.validation for fold, training in trainings.items()}
@@ -191,6 +203,8 @@ def render(results: Results) -> str:
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
     lines += ["", *broken_down(results.assessment)] if results.assessment else []
+    if results.calibration:
+        lines += ["", *calibrated.told(results.calibration)]
     lines += ["", *_verdict(facts.audit)]
     broken = facts.corpus.n_broken
     if broken:

@@ -9,6 +9,7 @@ from typing import Any
 from ser.corpora.base import Listeners
 from ser.files import replacing
 from ser.runs.assessment import Assessment, read_assessment
+from ser.runs.calibration import Calibration, read_calibration
 from ser.runs.names import METRICS, SCORES
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
@@ -198,6 +199,7 @@ class Results:
         tta: the four scores of the mean of their views, with test-time augmentation.
         folds: each score's spread over the folds, where they are pooled.
         assessment: intervals, baselines and breakdown of the scores; None of a run of an earlier version.
+        calibration: how far the probabilities can be believed; None where they are no numbers, and of older runs.
     """
 
     scores: Scores
@@ -205,6 +207,7 @@ class Results:
     tta: dict[str, float] | None = None
     folds: dict[str, Spread] | None = None
     assessment: Assessment | None = None
+    calibration: Calibration | None = None
 
     def content(self) -> dict[str, Any]:
         """As metrics.json has it, in one mapping."""
@@ -268,6 +271,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         content.get("tta"),
         folds and {name: Spread(**spread) for name, spread in folds.items()},
         read_assessment(content),
+        read_calibration(content),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ser.colors import BLUE, GREY, INK, ORANGE
 from ser.runs.figures import save
 
 if TYPE_CHECKING:
@@ -23,21 +24,21 @@ def history(path: Path, trials: Sequence["FrozenTrial"]) -> None:
     axes = figure.subplots()
     if complete:
         numbers, values = zip(*complete, strict=True)
-        axes.plot(numbers, values, "o", color="C0", label="complete")
+        axes.plot(numbers, values, "o", color=BLUE, label="complete")
         numbers = (*numbers, max(len(trials) - 1, numbers[-1]))
         best = list(accumulate(values, max))
-        axes.step(numbers, [*best, best[-1]], where="post", color="C1", label="best so far")
+        axes.step(numbers, [*best, best[-1]], where="post", color=ORANGE, label="best so far")
     if pruned:
-        axes.plot(*zip(*pruned, strict=True), "x", color="gray", label="pruned")
+        axes.plot(*zip(*pruned, strict=True), "x", color=GREY, label="pruned")
     low, high = axes.get_ylim()
     if failed:
-        axes.plot(failed, [low] * len(failed), "|", color="C3", label="failed", markersize=12)
+        axes.plot(failed, [low] * len(failed), "|", color=INK, label="failed", markersize=12)
         axes.set_ylim(low, high)
     axes.set(xlabel="trial", ylabel="validation UAR", xlim=(-0.5, max(len(trials) - 0.5, 0.5)))
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if complete or pruned or failed:
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=9)
     save(figure, path)
 
 
@@ -46,7 +47,7 @@ def importance(path: Path, shares: Mapping[str, float]) -> None:
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(shares)), layout="constrained")
     axes = figure.subplots()
     ranked = sorted(shares.items(), key=lambda item: item[1])
-    bars = axes.barh([name for name, _ in ranked], [share for _, share in ranked])
+    bars = axes.barh([name for name, _ in ranked], [share for _, share in ranked], color=BLUE)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
     axes.set(xlabel="share in the variance of validation UAR (fANOVA)", xlim=(0, 1.08))
     axes.grid(alpha=0.3, axis="x")

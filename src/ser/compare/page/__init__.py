@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from ser.compare import formats
 from ser.compare.comparison import Table
+from ser.compare.page.ranks import diagram
 from ser.page.drawing import Curve, confusion, over_epochs, style
 from ser.page.rendering import render
 from ser.runs.names import EPOCH, PAGE, validation_column
@@ -33,6 +34,7 @@ def page(tables: Sequence[Table], left_out: str, beside: Path) -> str:
 
 def _section(number: int, table: Table, beside: Path) -> dict[str, Any]:
     """What the template shows of a table."""
+    names = [table.name(index) for index in range(len(table.rows))]
     return {
         "number": number,
         "table": table,
@@ -40,8 +42,14 @@ def _section(number: int, table: Table, beside: Path) -> dict[str, Any]:
         "rows": [_cells(table, index) for index in range(len(table.rows))],
         "explained": formats.explained(table),
         "primary": formats.PRIMARY.format(unit=table.unit),
-        "names": [table.name(index) for index in range(len(table.rows))],
+        "names": names,
         "styles": [style(index) for index in range(len(table.rows))],
+        "ranks": table.ranks
+        and {
+            "said": formats.ranked(table.ranks),
+            "groups": formats.groups_line(table.ranks),
+            "diagram": diagram(table.ranks, names),
+        },
         "panels": [over_epochs(title, list(_curves(table, score)), name) for score, (title, name) in CURVES.items()],
         "matrices": [confusion(row.pooled) for row in table.rows],
         "folders": [[(run.folder, _link(run.folder, beside)) for run in row.runs] for row in table.rows],

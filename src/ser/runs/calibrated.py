@@ -1,0 +1,128 @@
+"""How far the probabilities of a test can be believed, from its tables alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ser import calibration as measures
+from ser.metrics import Counts
+from ser.runs.calibration import Bin, Calibration, Conformal, Coverage, Uncalibrated
+from ser.runs.names import FOLD, SPEAKER
+from ser.runs.predictions import Predictions
+from ser.statistics import N_RESAMPLES, clusters_of, percentile_interval, resampled
+
+LEVEL = 0.9  # of the prediction sets
+N_POINTS = 50  # of accuracy against coverage
+UNSEEN = 2.5e-7  # half of what stands as 0 in a table of six digits
+
+
+def calibration_of(
+    predictions: Predictions,
+    validated: Sequence[Predictions | None],
+    temperature: float | list[float] | None,
+) -> Calibration | None:
+    """What the test says of its probabilities.
+
+    Args:
+        predictions: of the test clips; where folds are pooled, those of all, with the column `fold`.
+        validated: of the validation part of each fold, in the order of the folds; None where it is not known.
+        temperature: that is in the probabilities, of pooled folds of each; None where none was fitted.
+
+    Returns:
+        None where a probability is missing or no number, as after a training that broke up.
+    """
+    try:
+        probabilities = predictions.probabilities
+        known = [(one.probabilities, one.truth) for one in validated if one]
+    except ValueError:
+        return None
+    names = [row.get(FOLD, "") for row in predictions.rows]
+    folds = [np.flatnonzero(np.array(names) == name) for name in dict.fromkeys(names)]
+    truth, predicted = np.array(predictions.truth), np.array(predictions.predicted)
+    right, confidence = truth == predicted, probabilities.max(axis=1)
+    reliability = measures.reliability(confidence, right)
+    accuracy = measures.accuracy_by_coverage(confidence, right)
+    n = len(accuracy)
+    before = None
+    if temperature is not None:
+        raw = np.empty_like(probabilities)
+        for places, fitted in zip(folds, np.atleast_1d(temperature), strict=True):
+            raw[places] = measures.tempered(np.maximum(probabilities[places], UNSEEN), 1 / fitted)
+        error = measures.reliability(raw.max(axis=1), right).error
+        before = Uncalibrated(_short(error), _short(measures.brier(raw, truth)))
+    sets = np.zeros(probabilities.shape, dtype=bool)
+    if len(known) == len(folds):
+        for places, own in zip(folds, known, strict=True):
+            sets[places] = probabilities[places] >= measures.conformal_threshold(*own, LEVEL)
+    return Calibration(
+        ece=_short(reliability.error),
+        brier=_short(measures.brier(probabilities, truth)),
+        brier_of_the_rates=_short(measures.brier_of_the_rates(truth)),
+        temperature=temperature,
+        before=before,
+        bins=[
+            Bin(_short(low), _short(high), int(count), _short(sure), _short(part))
+            for low, high, count, sure, part in zip(
+                reliability.edges[:-1],
+                reliability.edges[1:],
+                reliability.n,
+                reliability.confidence,
+                reliability.accuracy,
+                strict=True,
+            )
+            if count
+        ],
+        coverage=Coverage(
+            area=_short(accuracy.mean()),
+            points=[
+                [_short(k / n), _short(accuracy[k - 1])]
+                for k in np.unique(np.ceil(np.linspace(0, n, N_POINTS + 1)[1:]).astype(int))
+            ],
+        ),
+        conformal=_conformal(predictions, sets, truth) if len(known) == len(folds) else None,
+    )
+
+
+def _conformal(predictions: Predictions, sets: npt.NDArray[np.bool_], truth: Counts) -> Conformal:
+    holds = sets[np.arange(len(truth)), truth]
+    cluster, _ = clusters_of([row[SPEAKER] for row in predictions.rows])
+    counts = np.stack([np.bincount(cluster, holds), np.bincount(cluster)], axis=1).astype(float)
+    drawn = np.concatenate([sums[:, 0] / sums[:, 1] for sums in resampled(counts, n_resamples=N_RESAMPLES, seed=0)])
+    return Conformal(
+        level=LEVEL,
+        coverage=_short(holds.mean()),
+        interval=[_short(end) for end in percentile_interval(drawn)],
+        mean_size=_short(sets.sum(axis=1).mean()),
+    )
+
+
+def told(calibration: Calibration) -> list[str]:
+    """Lines for report.txt."""
+    lines = [
+        f"calibration: expected error {calibration.ece:.3f}, Brier score {calibration.brier:.3f}"
+        f" ({calibration.brier_of_the_rates:.3f} of always answering the emotions' rates)"
+    ]
+    before, fitted = calibration.before, calibration.temperature
+    if before:
+        values = f"{min(fitted):.2f} to {max(fitted):.2f} by fold" if isinstance(fitted, list) else f"{fitted:.2f}"
+        lines += [
+            f"temperature {values}, fitted on validation; without it: expected error {before.ece:.3f}, Brier score"
+            f" {before.brier:.3f}"
+        ]
+    half = next(accuracy for coverage, accuracy in calibration.coverage.points if coverage >= 0.5)
+    lines += [
+        f"the surer half of the answers: accuracy {half:.3f}; mean over all coverages {calibration.coverage.area:.3f}"
+    ]
+    sets = calibration.conformal
+    if sets:
+        low, high = sets.interval
+        lines += [
+            f"sets of {sets.mean_size:.2f} emotions on average, by validation to hold the truth {sets.level:.0%} of the"
+            f" time, hold it {sets.coverage:.1%} [{low:.1%}, {high:.1%}]: on new speakers measured, not promised"
+        ]
+    return lines
+
+
+def _short(value: float) -> float:
+    return round(float(value), 6)

@@ -1,0 +1,34 @@
+"""How sure a trained recogniser is, fitted on validation."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ser.calibration import temperature, tempered, untold
+from ser.recognizer import Recognizer
+
+log = logging.getLogger("ser")
+
+
+def calibrate(
+    recognizer: Recognizer, probabilities: npt.NDArray[np.float32], targets: Sequence[int]
+) -> npt.NDArray[np.float32]:
+    """Give a recogniser the temperature that its answers to the validation part ask for; the answers with it.
+
+    Where none can be told it stays 1, and that is said.
+
+    Args:
+        recognizer: whose temperature is 1.
+        probabilities: of the clips of the validation part (n_clips, n_classes), by this recogniser.
+        targets: their class numbers.
+    """
+    why = untold(probabilities, targets)
+    if why:
+        log.warning("training.calibrate: the temperature stays 1: of validation, %s", why)
+        return probabilities
+    recognizer.temperature.fill_(temperature(probabilities, targets))
+    fitted = float(recognizer.temperature)
+    log.info("temperature %.3f, fitted on %d clips of validation", fitted, len(targets))
+    return tempered(probabilities, fitted).astype(np.float32)
