@@ -126,9 +126,9 @@ def calibration(found: Calibration) -> list[str]:
     if sets := found.conformal:
         low, high = sets.interval
         said.append(
-            f"Conformal prediction sets, made on validation to hold the right emotion for {sets.level:.0%} of the clips,"
-            f" hold it for {sets.coverage:.1%} of the test [{low:.1%}, {high:.1%}], with {sets.mean_size:.2f} emotions on"
-            " average."
+            f"Conformal prediction sets, made on validation to hold the right emotion for {sets.level:.0%} of the"
+            f" clips, hold it for {sets.coverage:.1%} of the test [{low:.1%}, {high:.1%}], with {sets.mean_size:.2f}"
+            " emotions on average."
         )
     return said
 
