@@ -11,7 +11,7 @@ WIDTH, HEIGHT = 560, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 34, 48  # margins, for the axes
 N_COLORS = 7  # of page.css
 DASHES = ("none", "7 4", "2 3")
-N_SHAPES = 5  # of macros.html
+N_SHAPES = 6  # of the dots of a map, of page.js; with the colours 42 that can be told apart
 
 
 @dataclass(frozen=True)

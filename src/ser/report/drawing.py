@@ -43,5 +43,5 @@ def reliability(bins: Sequence[Bin]) -> Panel:
 def coverage(points: Sequence[Sequence[float]]) -> Panel:
     """How often the surest answers are right, against how many of them are taken."""
     curve = Curve(0, "accuracy", [(covered, right) for covered, right in points], (), SOLID)
-    answered = part("coverage: part of the clips that is answered, the surest first")
+    answered = part("coverage: part of the clips answered")
     return panel("Accuracy against coverage", [curve], answered, part("accuracy"))
