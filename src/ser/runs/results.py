@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import replacing
+from ser.runs.check import Check
 from ser.runs.names import METRICS, SCORES
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
@@ -147,6 +148,7 @@ class Facts:
         chosen: on validation, of the settings of a model that is solved; of pooled folds a value for each.
         untested: test clips that the Trainer was told to leave out.
         ensemble: of `ser ensemble` only.
+        check: what came of check=...; None: this is a result.
     """
 
     seed: int | None
@@ -165,6 +167,7 @@ class Facts:
     untested: int | None = None
     interrupted: Interruption | None = None
     ensemble: Ensemble | None = None
+    check: Check | None = None
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,7 @@ def read_results(folder: Path) -> Results:
 
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
-    ensemble = content.get("ensemble")
+    ensemble, check = content.get("ensemble"), content.get("check")
     facts = {
         **_those_of(Facts, content),
         "corpus": CorpusFacts(**content["corpus"]),
@@ -247,6 +250,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         "interrupted": interrupted and Interruption(**interrupted),
         "ensemble": ensemble
         and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
+        "check": check and Check(**check),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")
