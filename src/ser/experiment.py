@@ -17,6 +17,7 @@ from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
 from ser.runs.check import judge
+from ser.runs.environment import write_environment
 from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
@@ -78,6 +79,8 @@ def run(config: Config, folder: Path) -> Outcome:
     Raises:
         SerError: something that the user can mend.
     """
+    if processes.rank() == 0:
+        write_environment(folder)
     loggers = build_loggers(config.logger)
     prepared = prepare(config, folder)
     if not prepared.is_main:

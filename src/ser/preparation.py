@@ -19,7 +19,6 @@ from ser.features.base import FrozenFeature
 from ser.files import digest
 from ser.models.base import SolvedModel
 from ser.runs.broken import write_broken
-from ser.runs.environment import write_environment
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Protocol, Split
@@ -160,8 +159,6 @@ def prepare(config: Config, folder: Path) -> Prepared:
         log.warning("%s", corpus.notice)
     if isinstance(feature, FrozenFeature) and feature.notice:
         log.info("%s", feature.notice)
-    if processes.is_main(trainer):
-        write_environment(folder)
     started = time.monotonic()
     utterances, spellings = one_spelling(corpus.utterances())
     for utterance in utterances:
@@ -201,7 +198,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
-    folds = sanity.tested(config, folds, recordings.digests)
+    folds = sanity.reduced(config, folds, recordings.digests)
     n_processes = processes.n_processes(trainer)
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(

@@ -85,7 +85,7 @@ def permuted(utterances: Sequence[Utterance], digests: Mapping[str, str], seed: 
     return [replace(utterance, emotion=labels[digests[utterance.id]]) for utterance in utterances]
 
 
-def tested(config: Config, folds: Sequence[Split], digests: Mapping[str, str]) -> list[Split]:
+def reduced(config: Config, folds: Sequence[Split], digests: Mapping[str, str]) -> list[Split]:
     """The folds as they are trained and tested on: for check=overfit a few clips of each, else as they are."""
     return [_by_heart(split, digests) for split in folds] if config.check == OVERFIT else list(folds)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import replacing
+from ser.runs.folder import holds_a_run
 from ser.runs.names import ENVIRONMENT, PATCH
 from ser.runs.provenance import command_of, git_commit, uncommitted
 
@@ -25,7 +26,7 @@ def write_environment(folder: Path) -> None:
     """
     described = describe(folder)
     path = folder / ENVIRONMENT
-    before = _read(path)
+    before = _read(path) if holds_a_run(folder) else None
     if before is None:
         described["uncommitted"] = _write_patch(folder)
     else:
@@ -61,6 +62,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _write_patch(folder: Path) -> str | None:
     """Write what of the code is not committed; its file's name, or why there is none, or None: nothing is."""
+    (folder / PATCH).unlink(missing_ok=True)  # of a try that was refused
     patch = uncommitted(LARGEST_PATCH)
     if not patch:
         return None
