@@ -79,8 +79,8 @@ def test_what_disturbs_learning_by_heart_is_taken_away(words: list[str]) -> None
     disturbing = {name: config.model[name] for name in config.model if name.endswith(("dropout", "layerdrop"))}
     assert not any(disturbing.values())
     assert config.augment["_target_"].endswith(".base.Augment")
-    assert (config.loss.label_smoothing, config.training.ema_decay, config.epochs) == (0, None, 200)
-    assert config.trainer["max_epochs"] == 200
+    assert (config.loss.label_smoothing, config.training.ema_decay, config.epochs) == (0, None, 600)
+    assert config.trainer["max_epochs"] == 600
 
 
 def test_another_check_is_refused() -> None:

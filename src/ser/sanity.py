@@ -19,12 +19,13 @@ log = logging.getLogger("ser")
 SILENCE_DB = 40.0  # below the loudest: speech is not so far down but at its very ends, nor is the room further up
 PER_EMOTION = 4  # clips that are to be learnt by heart
 
-# What a model is to be built with to learn by heart, by the endings of its settings' names.
+# What model and optimiser are to be built with to learn by heart, by the endings of their settings' names.
 _UNDISTURBED = {"dropout": 0.0, "layerdrop": 0.0, "time_masking": False}
+_UNHINDERED = {"weight_decay": 0.0, "warmup": 0.05}
 
 
 def adjusted(config: Config) -> Config:
-    """The configuration as the check wants it, beside what its YAML says: to learn by heart, without dropout.
+    """The configuration as the check wants it, beside what its YAML says: to learn by heart, without dropout and decay.
 
     Raises:
         ConfigError: there is no such check.
@@ -34,11 +35,16 @@ def adjusted(config: Config) -> Config:
     check_choice("check", config.check, CHECKS)
     if config.check != OVERFIT:
         return config
-    return replace(config, model={name: _undisturbed(name, value) for name, value in config.model.items()})
+    model, optim = _with(config.model, _UNDISTURBED), _with(config.optim, _UNHINDERED)
+    return replace(config, model=model, optim=optim)
 
 
-def _undisturbed(name: str, value: Any) -> Any:
-    return next((calm for ending, calm in _UNDISTURBED.items() if name.endswith(ending)), value)
+def _with(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with other values for those whose names end so; of others, as they are."""
+    return {
+        name: next((other for ending, other in values.items() if name.endswith(ending)), value)
+        for name, value in settings.items()
+    }
 
 
 def hearing(config: Config, feature: Feature) -> dict[str, Any]:

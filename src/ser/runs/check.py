@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from ser.metrics import uar
 from ser.runs.names import SPEAKER
 from ser.runs.predictions import Predictions
+from ser.runs.results import Check
 from ser.statistics import bootstrap, clusters_of, percentile_interval
 
 SHUFFLED, OVERFIT, SILENCE = "shuffled", "overfit", "silence"
@@ -32,21 +32,6 @@ _MEANS = {
         " the microphone and how the clips were cut",
     ),
 }
-
-
-@dataclass(frozen=True)
-class Check:
-    """What came of a check.
-
-    Attributes:
-        name: which.
-        passed: whether all is well.
-        said: the verdict in words.
-    """
-
-    name: str
-    passed: bool
-    said: str
 
 
 def judge(name: str, predictions: Predictions) -> Check:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import replacing
-from ser.runs.check import Check
 from ser.runs.names import METRICS, SCORES
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
@@ -130,6 +129,21 @@ class Ensemble:
 
     weights: str
     members: dict[str, Member]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of check=..., see `ser.runs.check`.
+
+    Attributes:
+        name: which.
+        passed: whether all is well.
+        said: the verdict in words.
+    """
+
+    name: str
+    passed: bool
+    said: str
 
 
 @dataclass(frozen=True)
