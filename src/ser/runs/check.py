@@ -23,8 +23,9 @@ _BELOW = "below, since a voice tells which of its speaker's labels were in train
 _MEANS = {
     SHUFFLED: (
         "with the labels permuted nothing is learnt",
-        "something tells the labels without the voice. Look for speakers in both training and test who have one emotion"
-        " more often than others, for recordings in both, and for what else the model is told of a clip",
+        "something tells the labels without the voice. By luck one check in 40 says so: try another seed. Then look"
+        " for speakers in both training and test who have one emotion more often than others, for recordings in"
+        " both, and for what else the model is told of a clip",
     ),
     SILENCE: (
         "the parts without speech do not tell the emotion",
