@@ -11,6 +11,7 @@ from ser.compare.reading import Clip, LeftOut, Run
 from ser.compare.rows import NONE, Row, differing, gather
 from ser.metrics import Floats
 from ser.runs.names import MAIN_SCORES
+from ser.runs.report_tables import p_word
 from ser.runs.results import Spread
 from ser.statistics import CONFIDENCE
 
@@ -214,11 +215,3 @@ def _differs(name: str, here: Any, there: Any) -> str:
     if isinstance(here, tuple) or isinstance(there, tuple):
         return f"{name} differ"
     return f"{name} is {here} here and {there} there"
-
-
-def p_word(p: float) -> str:
-    """
-    >>> p_word(0.0004), p_word(0.0123), p_word(1.0)
-    ('p < 0.001', 'p = 0.012', 'p = 1')
-    """
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 1 else "p = 1"
