@@ -155,7 +155,15 @@ def test_runs_are_put_together_and_compared(
         ours, theirs = (
             {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()} for run in (out, runs[0])
         )
-        untrained = ("train.log", "history.csv", "curves.png", "checkpoints/best.ckpt", "overrides.yaml", "run.lock")
+        untrained = (
+            "environment.json",
+            "train.log",
+            "history.csv",
+            "curves.png",
+            "checkpoints/best.ckpt",
+            "overrides.yaml",
+            "run.lock",
+        )
         assert ours == {file for file in theirs if not file.endswith(untrained)}
         results, others = (json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in (out, runs[0]))
         assert results.keys() == others.keys() | {"ensemble"} and results["split"] == others["split"]
