@@ -16,8 +16,8 @@ CHECKS = (SHUFFLED, OVERFIT, SILENCE)
 
 MUCH = 0.1  # of UAR: a leak that gives as much shall not hide in the interval
 
-# Permuted labels of a speaker are drawn without putting back: what training has more of, test has less of.
-_BELOW = "below, since a voice tells which of its speaker's labels were in training and are used up"
+# Permuted labels of a speaker are dealt out without putting back: what training has more of, test has less of.
+_BELOW = "below is well too: luck, or speakers in both training and test, whose labels in training are used up"
 
 # Of a score that should be chance, by check: what it means that it is, and that it is not.
 _MEANS = {
