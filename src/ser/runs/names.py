@@ -23,6 +23,9 @@ BEST = "checkpoints/best.ckpt"  # the epoch kept
 LAST = "checkpoints/last.ckpt"  # to go on from
 CONFIG = ".hydra/config.yaml"
 HYDRA = ".hydra/hydra.yaml"
+OVERRIDES = ".hydra/overrides.yaml"
+ENVIRONMENT = "environment.json"
+PATCH = "uncommitted.patch"
 RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in the folder; it stays
 FOLDS = "fold-*"  # folders, of the folds of split.fold=all
 
