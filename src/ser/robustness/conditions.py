@@ -161,5 +161,5 @@ CONDITIONS = (
 
 
 def available() -> list[Condition]:
-    """The conditions that can be had here: MP3 needs a libsndfile that writes it, as that in soundfile's wheels does."""
+    """The conditions that can be had here: MP3 needs a libsndfile that writes it, as the one in soundfile's wheels."""
     return [one for one in CONDITIONS if one.name != MP3 or MP3_FORMAT in soundfile.available_formats()]

@@ -29,8 +29,8 @@ def plot(path: Path, runs: Mapping[str, Sequence[Heard]], n_emotions: int) -> No
         color = COLORS[number]
         places = [names.index(row.condition) + SPREAD * ((number + 0.5) / len(runs) - 0.5) for row in rows]
         ends = [[row.uar - row.uar_low for row in rows], [row.uar_high - row.uar for row in rows]]
-        style = {"fmt": MARKS[number], "markersize": 6, "linewidth": 1.4, "label": shortened(run)}
-        axes.errorbar([row.uar for row in rows], places, xerr=ends, color=color, **style)
+        label, mark = shortened(run), MARKS[number]
+        axes.errorbar([row.uar for row in rows], places, xerr=ends, color=color, fmt=mark, markersize=6, label=label)
         axes.axvline(rows[0].uar, color=color, linewidth=0.9, alpha=0.6, zorder=0)
     axes.axvline(1 / n_emotions, color="black", linestyle="--", linewidth=1, label="chance")
     for place in range(0, len(names), 2):

@@ -1,14 +1,13 @@
 """A finished run whose test is to be heard again: its clips, and where their recordings are."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ser.audio import WHOLE, Segment
 from ser.errors import RobustnessError
 from ser.runs.folder import is_finished
-from ser.runs.names import FOLD, PATH, PREDICTIONS, UTTERANCE
+from ser.runs.names import EMOTION, FOLD, PATH, PREDICTIONS, UTTERANCE
 from ser.runs.predictions import Predictions, read_predictions
 
 _SEGMENT = re.compile(r"@([^@-]+)-([^@-]*)$")  # at the end of an utterance's name: from and to, in seconds
@@ -36,6 +35,11 @@ class Tested:
             found.setdefault(int(row[FOLD]) if FOLD in row else None, []).append(number)
         return found
 
+    @property
+    def clips(self) -> dict[str, str]:
+        """The label of each clip, by name."""
+        return {row[UTTERANCE]: row[EMOTION] for row in self.table.rows}
+
 
 def read_tested(folder: Path, root: Path | None) -> Tested:
     """Read a run's test.
@@ -54,7 +58,7 @@ def read_tested(folder: Path, root: Path | None) -> Tested:
         found = [_recording(row, root) for row in table.rows]
     except (OSError, ValueError, KeyError) as error:
         raise RobustnessError(f"{folder}: {PREDICTIONS} cannot be read ({error}); run it again") from None
-    missing = [path for path in _each(path for path, _ in found) if not path.is_file()]
+    missing = [path for path in dict.fromkeys(path for path, _ in found) if not path.is_file()]
     if missing:
         raise RobustnessError(
             f"{folder}: {len(missing)} recordings of its test are not there, such as {missing[0]};"
@@ -70,7 +74,3 @@ def _recording(row: dict[str, str], root: Path | None) -> tuple[Path, Segment]:
         name = name[: times.start()]
         segment = float(times[1]), float(times[2]) if times[2] else None
     return path if root is None else root / f"{name}{path.suffix}", segment
-
-
-def _each(paths: Iterable[Path]) -> list[Path]:
-    return list(dict.fromkeys(paths))
