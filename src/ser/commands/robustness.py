@@ -84,6 +84,7 @@ def _rows(tested: "Tested", conditions: "Sequence[Condition]", again: bool, trus
     from rich.console import Console
     from rich.progress import Progress
 
+    from ser.metrics import uar
     from ser.robustness.measuring import measure
     from ser.runs.names import ROBUSTNESS
     from ser.runs.robustness import read_robustness, write_robustness
@@ -101,8 +102,9 @@ def _rows(tested: "Tested", conditions: "Sequence[Condition]", again: bool, trus
         measured = measure(tested, conditions, trust, lambda n: progress.advance(bar, n))
     if measured.n_otherwise:
         print(
-            f"{tested.folder}: {measured.n_otherwise} of {len(tested.table.rows)} clips as they are now are named"
-            " otherwise than predictions.csv says; are the recordings and the model those of its test?",
+            f"{tested.folder}: as they are, the recordings give UAR {measured.rows[0].uar:.3f}, and its test gave"
+            f" {uar(tested.table.confusion):.3f}; {measured.n_otherwise} of {len(tested.table.rows)} clips are named"
+            " otherwise. Are recordings and model those of its test?",
             file=sys.stderr,
         )
     with _writing(tested.folder / ROBUSTNESS):
