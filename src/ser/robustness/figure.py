@@ -28,9 +28,8 @@ def plot(path: Path, runs: Mapping[str, Sequence[Heard]], n_emotions: int) -> No
     for number, (run, rows) in enumerate(runs.items()):
         color = COLORS[number]
         places = [names.index(row.condition) + SPREAD * ((number + 0.5) / len(runs) - 0.5) for row in rows]
-        ends = [[row.uar - row.uar_low for row in rows], [row.uar_high - row.uar for row in rows]]
-        label, mark = shortened(run), MARKS[number]
-        axes.errorbar([row.uar for row in rows], places, xerr=ends, color=color, fmt=mark, markersize=6, label=label)
+        axes.hlines(places, [row.uar_low for row in rows], [row.uar_high for row in rows], color=color, linewidth=1.5)
+        axes.plot([row.uar for row in rows], places, MARKS[number], color=color, label=shortened(run))
         axes.axvline(rows[0].uar, color=color, linewidth=0.9, alpha=0.6, zorder=0)
     axes.axvline(1 / n_emotions, color="black", linestyle="--", linewidth=1, label="chance")
     for place in range(0, len(names), 2):
