@@ -7,6 +7,12 @@ from scipy import stats
 from ser import metrics, statistics
 
 
+@pytest.mark.parametrize("speakers", [["a", "b", "c", "d"] * 3, ["a"] * 6, [*"abcdef", ""], [*"abcdef", None], []])
+def test_clips_are_drawn_where_speakers_are_few_or_unknown(speakers: list[str | None]) -> None:
+    numbers, unit = statistics.clusters_of(speakers)
+    assert (numbers.tolist(), unit) == (list(range(len(speakers))), "clips")
+
+
 def matrices(n: int, n_classes: int = 4, seed: int = 0) -> np.ndarray:
     """Confusion matrices, some with a class that is absent from truth, predictions or both."""
     counts = np.random.default_rng(seed).integers(0, 9, (n, n_classes, n_classes))
@@ -204,3 +210,49 @@ def test_the_permutation_test_errs_as_often_as_it_says(n: int) -> None:
         counts[:, :, label, (label + 1) % 8] = 4 - right
         found += statistics.permutation_p(*counts, n_resamples=1000, seed=trial) < 0.05
     assert 1 <= found <= stats.binom(n_trials, 0.05).ppf(0.999)
+
+
+def group(recalls: list[float], n: int = 20, classes: int = 2) -> np.ndarray:
+    """A cluster for each recall: that part of its n clips a class is told rightly."""
+    clusters = np.zeros((len(recalls), classes, classes))
+    for cluster, recall in zip(clusters, recalls, strict=True):
+        cluster[range(classes), range(classes)] = n * recall
+        cluster[:, 0] += n * (1 - recall) * (np.arange(classes) > 0)
+        cluster[0, 1] += n * (1 - recall)
+    return clusters
+
+
+def test_a_gap_between_other_speakers_is_tested_as_scipy_does() -> None:
+    """Women and men: the test deals speakers out to two groups anew, the interval draws each group's own."""
+    women, men = [0.9, 0.8, 0.85, 0.7, 0.95, 0.8, 0.75], [0.6, 0.7, 0.8, 0.65, 0.55, 0.7]
+    both = group(women + men)
+    is_woman = np.arange(13) < 7
+    gap = statistics.gap(both * is_woman[:, None, None], both * ~is_woman[:, None, None], n_resamples=20_000)
+    theirs = stats.permutation_test(
+        (women, men), lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), vectorized=True, n_resamples=np.inf
+    )
+    assert not gap.paired and gap.difference == pytest.approx(np.mean(women) - np.mean(men))
+    assert gap.p == pytest.approx(theirs.pvalue, abs=0.003)
+    interval = stats.bootstrap(
+        (women, men), lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis), method="percentile", n_resamples=20_000
+    ).confidence_interval
+    assert (gap.low, gap.high) == pytest.approx((interval.low, interval.high), abs=0.006)
+
+
+def test_a_gap_within_speakers_is_paired() -> None:
+    """Loud and soft sentences of the same speakers: the test swaps within speakers."""
+    loud, soft = [0.9, 0.8, 0.85, 0.7, 0.95, 0.8, 0.6], [0.8, 0.75, 0.9, 0.6, 0.9, 0.7, 0.5]
+    gap = statistics.gap(group(loud), group(soft), n_resamples=20_000)
+    theirs = stats.permutation_test(
+        (loud, soft), lambda x, y, axis: (x - y).mean(axis=axis), permutation_type="samples", vectorized=True
+    )
+    assert gap.paired and gap.p == pytest.approx(theirs.pvalue, abs=0.01)
+    assert gap.difference == pytest.approx(0.45 / 7) and gap.low < gap.difference < gap.high
+
+
+def test_a_gap_is_over_the_classes_that_both_have() -> None:
+    """Neutral speech has no strong intensity."""
+    ours, theirs = group([0.5] * 6, classes=3), group([0.5] * 6, classes=3)
+    ours[:, 2] = 0
+    gap = statistics.gap(ours, theirs, n_resamples=500)
+    assert (gap.difference, gap.p) == (0, 1)

@@ -301,4 +301,5 @@ def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Re
         n_utterances=len(usable),
         n_broken=len(recordings.broken),
         fingerprint=digest(content.encode())[:16],
+        listeners=corpus.listeners,
     )

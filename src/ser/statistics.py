@@ -1,17 +1,40 @@
 """Intervals and tests for scores on the very same clips: pure functions on arrays."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import ceil, log2
 
 import numpy as np
+import numpy.typing as npt
 
 from ser.metrics import Floats, mean_ratio, scores
 
 N_RESAMPLES = 10_000
 CONFIDENCE = 0.95
+MIN_SPEAKERS = 5  # fewer can be drawn in too few ways for an interval
 _AT_ONCE = 500  # resamples; bounds the memory
 _EQUAL = 1e-9  # UARs that differ by less differ by rounding only
+
+
+def clusters_of(speakers: Sequence[str | None]) -> tuple[npt.NDArray[np.int64], str]:
+    """What is resampled: the cluster (n_clips,) of each clip, numbered from 0, and `speakers` or `clips`.
+
+    Clips of one speaker resemble each other, so that a speaker is drawn with all clips; each clip is a cluster of its
+    own where a speaker is not known, or where there are fewer than MIN_SPEAKERS.
+
+    Args:
+        speakers: of each clip; empty or None where nobody is named.
+
+    >>> clusters_of(["b", "a", "c", "d", "e", "a"])
+    (array([1, 0, 2, 3, 4, 0]), 'speakers')
+    >>> clusters_of(["a", "a", "b"])
+    (array([0, 1, 2]), 'clips')
+    """
+    names = [speaker or "" for speaker in speakers]
+    if all(names) and len(set(names)) >= MIN_SPEAKERS:
+        return np.unique(names, return_inverse=True)[1], "speakers"
+    return np.arange(len(names)), "clips"
 
 
 def bootstrap(confusions: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> dict[str, Floats]:
@@ -93,6 +116,77 @@ def permutation_p(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLE
         swapped, extra = (2 * drawn - n) @ sizes, 1
     as_far = int((abs(swapped) >= abs(parts.sum()) - _EQUAL).sum())
     return (as_far + extra) / (len(swapped) + extra)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far one group of clips is told better than another: `difference` with its 95 % interval, and p-value.
+
+    `paired`: whether the same clusters (speakers) are in both groups.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    paired: bool
+
+
+def gap(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Gap:
+    """The gap between two groups of clips of one recogniser: the mean recall of the one less that of the other.
+
+    The mean is over the classes that both groups have. Where all clusters have clips of both groups (speakers, and
+    sentences that each has said), the interval draws clusters with all their clips, and the permutation test swaps
+    the groups within clusters. Else (men and women) each group draws its own clusters, and the test deals the
+    clusters out to two groups of the same sizes anew. The p-value is that of random permutations, the one that
+    happened counted too (Phipson and Smyth 2010), two-sided.
+
+    Args:
+        ours, theirs: (n_clusters, n_classes, n_classes), what each cluster adds to the confusion of each group.
+    """
+    present = (ours + theirs).sum(axis=(1, 2)) > 0
+    sides = [
+        np.stack([np.diagonal(side, axis1=1, axis2=2), side.sum(axis=2)], axis=1) for side in (ours, theirs)
+    ]  # (n_clusters, 2, n_classes): how many are right, and how many there are
+    ours, theirs = (side[present] for side in sides)
+    is_ours, is_theirs = (side[:, 1].sum(axis=1) > 0 for side in (ours, theirs))
+    paired = bool((is_ours & is_theirs).all())
+    generator = np.random.default_rng(seed)
+    drawn, permuted = [], []
+    for start in range(0, n_resamples, _AT_ONCE):
+        shape = (min(_AT_ONCE, n_resamples - start), len(ours))
+        if paired:
+            times = _drawn(generator, is_ours, shape)
+            kept = generator.integers(2, size=shape) > 0
+        else:
+            times = _drawn(generator, is_ours, shape) + _drawn(generator, ~is_ours, shape)
+            kept = generator.permuted(np.broadcast_to(is_ours, shape), axis=1) == is_ours
+        drawn.append(_difference(_sum(times, ours), _sum(times, theirs)))
+        permuted.append(
+            _difference(_sum(kept, ours) + _sum(~kept, theirs), _sum(kept, theirs) + _sum(~kept, ours)),
+        )
+    difference = float(_difference(ours.sum(axis=0), theirs.sum(axis=0)))
+    as_far = int((abs(np.concatenate(permuted)) >= abs(difference) - _EQUAL).sum())
+    return Gap(difference, *percentile_interval(np.concatenate(drawn)), (as_far + 1) / (n_resamples + 1), paired)
+
+
+def _drawn(generator: np.random.Generator, among: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Floats:
+    """How often each of some clusters is drawn: (n, n_clusters), as many in all as there are of them."""
+    return generator.multinomial(among.sum(), among / among.sum(), shape[0]).astype(float)
+
+
+def _sum(times: npt.NDArray[np.bool_] | Floats, counts: Floats) -> Floats:
+    """Sums (n, ...) of what each cluster adds, `counts` (n_clusters, ...), each so many times (n, n_clusters)."""
+    summed: Floats = np.tensordot(times.astype(float), counts, axes=1)
+    return summed
+
+
+def _difference(ours: Floats, theirs: Floats) -> Floats:
+    """Mean difference (...) of the recalls, each group's (..., 2, n_classes), over the classes that both have."""
+    right, support = ours[..., 0, :], ours[..., 1, :]
+    other_right, other_support = theirs[..., 0, :], theirs[..., 1, :]
+    difference = mean_ratio(right * other_support - other_right * support, support * other_support)
+    return np.asarray(difference).round(12) + 0.0
 
 
 def sign_test(n_plus: int, n_minus: int) -> float:

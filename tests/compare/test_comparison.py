@@ -139,12 +139,20 @@ def test_an_interval_is_the_same_whatever_rows_stand_beside_it(tmp_path: Path, n
 
 def test_few_speakers_are_told_of(tmp_path: Path) -> None:
     for name, epochs in (("a", 1), ("b", 2)):
-        make_run(tmp_path / name, epochs=epochs, skill=0.45 * epochs, tested=clips(n_speakers=4, n_each=20))
+        make_run(tmp_path / name, epochs=epochs, skill=0.45 * epochs, tested=clips(n_speakers=5, n_each=20))
     [table] = tables(tmp_path)
     assert table.tests[0].mcnemar < 0.001
-    assert table.tests[0].p == 2**-3
+    assert table.tests[0].p == 2**-4
     assert table.tests[0].verdict == "no difference can be shown"
-    assert any("4 speakers are too few" in remark and "need 6 at least" in remark for remark in table.remarks)
+    assert any("5 speakers are too few" in remark and "need 6 at least" in remark for remark in table.remarks)
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "Only 1 speaker was tested"), (4, "Only 4 speakers were tested")])
+def test_of_fewer_than_five_speakers_clips_are_drawn(tmp_path: Path, n: int, said: str) -> None:
+    make_run(tmp_path / "a", tested=clips(n_speakers=n))
+    [table] = tables(tmp_path)
+    assert table.unit == "clips"
+    assert any(said in remark for remark in table.remarks)
 
 
 def test_without_validation_scores_nothing_is_tested(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from ser.compare.reading import Clip, LeftOut, Run
 from ser.compare.rows import NONE, Row, differing, gather
 from ser.metrics import Floats
 from ser.runs.names import MAIN_SCORES
+from ser.runs.report_tables import p_word
 from ser.runs.results import Spread
 from ser.statistics import CONFIDENCE
 
@@ -111,7 +112,7 @@ def compare(runs: Iterable[Run]) -> tuple[list[Table], list[LeftOut]]:
 def _table(rows: list[Row], first: Row) -> Table:
     rows = sorted(rows, key=lambda row: -row.validation.mean if row.validation else np.inf)
     clips, protocol = rows[0].clips, rows[0].protocol
-    clusters, unit = _clusters(clips)
+    clusters, unit = statistics.clusters_of([clip.speaker for clip in clips])
     n_clusters = int(clusters.max()) + 1
     confusions = [_summed(row.confusions, clusters) for row in rows]
     tests = _tests(rows, confusions) if rows[0].validation else []
@@ -121,6 +122,8 @@ def _table(rows: list[Row], first: Row) -> Table:
     if unit == "speakers":
         heading += f" of {n_clusters} speakers"
     remarks = list(dict.fromkeys(note for row in rows for run in row.runs for note in run.notes))
+    if unit == "clips" and (remark := _few_speakers(clips)):
+        remarks.append(remark)
     needed = statistics.clusters_needed(LEVEL / max(len(tests), 1))
     if tests and n_clusters < needed:
         remarks.append(
@@ -141,12 +144,16 @@ def _table(rows: list[Row], first: Row) -> Table:
     )
 
 
-def _clusters(clips: Sequence[Clip]) -> tuple[Any, str]:
-    """The cluster of each clip, numbered from 0, and what they are: speakers, where two at least are named."""
-    names = [clip.speaker for clip in clips]
-    if len(set(names)) > 1 and all(names):
-        return np.unique(names, return_inverse=True)[1], "speakers"
-    return np.arange(len(clips)), "clips"
+def _few_speakers(clips: Sequence[Clip]) -> str | None:
+    """What a reader must know where speakers are named, and yet clips are drawn."""
+    speakers = {clip.speaker for clip in clips}
+    if not all(speakers):
+        return None
+    said = "1 speaker was" if len(speakers) == 1 else f"{len(speakers)} speakers were"
+    return (
+        f"Only {said} tested, fewer than {statistics.MIN_SPEAKERS}: intervals and tests are over clips, and tell how"
+        " it is with these speakers, not with new ones."
+    )
 
 
 def _summed(confusions: Floats, clusters: Any) -> Floats:
@@ -208,11 +215,3 @@ def _differs(name: str, here: Any, there: Any) -> str:
     if isinstance(here, tuple) or isinstance(there, tuple):
         return f"{name} differ"
     return f"{name} is {here} here and {there} there"
-
-
-def p_word(p: float) -> str:
-    """
-    >>> p_word(0.0004), p_word(0.0123), p_word(1.0)
-    ('p < 0.001', 'p = 0.012', 'p = 1')
-    """
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 1 else "p = 1"

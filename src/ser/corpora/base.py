@@ -74,6 +74,21 @@ class Release:
     license: str
 
 
+@dataclass(frozen=True)
+class Listeners:
+    """How well people do on the same clips.
+
+    Attributes:
+        accuracy: 0 to 1.
+        what: whose judgements, and what counts as right.
+        source: where it was published.
+    """
+
+    accuracy: float
+    what: str
+    source: str
+
+
 class Corpus(ABC):
     """A folder of labelled speech."""
 
@@ -83,6 +98,8 @@ class Corpus(ABC):
     """What `fetch_release` downloads; None where a corpus cannot be downloaded."""
     notice: str | None = None
     """What every reader of a result must know of this corpus; said at the start of a run and in its report."""
+    listeners: Listeners | None = None
+    """What people reach, where it was published for the whole corpus."""
 
     @abstractmethod
     def utterances(self) -> list[Utterance]:

@@ -25,6 +25,7 @@ class Demo(Ravdess):
 
     name = "demo"
     release = None
+    listeners = None
     notice = (
         "corpus=demo is synthetic: its sentences are spoken by eSpeak NG, and a score on it says nothing about real"
         " emotion. For real speech set corpus=ravdess corpus.root=<folder with Actor_01 ... Actor_24>."

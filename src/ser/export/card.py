@@ -4,20 +4,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ser import metrics
 from ser.export.origin import UNKNOWN, Origin, command_of
 from ser.features.base import FrozenFeature
 from ser.inference.members import Member
 from ser.recognizer import Recognizer
-from ser.runs.names import MAIN_SCORES, SCORES, SPEAKER, is_reserved
-from ser.runs.predictions import Predictions
+from ser.runs.assessing import assess
+from ser.runs.assessment import Assessment
+from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.results import Results
-from ser.statistics import bootstrap, percentile_interval
 
 LIBRARY = "ser-lab"
-MOST_VALUES = 12  # of an attribute that the scores are broken down by
 
 
 def card(name: str, members: Sequence[Member], origin: Origin, usage: str, notes: Sequence[str]) -> str:
@@ -113,6 +109,7 @@ def _commands(members: Sequence[Member], origin: Origin) -> list[str]:
 def _tested(results: Results, origin: Origin, n_members: int) -> Iterator[str]:
     predictions = origin.predictions
     assert predictions is not None
+    assessment = assess(predictions)
     facts = results.facts
     split = facts.split
     fold = f"all {split.n_folds} folds" if split.is_pooled else f"fold {split.fold} of {split.n_folds}"
@@ -131,40 +128,27 @@ def _tested(results: Results, origin: Origin, n_members: int) -> Iterator[str]:
             "\n\nThese are scores of single folds, each on clips that it had not heard. Their mean, which this model"
             " gives, has heard all of them: it has no test of its own."
         )
-    yield f"## Scores\n\n{_scores(results, predictions)}{warning}"
+    yield f"## Scores\n\n{_scores(results, assessment)}{warning}"
     rows = [(label, one.precision, one.recall, one.f1, one.support) for label, one in results.scores.per_class.items()]
     yield "## By emotion\n\n" + _table(["emotion", "precision", "recall", "F1", "clips"], rows)
-    broken_down = list(_breakdown(predictions))
+    broken_down = [
+        (name, group.value, group.uar, group.accuracy, group.n)
+        for name, groups in assessment.attributes.items()
+        for group in groups
+    ]
     if broken_down:
         yield "## Breakdown\n\n" + _table(["", "", "UAR", "accuracy", "clips"], broken_down)
 
 
-def _scores(results: Results, predictions: Predictions) -> str:
-    """The main scores, with intervals over speakers, or over clips where a clip has none."""
-    who = [row[SPEAKER] for row in predictions.rows]
-    clusters = who if all(who) and len({*who}) > 1 else [str(number) for number in range(len(who))]
-    number = {name: place for place, name in enumerate(dict.fromkeys(clusters))}
-    n_classes = len(predictions.labels)
-    confusions = np.zeros((len(number), n_classes, n_classes))
-    np.add.at(confusions, ([number[one] for one in clusters], predictions.truth, predictions.predicted), 1)
-    drawn = bootstrap(confusions)
+def _scores(results: Results, assessment: Assessment) -> str:
+    """The main scores, with their intervals."""
+    intervals = assessment.intervals
     rows = []
     for score in MAIN_SCORES:
-        low, high = percentile_interval(drawn[score])
+        low, high = getattr(intervals, score)
         rows.append((SCORES[score], f"{getattr(results.scores, score):.3f}", f"{low:.3f} to {high:.3f}"))
-    over = f"{len(number)} {'speakers' if clusters is who else 'clips'}"
-    return _table(["score", "", f"95 % interval, bootstrap over {over}"], rows)
-
-
-def _breakdown(predictions: Predictions) -> Iterator[tuple[Any, ...]]:
-    """Scores of the clips of each value of an attribute."""
-    for column in [name for name in predictions.rows[0] if not is_reserved(name)]:
-        values = sorted({row[column] for row in predictions.rows})
-        if 1 < len(values) <= MOST_VALUES:
-            for value in values:
-                rows = [row for row in predictions.rows if row[column] == value]
-                confusion = Predictions(rows, predictions.labels).confusion
-                yield column, value, metrics.uar(confusion), metrics.accuracy(confusion), len(rows)
+    head = ["score", "", f"95 % interval, bootstrap over {intervals.n_units} {intervals.unit}"]
+    return _table(head, rows)
 
 
 def _limits(results: Results | None) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from ser.runs.assessment import Assessment
+from ser.runs.names import MAIN_SCORES
 from ser.runs.report import Evaluation
 from ser.runs.results import Results, plain
 from ser.store.recordings import Recordings
@@ -106,9 +108,25 @@ def score_on_validation(score: str) -> str:
 
 
 def scalars(results: Results) -> dict[str, float]:
-    """The single numbers of a result: test/accuracy and so on, and of the epoch kept validation/epoch and so on."""
-    validation = results.facts.validation
+    """The single numbers of a result.
+
+    test/accuracy and so on, with test/accuracy_low and test/accuracy_high of its interval; chance/accuracy and so on,
+    majority/..., listeners/accuracy; and of the epoch kept validation/epoch and so on.
+    """
+    validation, listeners = results.facts.validation, results.facts.corpus.listeners
     return {
         **{score_on_test(name): value for name, value in results.scores.by_name.items()},
+        **(_assessed(results.assessment) if results.assessment else {}),
+        **({"listeners/accuracy": listeners.accuracy} if listeners else {}),
         **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
     }
+
+
+def _assessed(assessment: Assessment) -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for name in MAIN_SCORES:
+        low, high = getattr(assessment.intervals, name)
+        numbers |= {score_on_test(f"{name}_low"): low, score_on_test(f"{name}_high"): high}
+        numbers |= {f"chance/{name}": assessment.baselines.chance[name]}
+        numbers |= {f"majority/{name}": assessment.baselines.majority[name]}
+    return numbers

@@ -10,9 +10,11 @@ from rich.cells import cell_len
 from ser import metrics
 from ser.files import replacing
 from ser.runs import names
+from ser.runs.assessing import assess
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
+from ser.runs.report_tables import broken_down, main_scores
 from ser.runs.results import ClassScores, Ensemble, Facts, Interruption, Results, Scores, Spread, read_results
 from ser.splits.audit import Audit
 
@@ -64,7 +66,8 @@ def write_report(
         validated.write(folder / names.VALIDATION_PREDICTIONS)
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
     spreads = {name: Spread.of([scores[name] for scores in of_folds]) for name in SCORES} if folds else None
-    results = Results(summarize(predictions), facts, summarize(views).by_name if views else None, spreads)
+    tta = summarize(views).by_name if views else None
+    results = Results(summarize(predictions), facts, tta, spreads, assess(predictions))
     evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -95,7 +98,8 @@ def rewrite_report(folder: Path) -> Evaluation:
     """
     before = read_evaluation(folder)
     tta = summarize(before.views).by_name if before.views else None
-    results = replace(before.results, scores=summarize(before.predictions), tta=tta)
+    scores, assessment = summarize(before.predictions), assess(before.predictions)
+    results = replace(before.results, scores=scores, tta=tta, assessment=assessment)
     folders = names.fold_folders(folder) if results.facts.split.is_pooled else {}
     folds = {fold: read_evaluation(path) for fold, path in folders.items() if (path / names.METRICS).exists()}
     evaluation = replace(before, results=results)
@@ -171,7 +175,7 @@ def render(results: Results) -> str:
         ]
     elif facts.validation is None and not (facts.interrupted or results.folds or facts.ensemble):
         lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
-    lines += [*_class_table(scores), "", _line(scores.by_name)]
+    lines += [*_class_table(scores), "", *main_scores(results)]
     if results.folds:
         parts = [
             f"{SCORES[name]} {s.mean:.3f} ± {s.std:.3f}" for name, s in results.folds.items() if name in MAIN_SCORES
@@ -186,6 +190,7 @@ def render(results: Results) -> str:
         lines += [f"chosen on validation: {told}; then solved from training and validation together"]
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
+    lines += ["", *broken_down(results.assessment)] if results.assessment else []
     lines += ["", *_verdict(facts.audit)]
     broken = facts.corpus.n_broken
     if broken:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from ser.corpora.base import Listeners
 from ser.files import replacing
+from ser.runs.assessment import Assessment, read_assessment
 from ser.runs.names import METRICS, SCORES
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
@@ -53,13 +55,17 @@ class Scores:
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """The corpus; `notice`: what a reader must know; `fingerprint`: equal ones mean the same clips, equally named."""
+    """The corpus; `notice`: what a reader must know; `fingerprint`: equal ones mean the same clips, equally named.
+
+    `listeners`: what people reach on it, where that is known.
+    """
 
     name: str
     notice: str | None
     n_utterances: int
     n_broken: int
     fingerprint: str
+    listeners: Listeners | None = None
 
 
 @dataclass(frozen=True)
@@ -191,17 +197,20 @@ class Results:
         facts: all else.
         tta: the four scores of the mean of their views, with test-time augmentation.
         folds: each score's spread over the folds, where they are pooled.
+        assessment: intervals, baselines and breakdown of the scores; None of a run of an earlier version.
     """
 
     scores: Scores
     facts: Facts
     tta: dict[str, float] | None = None
     folds: dict[str, Spread] | None = None
+    assessment: Assessment | None = None
 
     def content(self) -> dict[str, Any]:
         """As metrics.json has it, in one mapping."""
         whole: dict[str, Any] = plain(self)
-        return {**whole.pop("scores"), **whole.pop("facts"), **whole}
+        parts = [whole.pop(name, {}) for name in ("scores", "assessment", "facts")]
+        return {name: value for part in (*parts, whole) for name, value in part.items()}
 
     def write(self, folder: Path) -> None:
         """Write metrics.json."""
@@ -214,6 +223,8 @@ def plain(part: Any) -> Any:
     if is_dataclass(part):
         named = [(field, getattr(part, field.name)) for field in fields(part)]
         return {field.name: plain(value) for field, value in named if value is not None or field.default is not None}
+    if isinstance(part, list):
+        return [plain(value) for value in part]
     if isinstance(part, Mapping):
         return {name: plain(value) for name, value in part.items()}
     return part
@@ -236,10 +247,11 @@ def read_results(folder: Path) -> Results:
 
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
+    listeners = content["corpus"].get("listeners")
     ensemble = content.get("ensemble")
     facts = {
         **_those_of(Facts, content),
-        "corpus": CorpusFacts(**content["corpus"]),
+        "corpus": CorpusFacts(**{**content["corpus"], "listeners": listeners and Listeners(**listeners)}),
         "seconds": Seconds(**content["seconds"]),
         "split": SplitFacts(**content["split"]),
         "audit": Audit(**{**audit, "identical": [tuple(pair) for pair in audit["identical"]]}),
@@ -255,6 +267,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         Facts(**facts),
         content.get("tta"),
         folds and {name: Spread(**spread) for name, spread in folds.items()},
+        read_assessment(content),
     )
 
 

@@ -1,0 +1,121 @@
+"""How far the scores of a test can be trusted: intervals, what chance would give, and whom they hold for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ser.runs.names import SPEAKER
+
+Interval = list[float]
+"""A 95 % interval: [low, high]."""
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals of the main scores, by bootstrap over `n_units` of `unit`: speakers or clips."""
+
+    unit: str
+    n_units: int
+    accuracy: Interval
+    uar: Interval
+    macro_f1: Interval
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The main scores of those who have not listened, by name.
+
+    Attributes:
+        chance: each emotion is answered as often as each other one, by lot.
+        majority: the most frequent emotion of the test part is answered always.
+    """
+
+    chance: dict[str, float]
+    majority: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Scores of the test clips with one value of an attribute.
+
+    Attributes:
+        n: clips.
+        n_speakers: 0 where they are not known.
+        uar: over the emotions that the group has.
+        uar_interval, accuracy_interval: by bootstrap over its speakers; over its clips where they are fewer than five.
+        recall: by emotion, of those that it has.
+    """
+
+    value: str
+    n: int
+    n_speakers: int
+    uar: float
+    uar_interval: Interval
+    accuracy: float
+    accuracy_interval: Interval
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The two values of an attribute against each other.
+
+    Attributes:
+        higher, lower: the values, the better told first.
+        uar: mean over the emotions that both have, of the recall of the one less that of the other.
+        interval: of `uar`.
+        p: of a permutation test; see `ser.statistics.gap`.
+        paired: whether the same speakers have both values.
+        recall: the same by emotion: how far the one value has the better opportunity (Hardt, Price and Srebro 2016,
+            Equality of opportunity in supervised learning, NIPS).
+    """
+
+    higher: str
+    lower: str
+    uar: float
+    interval: Interval
+    p: float
+    paired: bool
+    recall: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What stands beside the scores.
+
+    Attributes:
+        breakdown: groups by attribute; `speaker` first, where speakers are known.
+        gaps: of attributes with two values.
+    """
+
+    intervals: Intervals
+    baselines: Baselines
+    breakdown: dict[str, list[Group]]
+    gaps: dict[str, Gap]
+
+    @property
+    def worst_speaker(self) -> Group | None:
+        """Whose emotions are told worst, by UAR; None where fewer than two are known."""
+        speakers = self.breakdown.get(SPEAKER, [])
+        return min(speakers, key=lambda group: group.uar, default=None)
+
+    @property
+    def attributes(self) -> dict[str, list[Group]]:
+        """The breakdown without that by speaker."""
+        return {name: groups for name, groups in self.breakdown.items() if name != SPEAKER}
+
+
+def read_assessment(content: Mapping[str, Any]) -> Assessment | None:
+    """What metrics.json says of it; None of a run of an earlier version.
+
+    Raises:
+        KeyError, TypeError: it is damaged.
+    """
+    if "intervals" not in content:
+        return None
+    return Assessment(
+        Intervals(**content["intervals"]),
+        Baselines(**content["baselines"]),
+        {name: [Group(**group) for group in groups] for name, groups in content["breakdown"].items()},
+        {name: Gap(**gap) for name, gap in content["gaps"].items()},
+    )

@@ -1,0 +1,95 @@
+"""The assessment of a test as lines of report.txt."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+
+from ser.runs.assessment import Assessment, Gap, Interval
+from ser.runs.names import MAIN_SCORES, SCORES
+from ser.runs.results import Results
+
+LEVEL = 0.05  # below which a difference is called one
+
+
+def main_scores(results: Results) -> list[str]:
+    """The main scores with their intervals, beside what is reached without listening, and by people."""
+    assessment, listeners = results.assessment, results.facts.corpus.listeners
+    scores = results.scores.by_name
+    if assessment is None:
+        return ["   ".join(f"{SCORES[name]} {scores[name]:.3f}" for name in MAIN_SCORES)]
+    intervals, baselines = assessment.intervals, assessment.baselines
+    rows = [["", "", "95 % interval", "chance", "majority", *(["listeners"] if listeners else [])]]
+    for name in MAIN_SCORES:
+        beside = [f"{baselines.chance[name]:.3f}", f"{baselines.majority[name]:.3f}"]
+        if listeners and name == "accuracy":
+            beside.append(f"{listeners.accuracy:.3f}")
+        rows.append([SCORES[name], f"{scores[name]:.3f}", between(getattr(intervals, name)), *beside])
+    lines = [*grid(rows), f"intervals by bootstrap over {intervals.n_units} {intervals.unit}"]
+    if listeners:
+        lines.append(f"listeners: {listeners.what} ({listeners.source})")
+    return lines
+
+
+def broken_down(assessment: Assessment) -> list[str]:
+    """UAR and accuracy by attribute, what the gaps are, and the speaker who is told worst."""
+    rows = [["", "", SCORES["uar"], "95 % interval", SCORES["accuracy"], "95 % interval", "clips"]]
+    for attribute, groups in assessment.attributes.items():
+        for group in groups:
+            scores = [f"{group.uar:.3f}", between(group.uar_interval)]
+            scores += [f"{group.accuracy:.3f}", between(group.accuracy_interval)]
+            rows.append([attribute if group is groups[0] else "", group.value, *scores, str(group.n)])
+    lines = [*grid(rows, left=2), ""] if len(rows) > 1 else []
+    lines += [gap_line(name, gap) for name, gap in assessment.gaps.items()]
+    return [*lines, *_worst(assessment)]
+
+
+def gap_line(attribute: str, gap: Gap) -> str:
+    """The gap between the two values of an attribute in words, and the emotion in which it is widest."""
+    said = f"{gap.higher} is told better than {gap.lower}"
+    if gap.p >= LEVEL:
+        said = f"no difference can be shown between {gap.higher} and {gap.lower}"
+    widest = max(gap.recall, key=lambda label: abs(gap.recall[label]))
+    return (
+        f"{attribute}: {said}: UAR {gap.uar:+.3f} {between(gap.interval, sign='+')}, {p_word(gap.p)};"
+        f" widest in {widest}: {gap.recall[widest]:+.3f}"
+    )
+
+
+def _worst(assessment: Assessment) -> Iterator[str]:
+    worst = assessment.worst_speaker
+    if worst:
+        yield (
+            f"worst speaker: {worst.value}, UAR {worst.uar:.3f} {between(worst.uar_interval)} (over {worst.n} clips)"
+        )
+
+
+def between(interval: Interval, sign: str = "") -> str:
+    """
+    >>> between([0.71234, 0.8])
+    '[0.712, 0.800]'
+    """
+    low, high = interval
+    return f"[{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
+def p_word(p: float) -> str:
+    """
+    >>> p_word(0.0004), p_word(0.0123), p_word(1.0)
+    ('p < 0.001', 'p = 0.012', 'p = 1')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 1 else "p = 1"
+
+
+def grid(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Rows as lines, straight in any script: the first `left` columns to the left, the others to the right."""
+    columns = max(map(len, rows))
+    full = [[*row, *[""] * (columns - len(row))] for row in rows]
+    widths = [max(cell_len(row[column]) for row in full) for column in range(columns)]
+    lines = []
+    for row in full:
+        padded = []
+        for column, (word, width) in enumerate(zip(row, widths, strict=True)):
+            room = " " * (width - cell_len(word))
+            padded.append(word + room if column < left else room + word)
+        lines.append("  ".join(padded).rstrip())
+    return lines
