@@ -44,6 +44,7 @@ def test_clean_is_the_run_s_own_test_and_each_condition_has_a_row(
         clean = rows[0]
         assert (clean.condition, clean.n, clean.change_high) == ("clean", results.scores.n_test, 0)
         assert clean.uar == pytest.approx(results.scores.uar, abs=1e-5)
+        assert [clean.uar_low, clean.uar_high] == pytest.approx(results.assessment.intervals.uar, abs=1e-5)
         assert clean.accuracy == pytest.approx(results.scores.accuracy, abs=1e-5)
         for row in rows:
             assert row.uar_low <= row.uar <= row.uar_high and row.change == pytest.approx(row.uar - clean.uar, abs=2e-5)

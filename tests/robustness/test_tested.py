@@ -7,9 +7,7 @@ import pytest
 from ser.audio import WHOLE
 from ser.errors import RobustnessError
 from ser.files import write_csv
-from ser.robustness.measuring import clusters_of
 from ser.robustness.tested import read_tested
-from ser.runs.predictions import Predictions
 from ser.runs.robustness import Heard, read_robustness, write_robustness
 
 
@@ -45,15 +43,6 @@ def test_what_cannot_be_heard_is_one_message(tmp_path: Path) -> None:
     (folder / "predictions.csv").write_text("utterance\n")
     with pytest.raises(RobustnessError, match=r"predictions\.csv cannot be read .* run it again"):
         read_tested(folder, None)
-
-
-def test_intervals_are_over_speakers_where_there_are_five() -> None:
-    def table(*speakers: str) -> Predictions:
-        return Predictions([{"speaker": speaker} for speaker in speakers], [])
-
-    assert clusters_of(table(*"abcdea")) == ([0, 1, 2, 3, 4, 0], "5 speakers")
-    assert clusters_of(table(*"abcda")) == ([0, 1, 2, 3, 4], "5 clips")
-    assert clusters_of(table(*"abcde", ""))[1] == "6 clips"
 
 
 def test_the_table_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -124,11 +124,12 @@ def _writing(path: Path) -> Iterator[Path]:
 
 def _text(tested: "Tested", rows: "Sequence[Heard]") -> str:
     """The table for a person."""
-    from ser.robustness.measuring import clusters_of
+    from ser.runs.names import SPEAKER
+    from ser.statistics import clusters_of
 
     width = max(len(row.condition) for row in rows)
-    _, over = clusters_of(tested.table)
-    lines = [f"{tested.folder}: UAR with 95 % intervals over {over}, and its change", ""]
+    clusters, unit = clusters_of([row[SPEAKER] for row in tested.table.rows])
+    lines = [f"{tested.folder}: UAR with 95 % intervals over {clusters.max() + 1} {unit}, and its change", ""]
     for row in rows:
         line = f"  {row.condition:{width}}  {row.uar:.3f} [{row.uar_low:.3f}, {row.uar_high:.3f}]"
         if row is not rows[0]:

@@ -23,7 +23,6 @@ from ser.runs.predictions import Predictions
 from ser.runs.robustness import Heard
 
 AT_ONCE = 16  # clips that are answered together, each under all conditions
-FEWEST_SPEAKERS = 5  # over whom an interval says something
 
 Numbers = npt.NDArray[np.int64]
 
@@ -109,11 +108,11 @@ def _clips(tested: Tested, row: int, conditions: Sequence[Condition], ways: set[
 
 def _scored(table: Predictions, named: Numbers, conditions: Sequence[Condition]) -> list[Heard]:
     """Scores by condition of classes (clips, conditions)."""
-    clusters, _ = clusters_of(table)
+    clusters, _ = statistics.clusters_of([row[SPEAKER] for row in table.rows])
     rows, clean = [], None
     for condition, classes in zip(conditions, named.T, strict=True):
-        confusions: Floats = np.zeros((max(clusters) + 1, len(table.labels), len(table.labels)))
-        np.add.at(confusions, (clusters, table.truth, classes), 1.0)
+        confusions: Floats = np.zeros((clusters.max() + 1, len(table.labels), len(table.labels)))
+        np.add.at(confusions, (clusters, np.array(table.truth), classes), 1.0)
         clean = confusions if clean is None else clean
         scores = metrics.scores(confusions.sum(axis=0))
         uar, before = float(scores["uar"]), float(metrics.scores(clean.sum(axis=0))["uar"])
@@ -128,15 +127,3 @@ def _scored(table: Predictions, named: Numbers, conditions: Sequence[Condition])
         )
         rows.append(row)
     return rows
-
-
-def clusters_of(table: Predictions) -> tuple[list[int], str]:
-    """What intervals are over: the cluster of each clip, numbered from 0, and what they are, such as 24 speakers.
-
-    Clips of one speaker are not independent; where speakers are unknown, or very few, clips have to do.
-    """
-    names = [row[SPEAKER] for row in table.rows]
-    distinct = sorted({*names})
-    if all(names) and len(distinct) >= FEWEST_SPEAKERS:
-        return [distinct.index(name) for name in names], f"{len(distinct)} speakers"
-    return [*range(len(names))], f"{len(names)} clips"
