@@ -70,6 +70,7 @@ def _train(words: tuple[str, ...]) -> None:
 for _name, _does in {
     "compare": "Lay runs side by side: table, intervals, tests.",
     "ensemble": "Put runs together: the mean of their probabilities.",
+    "robustness": "Test a run under noise, over a telephone, in a room.",
     "predict": "Name the emotions of recordings with a trained model.",
     "live": "Name the emotion of whoever speaks, while they speak.",
     "demo": "Try trained models on a page in the browser.",
