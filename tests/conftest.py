@@ -210,6 +210,7 @@ def command(
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
+    monkeypatch.setattr("ser.runs.environment.uncommitted", lambda largest: b"")  # where somebody is at work
     for name in ("hydra", "hydra_plugins"):
         logging.getLogger(name).setLevel(logging.NOTSET)  # a search of another test has silenced them
 

@@ -23,6 +23,7 @@ from tests.conftest import FAST, Command
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
     *("confusion.png", "curves.png", "calibration.png", "report.html", "history.csv", "checkpoints", "status.json"),
+    "environment.json",
 }
 
 
@@ -126,7 +127,8 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     folds = [json.loads((run / f"fold-{n}" / "metrics.json").read_text(encoding="utf-8")) for n in (1, 2)]
     for n in (1, 2):
-        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES - {"status.json", "report.html"}
+        own = {path.name for path in (run / f"fold-{n}").iterdir()}
+        assert own == FILES - {"status.json", "environment.json", "report.html"}
     assert not (run / "validation.csv").exists()
     assert metrics["n_test"] == 240 and metrics["split"]["fold"] == "all"
     assert metrics["folds"]["uar"]["values"] == [fold["uar"] for fold in folds]
@@ -154,7 +156,15 @@ def test_runs_are_put_together_and_compared(
         ours, theirs = (
             {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()} for run in (out, runs[0])
         )
-        untrained = ("train.log", "history.csv", "curves.png", "checkpoints/best.ckpt", "overrides.yaml", "run.lock")
+        untrained = (
+            "environment.json",
+            "train.log",
+            "history.csv",
+            "curves.png",
+            "checkpoints/best.ckpt",
+            "overrides.yaml",
+            "run.lock",
+        )
         assert ours == {file for file in theirs if not file.endswith(untrained)}
         results, others = (json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in (out, runs[0]))
         assert results.keys() == others.keys() | {"ensemble"} and results["split"] == others["split"]
@@ -247,7 +257,8 @@ def test_the_command_of_the_readme_in_a_process_of_its_own(speech: Path, tmp_pat
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES | {"embeddings.npz", "examples"}
+    found = {path.name for path in (tmp_path / "run").iterdir()} - {"uncommitted.patch"}
+    assert found == FILES | {"embeddings.npz", "examples"}
     assert "Warning" not in done.stderr, done.stderr
     assert "loggers: set()" in done.stdout, "nothing is imported that was not asked for"
 

@@ -77,6 +77,10 @@ class PredictError(SerError):
     """Recordings cannot be answered as was asked, or the answers cannot be written."""
 
 
+class RobustnessError(SerError):
+    """A run's test cannot be heard again, or what came of it cannot be written."""
+
+
 class ServeError(SerError):
     """The page or the service cannot be started."""
 

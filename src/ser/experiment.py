@@ -19,6 +19,8 @@ from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
 from ser.report.page import write_page
+from ser.runs.check import judge
+from ser.runs.environment import write_environment
 from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.pooled import pool
@@ -81,6 +83,8 @@ def run(config: Config, folder: Path) -> Outcome:
     Raises:
         SerError: something that the user can mend.
     """
+    if processes.rank() == 0:
+        write_environment(folder)
     loggers = build_loggers(config.logger)
     prepared = prepare(config, folder)
     if not prepared.is_main:
@@ -248,6 +252,7 @@ def _train_and_test(
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
+    tested = predictions_of(heard, prepared.labels, plain)
     facts = Facts(
         seed=config.seed,
         corpus=prepared.corpus,
@@ -264,11 +269,12 @@ def _train_and_test(
         chosen=solution.chosen if solution else None,
         untested=len(split.test) - len(heard) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
+        check=judge(config.check, tested) if config.check else None,
     )
     evaluation = write_report(
         folder,
         facts,
-        predictions_of(heard, prepared.labels, plain),
+        tested,
         views=None if views is None else predictions_of(heard, prepared.labels, views),
         validated=predictions_of([split.val[place] for place in validated], prepared.labels, validation),
         history=history.rows,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ser import sanity
 from ser.config.build import build
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
@@ -145,6 +146,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     Raises:
         SerError: something that the user can mend.
     """
+    config = sanity.adjusted(config)
     check_settings(config, folder)
     corpus: Corpus = build("corpus", config.corpus, Corpus)
     protocol: Protocol = build("split", config.split, Protocol)
@@ -168,7 +170,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     names = {utterance.id: utterance.id for utterance in utterances}
     check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
     store = Path(config.paths.store).expanduser()
-    recordings = load_recordings(utterances, store, sample_rate=feature.sample_rate, top_db=feature.trim_db)
+    recordings = load_recordings(utterances, store, **sanity.hearing(config, feature))
     views: list[Mapping[str, Input]] = [recordings.waveforms]
     rate: float = feature.sample_rate
     lower = constant_part(draft, recordings, config.tta)
@@ -184,9 +186,10 @@ def prepare(config: Config, folder: Path) -> Prepared:
         ]
         rate = frozen.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
-    labels = _labels(usable)
     for remark in [*corpus.remarks(usable), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
+    usable = sanity.labelled(config, usable, recordings.digests)
+    labels = _labels(usable)
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
@@ -195,6 +198,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
+    folds = sanity.reduced(config, folds, recordings.digests)
     n_processes = processes.n_processes(trainer)
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(

@@ -165,3 +165,23 @@ def test_an_odd_file_is_read_or_refused(tmp_path: Path, sample_rate: int, level:
     else:
         assert len(clip) > 0
         assert np.isfinite(clip).all()
+
+
+def test_pauses_are_what_is_not_speech_joined() -> None:
+    faint = 1e-4 * np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32)
+    speech = np.zeros_like(faint)
+    speech[RATE // 2 : RATE] = speech[2 * RATE : 5 * RATE // 2] = 0.5
+    kept = audio.pauses(faint + speech, 40)
+    assert np.abs(kept).max() < 1e-3  # nothing of the speech, which takes a little of what is beside it
+    assert 1.5 * RATE < len(kept) < 2 * RATE
+    np.testing.assert_array_equal(kept[: RATE // 3], faint[: RATE // 3])
+    assert len(audio.pauses(faint, 40)) == 0
+
+
+def test_a_clip_without_pauses_or_with_empty_ones_is_refused() -> None:
+    loud = np.full(RATE, 0.5, np.float32)
+    with pytest.raises(AudioError, match=r"x: without pauses \(less than 0.1 s of it lies 40 dB below its loudest\)"):
+        audio.prepare("x", audio.Reading(loud, RATE, {}), sample_rate=RATE, below_db=40)
+    cut = np.concatenate([np.zeros(RATE, np.float32), loud])
+    with pytest.raises(AudioError, match="x: its pauses are digital silence"):
+        audio.prepare("x", audio.Reading(cut, RATE, {}), sample_rate=RATE, below_db=40)

@@ -67,7 +67,7 @@ def test_quoting_twice_is_quoting_once(path: str) -> None:
     assert readable(once) == once
 
 
-@pytest.mark.parametrize("group", ["callbacks", "debug", "experiment", "launcher", "logger", "search"])
+@pytest.mark.parametrize("group", ["callbacks", "check", "debug", "experiment", "launcher", "logger", "search"])
 def test_a_group_may_be_null(group: str) -> None:
     register()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

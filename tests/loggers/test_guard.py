@@ -164,8 +164,10 @@ def test_a_run_without_hydra_is_described_too(tmp_path: Path) -> None:
     told = described.config["corpus"]
     assert (told["name"], told["fingerprint"], told["n_utterances"]) == ("demo", "1", 4)
     assert described.config["model"]["depth"] == config.model["depth"] and told["root"] == config.corpus["root"]
+    assert described.tags == [] and config.check is None
+    config.check = "shuffled"
     elsewhere = describe(config, tmp_path / "a", "pooled", SPLIT, CORPUS)
-    assert elsewhere.group == "a"
+    assert (elsewhere.group, elsewhere.tags) == ("a", ["check=shuffled"])
 
 
 def test_a_key_of_the_group_that_is_no_logger_is_refused(command: Command) -> None:

@@ -313,3 +313,8 @@ def test_a_search_without_optuna_says_how_to_install_it(monkeypatch: pytest.Monk
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r'a search needs the package optuna.*pip install "ser-lab\[search\]"'):
         search()
+
+
+def test_a_check_is_not_searched() -> None:
+    with pytest.raises(ConfigError, match="check=shuffled: the best settings of a check are good for nothing"):
+        search("check=shuffled")

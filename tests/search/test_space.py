@@ -85,6 +85,7 @@ def test_the_command_line_is_above_the_yaml() -> None:
         ("epochs: {low: 1, high: 9}", "epochs cannot be searched"),
         ("trainer.max_epochs: {low: 1, high: 9}", "trainer.max_epochs cannot be searched"),
         ("debug: [fast, profile]", "debug cannot be searched"),
+        ("check: [null, shuffled]", "check cannot be searched"),
         ("{}", "there is nothing to search"),
     ],
 )

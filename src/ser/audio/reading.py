@@ -218,17 +218,29 @@ def trim(waveform: Waveform, top_db: float) -> Waveform:
     return trimmed
 
 
-def prepare(name: str, reading: Reading, *, sample_rate: int, top_db: float | None = None) -> Waveform:
+def pauses(waveform: Waveform, below_db: float) -> Waveform:
+    """The parts without speech, joined: what lies more than `below_db` dB below the clip's loudest frame."""
+    import librosa
+
+    loud = librosa.effects.split(waveform, top_db=below_db)
+    ends = [0, *loud.ravel().tolist(), len(waveform)]
+    return np.concatenate([waveform[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)])
+
+
+def prepare(
+    name: str, reading: Reading, *, sample_rate: int, top_db: float | None = None, below_db: float | None = None
+) -> Waveform:
     """What was read of a file as every feature hears it: at `sample_rate` Hz, trimmed by `top_db` dB if given.
 
     Args:
         name: of the recording, for messages.
+        below_db: its `pauses` alone, if given.
 
     Returns:
         samples of shape (samples,).
 
     Raises:
-        AudioError: the clip is shorter than `MIN_DURATION_S`, or silent.
+        AudioError: the clip is shorter than `MIN_DURATION_S`, or silent; or so are its pauses.
     """
     waveform, original_rate = reading.samples, reading.sample_rate
     if len(waveform) < MIN_DURATION_S * original_rate:
@@ -238,6 +250,16 @@ def prepare(name: str, reading: Reading, *, sample_rate: int, top_db: float | No
     if np.abs(waveform).max() < SILENCE_PEAK:
         raise SilentError(f"{name}: silent (no sample above {SILENCE_PEAK:g} of full scale)")
     waveform = resample(waveform, original_rate, sample_rate)
+    if below_db is not None:
+        waveform = pauses(waveform, below_db)
+        if len(waveform) < MIN_DURATION_S * sample_rate:
+            raise AudioError(
+                f"{name}: without pauses (less than {MIN_DURATION_S} s of it lies {below_db:g} dB below its loudest)"
+            )
+        if np.abs(waveform).max() < SILENCE_PEAK:
+            raise SilentError(
+                f"{name}: its pauses are digital silence (no sample above {SILENCE_PEAK:g} of full scale)"
+            )
     return waveform if top_db is None else trim(waveform, top_db)
 
 

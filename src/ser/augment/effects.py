@@ -67,19 +67,27 @@ def pitch(waveforms: Tensor, lengths: Tensor, semitones: Tensor, sample_rate: in
     return _by_percent(waveforms, percents, n_samples, moved) * frame_mask(lengths, n_samples), lengths
 
 
-def room(waveforms: Tensor, lengths: Tensor, rt60_s: Tensor, drr_db: Tensor, sample_rate: int) -> Clips:
+def room(
+    waveforms: Tensor,
+    lengths: Tensor,
+    rt60_s: Tensor,
+    drr_db: Tensor,
+    sample_rate: int,
+    generator: torch.Generator | None = None,
+) -> Clips:
     """Put clips into a room: the direct sound, followed by white noise that decays by 60 dB within `rt60_s`.
 
     Each clip has a room of its own. (Polack's model of late reverberation, 1988.)
 
     Args:
         drr_db: direct-to-reverberant ratio: how much stronger the direct sound is than all reflections together.
+        generator: by which the rooms are drawn; None: torch's own.
     """
     n_samples, n_response = waveforms.shape[1], math.ceil(float(rt60_s.max()) * sample_rate) + 1
     time_s = torch.arange(n_response, device=waveforms.device) / sample_rate
     decay = 10 ** (-3 * time_s / rt60_s[:, None]) * (time_s <= rt60_s[:, None])
     decay[:, 0] = 0
-    response = torch.randn_like(decay) * decay
+    response = torch.randn(decay.shape, generator=generator, device=decay.device) * decay
     response *= _amplitude(-drr_db) / torch.linalg.vector_norm(response, dim=1, keepdim=True)
     response[:, 0] = 1
     size = _fft_size(n_samples + n_response)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ser import sanity
 from ser.commands.composing import composed
 from ser.config.build import build
 from ser.config.schema import Config
@@ -30,7 +31,7 @@ def fill(overrides: Sequence[str], shard: int, n_shards: int) -> None:
     Raises:
         SerError: something that the user can mend.
     """
-    config = composed(overrides)
+    config = sanity.adjusted(composed(overrides))
     check_settings(config, Path(config.paths.outputs))
     corpus: Corpus = build("corpus", config.corpus, Corpus)
     draft = draft_recognizer(config)
@@ -40,8 +41,7 @@ def fill(overrides: Sequence[str], shard: int, n_shards: int) -> None:
         check_unicode(utterance.path)
     part = f"{shard}-of-{n_shards}" if n_shards > 1 else ""
     store = Path(config.paths.store).expanduser()
-    rate, top_db = draft.feature.sample_rate, draft.feature.trim_db
-    recordings = load_recordings(mine, store, sample_rate=rate, top_db=top_db, part=part)
+    recordings = load_recordings(mine, store, **sanity.hearing(config, draft.feature), part=part)
     has_frames = _load_frames(config, draft, recordings, store)
     print(f"{store}: {len(mine)} of {len(utterances)} clips" + (f", part {shard} of {n_shards}" if part else ""))
     for what, (n_before, n_made) in recordings.made.items():

@@ -35,7 +35,7 @@ from ser.splits.audit import Audit
 
 # What cannot change what is learnt and tested, or is said otherwise: the corpus is known by its fingerprint, wherever
 # it lies; an experiment by what it sets.
-IGNORED = (*MAY_DIFFER, "seed", "corpus", "tta", "experiment", "search", "debug")
+IGNORED = (*MAY_DIFFER, "seed", "corpus", "tta", "experiment", "search", "debug", "check")
 NO_PROTOCOL = ("split.fold", "split._target_")
 OF_PROTOCOL = ("split.", "normalize.")  # what is known of the clips, and not what is made of them
 MAX_EPOCHS = "trainer.max_epochs"
@@ -152,6 +152,8 @@ def read_run(folder: Path) -> Run | LeftOut:
         results = read_results(folder)
         if results.facts.interrupted:
             return LeftOut(folder, INTERRUPTED)
+        if results.facts.check:
+            return LeftOut(folder, f"check={results.facts.check.name}")
         if not (folder / CONFIG).exists():
             return LeftOut(folder, f"without {CONFIG}")
         return _read(folder, results)

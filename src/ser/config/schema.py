@@ -79,6 +79,7 @@ class Config:
         trainer: arguments of Lightning's Trainer, by its own names.
         callbacks, logger: by a name of one's own, an object each: `_target_` and its arguments.
         experiment, search, launcher, debug: what was chosen of these groups, which change others.
+        check: what is done to see whether a score means what it seems to, see `ser.sanity`; None: nothing.
         resume: whether to go on with an earlier run (or sweep): true: the newest of this command; or its folder.
     """
 
@@ -99,6 +100,7 @@ class Config:
     search: str | None = None
     launcher: str | None = None
     debug: str | None = None
+    check: str | None = None
     seed: int = MISSING
     epochs: int = MISSING
     batch_size: int = MISSING

@@ -61,6 +61,8 @@ def export(
             need("--to onnx", package, extra="onnx")
     members, _ = read_members(place, fold, trusted)
     origin = origin_of(place, fold)
+    if origin.results and (check := origin.results.facts.check):
+        raise ModelError(f"{place}: a run with check={check.name}, whose model is for no use; train one without")
     beside, notes = None, list[str]()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

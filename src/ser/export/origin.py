@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 
 from ser.config import choices
 from ser.errors import ModelError
-from ser.runs.names import METRICS, PREDICTIONS, fold_folder
+from ser.runs.names import METRICS, OVERRIDES, PREDICTIONS, fold_folder
 from ser.runs.predictions import Predictions, read_predictions
+from ser.runs.provenance import overrides_of
 from ser.runs.results import Results, read_results
 
 UNKNOWN = "other"  # licence, as the hub names it
+HIDDEN = ("paths.", "hydra.")
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 
 
@@ -62,13 +63,9 @@ def origin_of(place: Path, fold: int | None) -> Origin:
 def command_of(run: Path) -> str:
     """The command; of places on this machine the last part alone, for they are nobody's business."""
     for folder in (run, run.parent):  # a fold has its run's
-        try:
-            overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeError):
-            continue
-        words = [str(word) for word in overrides or []]
-        words = [_shortened(word) for word in words if not word.lstrip("+~").startswith(("paths.", "hydra."))]
-        return shlex.join(["ser", "train", *words])
+        if (folder / OVERRIDES).exists():
+            words = [_shortened(word) for word in overrides_of(folder) if not word.lstrip("+~").startswith(HIDDEN)]
+            return shlex.join(["ser", "train", *words])
     return ""
 
 

@@ -83,6 +83,7 @@ def _row(folder: Path, run: PlannedRun, keys: Sequence[str]) -> dict[str, Any]:
         with suppress(FileNotFoundError, ValueError):  # ValueError: damaged
             results = read_results(run.folder)
     validation, test = (results.facts.validation, results.scores) if results else (None, None)
+    check = results.facts.check if results else None
     return {
         "number": run.number,
         **{key: values[key] for key in keys},
@@ -90,7 +91,7 @@ def _row(folder: Path, run: PlannedRun, keys: Sequence[str]) -> dict[str, Any]:
         **{validation_column(name): _rounded(validation, name) for name in MAIN_SCORES},
         **{f"test_{name}": _rounded(test, name) for name in MAIN_SCORES},
         "seconds": status.seconds if status else "",
-        "message": status.message if status else "",
+        "message": check.said if check else status.message if status else "",
         "folder": str(run.folder.relative_to(folder)),
     }
 

@@ -51,7 +51,7 @@ def describe(config: Config, folder: Path, kind: str, split: SplitFacts, corpus:
         "protocol": {name: getattr(split, name) for name in PROTOCOL},
         "corpus": {**config.corpus, **{name: getattr(corpus, name) for name in CORPUS}},
     }
-    tags = [sweep_name] if sweep_name else []
+    tags = [tag for tag in (sweep_name, config.check and f"check={config.check}") if tag]
     known: Any = HydraConfig.instance().cfg
     is_first = kind != FOLD and (sweep is None or OmegaConf.select(known, "hydra.job.num", default=0) == 0)
     return Job(folder, kind, name.strip() or kind, group, tags, outputs, told, is_first)

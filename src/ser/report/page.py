@@ -52,7 +52,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "title": words.title(results),
         "heading": headline(results),
         "folder": run.folder.resolve().name,
-        "notices": words.notices(results, run.content),
+        "notices": words.notices(results),
         "scores": _scores(results),
         "intervals": assessment and assessment.intervals,
         "listeners": results.facts.corpus.listeners,

@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from ser.errors import ReportError
-from ser.files import read_csv
 from ser.runs.embeddings import Embeddings, read_embeddings
 from ser.runs.names import CONFIG, EMBEDDINGS, ENVIRONMENT, HYDRA, METRICS, PATCH, PREDICTIONS, ROBUSTNESS, fold_folders
 from ser.runs.report import Evaluation, read_evaluation
+from ser.runs.robustness import Heard, read_robustness
 from ser.runs.status import read_status
 
 
@@ -24,7 +24,6 @@ class Run:
     Attributes:
         folder: where it lies.
         evaluation: its test.
-        content: what metrics.json says, as it stands there.
         trainings: the tests of its folds, by number; of a run of one fold its own.
         choices: what was chosen of each group, such as {"model": "resnet"}.
         config: the composed configuration as YAML; empty where it is not there.
@@ -37,7 +36,6 @@ class Run:
 
     folder: Path
     evaluation: Evaluation
-    content: Mapping[str, Any]
     trainings: Mapping[int, Evaluation]
     choices: Mapping[str, str]
     config: str
@@ -45,7 +43,7 @@ class Run:
     environment: Mapping[str, Any]
     is_changed: bool
     embeddings: Embeddings | None
-    robustness: list[dict[str, Any]]
+    robustness: list[Heard]
 
 
 def read(folder: Path) -> Run:
@@ -71,7 +69,6 @@ def read(folder: Path) -> Run:
     return Run(
         folder=folder,
         evaluation=evaluation,
-        content=_json(folder / METRICS),
         trainings=folds or {int(facts.split.fold) if not facts.split.is_pooled else 1: evaluation},
         choices={str(name): str(choice) for name, choice in choices.items() if "/" not in name and choice is not None},
         config=_text(folder / CONFIG),
@@ -79,13 +76,8 @@ def read(folder: Path) -> Run:
         environment=environment,
         is_changed=(folder / PATCH).exists(),
         embeddings=read_embeddings(folder) if (folder / EMBEDDINGS).exists() else None,
-        robustness=_robustness(folder / ROBUSTNESS),
+        robustness=read_robustness(folder) if (folder / ROBUSTNESS).exists() else [],
     )
-
-
-def _robustness(path: Path) -> list[dict[str, Any]]:
-    rows = read_csv(path) if path.exists() else []
-    return [{name: value if name == "condition" else float(value) for name, value in row.items()} for row in rows]
 
 
 def _command(evaluation: Evaluation, hydra: Mapping[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """What the page says of a run in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
+from ser.runs.check import OVERFIT
 from ser.runs.names import BROKEN
 from ser.runs.report import headline
 from ser.runs.results import Results, SplitFacts
@@ -15,13 +15,11 @@ def title(results: Results) -> str:
     return f"{headline(results)}: UAR {results.scores.uar:.3f}"
 
 
-def notices(results: Results, content: Mapping[str, Any]) -> list[str]:
+def notices(results: Results) -> list[str]:
     """What a reader must know before all else."""
     facts, scores = results.facts, results.scores
-    said = [facts.corpus.notice] if facts.corpus.notice else []
-    if check := content.get("check"):
-        verdict = "passed" if check["passed"] else "FAILED"
-        said.append(f"A check of the set-up, check={check['name']}, and no result: {verdict}. {check['said']}")
+    said = [f"A check, and no result. {facts.check.said}"] if facts.check else []
+    said += [facts.corpus.notice] if facts.corpus.notice else []
     if facts.interrupted:
         said.append(
             f"Interrupted in epoch {facts.interrupted.epoch} of {facts.interrupted.n_epochs}:"
@@ -44,6 +42,8 @@ def protocol(results: Results) -> list[str]:
     said.append(
         f"{split.n_train} clips are for training and {split.n_val} for validation{each}; nothing is chosen on test."
     )
+    if facts.check and facts.check.name == OVERFIT:
+        return [*said, "What is tested was trained on, as the check wants it."]
     if audit.shared_speakers:
         n = len(audit.shared_speakers)
         said.append(

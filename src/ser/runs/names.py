@@ -16,9 +16,8 @@ CONFUSION = "confusion.png"
 CURVES = "curves.png"
 CALIBRATION = "calibration.png"
 PAGE = "report.html"
-ENVIRONMENT = "environment.json"
-PATCH = "uncommitted.patch"
 ROBUSTNESS = "robustness.csv"
+ROBUSTNESS_FIGURE = "robustness.png"
 BROKEN = "broken.csv"
 EMBEDDINGS = "embeddings.npz"
 EXAMPLES = "examples/examples.json"  # beside it lie the files that it names
@@ -27,6 +26,9 @@ BEST = "checkpoints/best.ckpt"  # the epoch kept
 LAST = "checkpoints/last.ckpt"  # to go on from
 CONFIG = ".hydra/config.yaml"
 HYDRA = ".hydra/hydra.yaml"
+OVERRIDES = ".hydra/overrides.yaml"
+ENVIRONMENT = "environment.json"
+PATCH = "uncommitted.patch"
 RUN_LOCK = Path(".hydra", "run.lock")  # taken as long as a run is at work in the folder; it stays
 FOLDS = "fold-*"  # folders, of the folds of split.fold=all
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ser.files import digest
 from ser.runs import predictions
+from ser.runs.check import judge
 from ser.runs.names import VALIDATION
 from ser.runs.report import Evaluation, write_report
 from ser.runs.results import Ensemble, Facts, Seconds, Validation
@@ -33,12 +34,12 @@ def pool(
         ensemble: the pooled members, where the folds are of an ensemble.
     """
     views = {fold: evaluation.views for fold, evaluation in folds.items() if evaluation.views is not None}
+    tested = predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()})
+    facts = _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds)
     return write_report(
         folder,
-        replace(
-            _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds), ensemble=ensemble
-        ),
-        predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()}),
+        replace(facts, ensemble=ensemble, check=facts.check and judge(facts.check.name, tested)),
+        tested,
         views=predictions.pooled(views) if views else None,
         folds=folds,
         temperature=_temperatures(list(folds.values())),

@@ -1,11 +1,19 @@
-"""Where a result comes from: code, libraries, machine."""
+"""Where a result comes from: command, code, libraries."""
 
+import os
 import platform
+import shlex
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from ser.config.places import source_dir
+import yaml
+
+from ser.config.places import conf_dir, source_dir
+from ser.runs.names import HYDRA, OVERRIDES
 
 LIBRARIES = ("torch", "torchaudio", "pytorch-lightning", "torchmetrics", "librosa", "soundfile", "soxr", "numpy")
 
@@ -25,21 +33,77 @@ class Provenance:
     @classmethod
     def here(cls) -> "Provenance":
         """As they are now."""
-        return cls(_git_commit(), _library_versions())
+        return cls(git_commit(), _library_versions())
 
 
-def _git_commit() -> str | None:
+def overrides_of(run: Path) -> list[str]:
+    """What was set on the command line of the run in a folder, word by word; none where it is not known."""
+    words = _yaml(run / OVERRIDES)
+    # To go on is of one try.
+    return [str(word) for word in words if not str(word).startswith("resume=")] if isinstance(words, list) else []
+
+
+def command_of(run: Path) -> str:
+    """The command that makes the run in a folder again, in a folder of its own; empty where it is not known."""
+    if not (run / OVERRIDES).exists():
+        return ""
+    hydra = _yaml(run / HYDRA)
+    sources = hydra["hydra"]["runtime"]["config_sources"] if isinstance(hydra, dict) else []
+    own = [word for one in sources if one["provider"] == "command-line" for word in ("--config-dir", one["path"])]
+    return shlex.join(["ser", "train", *own, *overrides_of(run)])
+
+
+def _yaml(path: Path) -> object:
     try:
-        # An installed package may lie inside somebody else's checkout, whose commit would say nothing.
-        _git("ls-files", "--error-unmatch", "__init__.py")
-        return _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeError):
+        return None
+
+
+def git_commit() -> str | None:
+    """See `Provenance`."""
+    try:
+        _check_ours()
+        return _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*").decode().strip()
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(*arguments: str) -> str:
+def uncommitted(largest: int) -> bytes:
+    """The patch that makes the code that is at work of the commit, by `git apply`; empty: it is the commit's.
+
+    New files count where the code and the configurations lie, unless git ignores them.
+
+    Args:
+        largest: bytes of new files; where there are more, they are left as they are and so many zeros returned.
+    """
+    places = [str(source_dir().parent), str(conf_dir())]
+    try:
+        _check_ours()
+        new = _git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", *places).decode().split("\0")
+        root = Path(_git("rev-parse", "--show-toplevel").decode().strip())
+        if sum((root / name).stat().st_size for name in new if name) > largest:
+            return bytes(largest + 1)
+        with tempfile.TemporaryDirectory() as folder:
+            # A copy of the index takes the new files in: the user's own is left alone.
+            index = Path(folder, "index")
+            shutil.copy(source_dir() / _git("rev-parse", "--git-path", "index").decode().strip(), index)
+            _git("add", "--intent-to-add", *places, index=index)
+            plain = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/")
+            return _git("diff", "--binary", *plain, "HEAD", index=index)
+    except (OSError, subprocess.SubprocessError):
+        return b""
+
+
+def _check_ours() -> None:
+    """An installed package may lie inside somebody else's checkout, whose commit would say nothing."""
+    _git("ls-files", "--error-unmatch", "__init__.py")
+
+
+def _git(*arguments: str, index: Path | None = None) -> bytes:
     command = ["git", "-C", str(source_dir()), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    told = None if index is None else {**os.environ, "GIT_INDEX_FILE": str(index)}
+    return subprocess.run(command, capture_output=True, timeout=20, check=True, env=told).stdout
 
 
 def _library_versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ from ser import metrics
 from ser.files import replacing
 from ser.runs import calibrated, names
 from ser.runs.assessing import assess
+from ser.runs.check import OVERFIT
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
@@ -168,13 +169,17 @@ def headline(results: Results) -> str:
         n_tested = len(results.folds["uar"].values) if results.folds else 0
         all_are = n_tested == split.n_folds
         which = f"all {split.n_folds} folds pooled" if all_are else f"{n_tested} of {split.n_folds} folds pooled"
-    return f"{results.facts.corpus.name}, split={split.name}, {which}"
+    check = results.facts.check
+    about = f"check={check.name}, NO RESULT: " if check else ""
+    return f"{about}{results.facts.corpus.name}, split={split.name}, {which}"
 
 
 def render(results: Results) -> str:
     """The report for a person, as report.txt has it."""
     scores, facts = results.scores, results.facts
     lines = [headline(results), ""]
+    if facts.check:
+        lines += [facts.check.said, ""]
     if facts.corpus.notice:
         lines += [facts.corpus.notice, ""]
     if facts.interrupted:
@@ -202,10 +207,11 @@ def render(results: Results) -> str:
         lines += [f"chosen on validation: {told}; then solved from training and validation together"]
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
-    lines += ["", *broken_down(results.assessment)] if results.assessment else []
-    if results.calibration:
-        lines += ["", *calibrated.told(results.calibration)]
-    lines += ["", *_verdict(facts.audit)]
+    if not (facts.check and facts.check.name == OVERFIT):  # which tests what it trains on
+        lines += ["", *broken_down(results.assessment)] if results.assessment else []
+        if results.calibration:
+            lines += ["", *calibrated.told(results.calibration)]
+        lines += ["", *_verdict(facts.audit)]
     broken = facts.corpus.n_broken
     if broken:
         lines += [f"left out: {broken} clips that could not be used; {names.BROKEN} in the run folder lists them"]

@@ -139,6 +139,21 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
+class Check:
+    """What came of check=..., see `ser.runs.check`.
+
+    Attributes:
+        name: which.
+        passed: whether all is well.
+        said: the verdict in words.
+    """
+
+    name: str
+    passed: bool
+    said: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """What predictions do not say.
 
@@ -154,6 +169,7 @@ class Facts:
         chosen: on validation, of the settings of a model that is solved; of pooled folds a value for each.
         untested: test clips that the Trainer was told to leave out.
         ensemble: of `ser ensemble` only.
+        check: what came of check=...; None: this is a result.
     """
 
     seed: int | None
@@ -172,6 +188,7 @@ class Facts:
     untested: int | None = None
     interrupted: Interruption | None = None
     ensemble: Ensemble | None = None
+    check: Check | None = None
 
 
 @dataclass(frozen=True)
@@ -251,7 +268,7 @@ def read_results(folder: Path) -> Results:
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
     listeners = content["corpus"].get("listeners")
-    ensemble = content.get("ensemble")
+    ensemble, check = content.get("ensemble"), content.get("check")
     facts = {
         **_those_of(Facts, content),
         "corpus": CorpusFacts(**{**content["corpus"], "listeners": listeners and Listeners(**listeners)}),
@@ -262,6 +279,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         "interrupted": interrupted and Interruption(**interrupted),
         "ensemble": ensemble
         and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
+        "check": check and Check(**check),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")

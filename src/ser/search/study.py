@@ -53,6 +53,8 @@ class Search:
         self, settings: Settings, config: DictConfig, loader: ConfigLoader, launcher: Launcher, arguments: list[str]
     ) -> None:
         need("a search", "optuna", extra="search")
+        if config.check:
+            raise ConfigError(f"check={config.check}: the best settings of a check are good for nothing; leave it out")
         self.settings, self.config, self.loader, self.launcher = settings, config, loader, launcher
         self.folder = Path(config.hydra.sweep.dir)
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)

@@ -70,7 +70,13 @@ class Recordings:
 
 
 def load_recordings(
-    utterances: Sequence[Utterance], folder: Path, *, sample_rate: int, top_db: float | None, part: str = ""
+    utterances: Sequence[Utterance],
+    folder: Path,
+    *,
+    sample_rate: int,
+    top_db: float | None,
+    below_db: float | None = None,
+    part: str = "",
 ) -> Recordings:
     """Read, mix, resample and trim every clip once; later calls find the result in the store below `folder`.
 
@@ -81,6 +87,7 @@ def load_recordings(
         folder: of all stores.
         sample_rate: in Hz.
         top_db: what is so much below the loudest is trimmed from both ends; None: nothing.
+        below_db: only what is so much below the loudest is kept, see `ser.audio.pauses`; None: all.
         part: see `Recordings`.
 
     Raises:
@@ -91,7 +98,9 @@ def load_recordings(
         "top_db": top_db,
         "recipe": WAVEFORM_RECIPE,
         "libraries": {name: version(name) for name in ("librosa", "soundfile", "soxr")},
+        **({} if below_db is None else {"below_db": below_db}),
     }
+    how = {"sample_rate": sample_rate, "top_db": top_db, "below_db": below_db}
     store = Store(folder, kind="waveforms", parameters=parameters)
     recordings = Recordings(parameters=parameters, part=part)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -113,7 +122,7 @@ def load_recordings(
                 left = {key: utterance for key, utterance in missing.items() if key not in store}
                 if left:
                     notes: dict[str, Mapping[str, str]] = {}
-                    clips = _read_clips(left, pool, recordings.broken, notes, sample_rate=sample_rate, top_db=top_db)
+                    clips = _read_clips(left, pool, recordings.broken, notes, how)
                     store.add(clips, notes)
     n_made = sum(key in store for key in missing)
     recordings.made["waveforms"] = len({*keys.values()}) - len(missing), n_made
@@ -157,11 +166,13 @@ def _read_clips(
     pool: ThreadPoolExecutor,
     broken: dict[str, str],
     notes: dict[str, Mapping[str, str]],
-    *,
-    sample_rate: int,
-    top_db: float | None,
+    how: Mapping[str, Any],
 ) -> Iterator[tuple[str, Array]]:
-    """Keys and waveforms of what can be used, file by file; `broken` and `notes` take in what is said of the clips."""
+    """Keys and waveforms of what can be used, file by file; `broken` and `notes` take in what is said of the clips.
+
+    Args:
+        how: they are prepared, see `ser.audio.prepare`.
+    """
     from rich.progress import Progress
 
     def read(clips: Mapping[str, Utterance]) -> list[tuple[Array, Mapping[str, str]] | AudioError]:
@@ -177,7 +188,7 @@ def _read_clips(
             return reading
         name = f"{utterance.path}" if utterance.segment == WHOLE else f"{utterance.path}, {utterance.segment} s"
         try:
-            return audio.prepare(name, reading, sample_rate=sample_rate, top_db=top_db), reading.remarks
+            return audio.prepare(name, reading, **how), reading.remarks
         except AudioError as error:
             return error
 

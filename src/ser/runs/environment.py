@@ -1,0 +1,116 @@
+"""environment.json and uncommitted.patch of a run folder: what a run depends on beside its settings and its corpus."""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from ser.files import replacing
+from ser.runs.folder import holds_a_run
+from ser.runs.names import ENVIRONMENT, PATCH
+from ser.runs.provenance import command_of, git_commit, uncommitted
+
+LARGEST_PATCH = 10_000_000  # bytes
+
+
+def write_environment(folder: Path) -> None:
+    """Write both; into the folder of a run that goes on, what is there now is added under `resumed`.
+
+    What cannot be found out is null. Nothing is told of environment variables, which hold secrets.
+    """
+    described = describe(folder)
+    path = folder / ENVIRONMENT
+    before = _read(path) if holds_a_run(folder) else None
+    if before is None:
+        described["uncommitted"] = _write_patch(folder)
+    else:
+        described = {**before, "resumed": [*before.get("resumed", []), described]}
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """The command of the run in `folder`, its code, and the machine, as they are now."""
+    told = [one.metadata for one in distributions()]  # each is read from disk
+    packages = {one["Name"]: one["Version"] for one in told if "Name" in one}
+    return {
+        "command": command_of(folder) or None,
+        "git_commit": git_commit(),
+        "python": platform.python_version(),
+        "operating_system": platform.platform(),
+        "cpu": _cpu(),
+        "n_cores": os.cpu_count(),
+        "memory_gb": _memory_gb(),
+        **_devices(),
+        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+    }
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write_patch(folder: Path) -> str | None:
+    """Write what of the code is not committed; its file's name, or why there is none, or None: nothing is."""
+    (folder / PATCH).unlink(missing_ok=True)  # of a try that was refused
+    patch = uncommitted(LARGEST_PATCH)
+    if not patch:
+        return None
+    if len(patch) > LARGEST_PATCH:
+        return f"more than {LARGEST_PATCH / 1e6:g} MB, which was not kept"
+    with replacing(folder / PATCH) as beside:
+        beside.write_bytes(patch)
+    return PATCH
+
+
+def _cpu() -> str | None:
+    try:
+        if found := re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
+            return found[1]
+    except OSError:
+        pass
+    return _said("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor() or platform.machine() or None
+
+
+def _memory_gb() -> float | None:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (AttributeError, OSError, ValueError):  # of no such system
+        return None
+
+
+def _devices() -> Mapping[str, Any]:
+    """What torch computes with: threads of the CPU, and GPUs with their driver."""
+    import torch  # not for those who only read run folders
+
+    gpus = []
+    if torch.cuda.is_available():
+        each = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+        gpus = [{"name": one.name, "memory_gb": round(one.total_memory / 1e9, 1)} for one in each]
+    driver = _said("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader") if gpus else None
+    return {
+        "n_threads": torch.get_num_threads(),
+        "gpus": gpus,
+        "gpu_driver": driver and driver.splitlines()[0],
+        "cuda": torch.version.cuda if gpus else None,
+    }
+
+
+def _said(*command: str) -> str | None:
+    """What a program says; None where there is none, or it fails."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):
+        return None
