@@ -26,6 +26,7 @@ SETTINGS += ["training.calibrate=true"]
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
     *("confusion.png", "curves.png", "calibration.png", "report.html", "history.csv", "checkpoints", "status.json"),
+    "environment.json",
 }
 
 
