@@ -104,11 +104,12 @@ def test_a_run_over_all_folds_leaves_its_last_layer(whole: Path) -> None:
     assert embeddings.fold == 1 and embeddings.vectors.shape == (32, 32)
     tested = [row["utterance"] for row in read_csv(whole / "fold-1" / "predictions.csv")]
     assert list(embeddings.utterances) == tested
-    layer: Any = EmotionRecognizer.load_from_checkpoint(
+    recognizer: Any = EmotionRecognizer.load_from_checkpoint(
         whole / "fold-1" / "checkpoints" / "best.ckpt", weights_only=True
-    ).model.output
+    )
     with torch.no_grad():
-        answers = layer(torch.from_numpy(embeddings.vectors).float()).softmax(dim=-1)
+        logits = recognizer.model.output(torch.from_numpy(embeddings.vectors).float())
+        answers = (logits / recognizer.temperature).softmax(dim=-1)
     probabilities = read_predictions(whole / "fold-1" / "predictions.csv").probabilities
     np.testing.assert_allclose(answers, probabilities, atol=0.01)
 

@@ -43,9 +43,9 @@ def scores(confusion: Counts | Floats) -> dict[str, Floats]:
 
 
 def mean_ratio(above: Floats, below: Floats) -> Floats:
-    """Mean of above / below along the last axis, over where `below` is positive."""
+    """Mean of above / below along the last axis, over where `below` is positive; 0 where it is nowhere."""
     known = below > 0
-    mean: Floats = _ratio(above, below).sum(axis=-1) / known.sum(axis=-1)
+    mean: Floats = _ratio(above, below).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
     return mean
 
 

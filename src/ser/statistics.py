@@ -122,7 +122,7 @@ def permutation_p(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLE
 class Gap:
     """How far one group of clips is told better than another: `difference` with its 95 % interval, and p-value.
 
-    `paired`: whether the same clusters (speakers) are in both groups.
+    `paired`: whether clusters (speakers) are in both groups.
     """
 
     difference: float
@@ -135,9 +135,9 @@ class Gap:
 def gap(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Gap:
     """The gap between two groups of clips of one recogniser: the mean recall of the one less that of the other.
 
-    The mean is over the classes that both groups have. Where all clusters have clips of both groups (speakers, and
+    The mean is over the classes that both groups have. Where clusters have clips of both groups (speakers, and
     sentences that each has said), the interval draws clusters with all their clips, and the permutation test swaps
-    the groups within clusters. Else (men and women) each group draws its own clusters, and the test deals the
+    the groups within clusters. Where none has (men and women), each group draws its own clusters, and the test deals the
     clusters out to two groups of the same sizes anew. The p-value is that of random permutations, the one that
     happened counted too (Phipson and Smyth 2010), two-sided.
 
@@ -150,16 +150,16 @@ def gap(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: i
     ]  # (n_clusters, 2, n_classes): how many are right, and how many there are
     ours, theirs = (side[present] for side in sides)
     is_ours, is_theirs = (side[:, 1].sum(axis=1) > 0 for side in (ours, theirs))
-    paired = bool((is_ours & is_theirs).all())
+    paired = bool((is_ours & is_theirs).any())
     generator = np.random.default_rng(seed)
     drawn, permuted = [], []
     for start in range(0, n_resamples, _AT_ONCE):
         shape = (min(_AT_ONCE, n_resamples - start), len(ours))
         if paired:
-            times = _drawn(generator, is_ours, shape)
+            times = _drawn(generator, is_ours | is_theirs, shape)
             kept = generator.integers(2, size=shape) > 0
         else:
-            times = _drawn(generator, is_ours, shape) + _drawn(generator, ~is_ours, shape)
+            times = _drawn(generator, is_ours, shape) + _drawn(generator, is_theirs, shape)
             kept = generator.permuted(np.broadcast_to(is_ours, shape), axis=1) == is_ours
         drawn.append(_difference(_sum(times, ours), _sum(times, theirs)))
         permuted.append(

@@ -114,3 +114,19 @@ def test_no_gap_is_found_where_there_is_none() -> None:
     """The test holds its level: a twentieth of the p-values is below 0.05."""
     p = [assess(made(n_speakers=10, per_speaker=9, seed=seed, gap=0)).gaps["gender"].p for seed in range(20)]
     assert np.mean(np.array(p) < 0.05) <= 0.2 and np.mean(p) > 0.35
+
+
+@pytest.mark.parametrize("rare", ["one clip", "no common emotion", "one speaker"])
+def test_whatever_an_attribute_is_like_the_report_is_made(rare: str) -> None:
+    rows = [{**row, "odd": "no"} for row in made().rows]
+    for row in rows:
+        if {
+            "one clip": row is rows[0],
+            "no common emotion": row["emotion"] == "sad",
+            "one speaker": row["speaker"] == "3",
+        }[rare]:
+            row["odd"] = "yes"
+    assessment = assess(Predictions(rows, LABELS))
+    assert ("odd" in assessment.gaps) == (rare != "no common emotion")
+    assert all(np.isfinite([gap.uar, *gap.interval, gap.p]).all() for gap in assessment.gaps.values())
+    assert broken_down(assessment)

@@ -25,7 +25,7 @@ def assess(predictions: Predictions) -> Assessment:
         Intervals(unit, len(confusions), **{name: _interval(drawn[name]) for name in MAIN_SCORES}),
         _baselines(whole),
         groups,
-        {name: _gap(predictions, name, own, clusters) for name, own in groups.items() if len(own) == 2},
+        {name: _gap(predictions, name, own, clusters) for name, own in groups.items() if _can_be_compared(own)},
     )
 
 
@@ -94,6 +94,11 @@ def _group(value: str, own: Predictions, clusters: npt.NDArray[np.intp]) -> Grou
         accuracy_interval=_interval(drawn["accuracy"]),
         recall={label: float(recall[i]) for i, label in enumerate(own.labels) if whole[i].sum()},
     )
+
+
+def _can_be_compared(groups: list[Group]) -> bool:
+    """Whether there are two, and an emotion that both have."""
+    return len(groups) == 2 and bool(groups[0].recall.keys() & groups[1].recall.keys())
 
 
 def _gap(predictions: Predictions, attribute: str, groups: list[Group], clusters: npt.NDArray[np.intp]) -> Gap:

@@ -65,7 +65,7 @@ class Gap:
         uar: mean over the emotions that both have, of the recall of the one less that of the other.
         interval: of `uar`.
         p: of a permutation test; see `ser.statistics.gap`.
-        paired: whether the same speakers have both values.
+        paired: whether speakers have both values.
         recall: the same by emotion: how far the one value has the better opportunity (Hardt, Price and Srebro 2016,
             Equality of opportunity in supervised learning, NIPS).
     """
