@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,3 +44,25 @@ def asked(browser: Any) -> list[str]:
     """The addresses from which a page has asked for something, since this was called last."""
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+
+
+def barriers(browser: Any, impacts: Sequence[str] = ("serious", "critical")) -> list[tuple[str, str]]:
+    """What keeps somebody from using the page, by axe-core: the rule, and the first element that breaks it."""
+    axe = pytest.importorskip("selenium_axe_python", reason="needs selenium-axe-python").Axe(browser)
+    axe.inject()
+    found = [one for one in axe.run()["violations"] if one["impact"] in impacts]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found]
+
+
+@contextmanager
+def seen_in(browser: Any, scheme: str, width: int = 1280) -> Iterator[None]:
+    """With a scheme, light or dark, and a width in pixels; below 500 it is a phone."""
+    size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500}
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -22,7 +22,7 @@ from tests.conftest import FAST, Command
 
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
-    *("confusion.png", "curves.png", "calibration.png", "history.csv", "checkpoints", "status.json"),
+    *("confusion.png", "curves.png", "calibration.png", "report.html", "history.csv", "checkpoints", "status.json"),
     "environment.json",
 }
 
@@ -127,7 +127,8 @@ def test_all_folds_are_pooled_into_one_report(command: Command, folder: Path) ->
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     folds = [json.loads((run / f"fold-{n}" / "metrics.json").read_text(encoding="utf-8")) for n in (1, 2)]
     for n in (1, 2):
-        assert {path.name for path in (run / f"fold-{n}").iterdir()} == FILES - {"status.json", "environment.json"}
+        own = {path.name for path in (run / f"fold-{n}").iterdir()}
+        assert own == FILES - {"status.json", "environment.json", "report.html"}
     assert not (run / "validation.csv").exists()
     assert metrics["n_test"] == 240 and metrics["split"]["fold"] == "all"
     assert metrics["folds"]["uar"]["values"] == [fold["uar"] for fold in folds]

@@ -61,6 +61,10 @@ class CompareError(SerError):
     """There are no runs to compare, or the comparison cannot be written."""
 
 
+class ReportError(SerError):
+    """A run folder holds no result to make a page of."""
+
+
 class EnsembleError(SerError):
     """Runs cannot be put together, or the result cannot be written."""
 

@@ -11,12 +11,14 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 
 from ser.config.schema import Config
+from ser.errors import Aborted
 from ser.illustration import illustrate
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
 from ser.preparation import Prepared, prepare
+from ser.report.page import write_page
 from ser.runs.check import judge
 from ser.runs.environment import write_environment
 from ser.runs.history import validation_of
@@ -94,7 +96,22 @@ def run(config: Config, folder: Path) -> Outcome:
             outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
     if outcome.evaluation and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
         illustrate(folder, outcome.evaluation.predictions, prepared)
+    if outcome.evaluation:
+        _draw_page(folder)
     return outcome
+
+
+def _draw_page(folder: Path) -> None:
+    """Write the page of a run; whatever becomes of it, the run has its result."""
+    try:
+        with interruption.ending():
+            write_page(folder)
+    except Aborted:
+        log.warning("stopped: the run is whole, but for its page; ser report makes it again")
+    except Exception as error:
+        log.warning(
+            "the run is whole, but for its page (%s: %s); ser report makes it again", type(error).__name__, error
+        )
 
 
 def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) -> list[pl.Callback]:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ser.commands import main
-from ser.compare.page import curves
-from tests.browsing import asked, browsing
+from ser.page import drawing
+from tests.browsing import asked, barriers, browsing, seen_in
 from tests.compare.made import LSTM, RESNET, clips, make_run
 
 HOSTILE = "<script>document.title='taken'</script>"
@@ -49,12 +49,12 @@ def page(browser: Any, written: Path) -> Any:
 
 def test_epochs_without_a_value_are_left_out() -> None:
     points = [(1, math.nan), (2, 0.5), (3, math.nan), (4, 0.7)]
-    some, none = curves.Curve(0, "a", points, kept=2), curves.Curve(1, "b", points[:1], kept=1)
-    drawn = curves.panel("validation UAR", [some, none])
+    some, none = drawing.Curve(0, "a", points, [2]), drawing.Curve(1, "b", points[:1], [1])
+    drawn = drawing.over_epochs("validation UAR", [some, none], "UAR")
     assert drawn is not None
     assert [len(line.points.split()) for line in drawn.lines] == [2, 0]
-    assert drawn.lines[0].kept is not None and drawn.lines[1].kept is None
-    assert curves.panel("validation UAR", [none]) is None
+    assert drawn.lines[0].dots and not drawn.lines[1].dots
+    assert drawing.over_epochs("validation UAR", [none], "UAR") is None
 
 
 def texts(page: Any, selector: str) -> list[str]:
@@ -88,6 +88,15 @@ def test_a_hostile_label_is_text(page: Any) -> None:
     assert page.find_elements("css selector", "img, [onmouseover], .scores script, .confusion script") == []
     assert HOSTILE in texts(page, ".scores td")
     assert {*LABELS} <= set(texts(page, ".confusion tbody th"))
+
+
+def test_the_pages_of_its_runs_are_linked(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / "runs" / name, seed=seed) for seed, name in enumerate(("a #1", "話"))]
+    (runs[0] / "report.html").write_text("")
+    (tmp_path / "pages").mkdir()
+    assert main(["compare", *map(str, runs), "--html", str(tmp_path / "pages" / "page.html")]) == 0
+    html = (tmp_path / "pages" / "page.html").read_text(encoding="utf-8")
+    assert html.count("<a ") == 1 and '<a href="../runs/a%20%231/report.html">' in html
 
 
 def numbers(page: Any) -> list[str]:
@@ -151,17 +160,11 @@ def test_ranks_are_drawn(page: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_schemes_on_a_phone(page: Any, written: Path, scheme: str) -> None:
-    size = {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-    try:
+    with seen_in(page, scheme, 360):
         page.get(written.as_uri())
         assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         colors = page.execute_script("const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]")
         ink, paper = (sum(map(int, color[4:-1].split(", "))) for color in colors)
         assert (ink < paper) == (scheme == "light")
         assert abs(ink - paper) > 400
-    finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        assert barriers(page) == []

@@ -25,7 +25,8 @@ SETTINGS += ["epochs=2", "batch_size=16", "loss.class_weights=true", "optim.lr=0
 SETTINGS += ["training.calibrate=true"]
 FILES = {
     *(".hydra", "train.log", "split.csv", "predictions.csv", "validation.csv", "metrics.json", "report.txt"),
-    *("confusion.png", "curves.png", "calibration.png", "history.csv", "checkpoints", "status.json"),
+    *("confusion.png", "curves.png", "calibration.png", "report.html", "history.csv", "checkpoints", "status.json"),
+    "environment.json",
 }
 
 

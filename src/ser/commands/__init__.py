@@ -69,6 +69,7 @@ def _train(words: tuple[str, ...]) -> None:
 
 for _name, _does in {
     "compare": "Lay runs side by side: table, intervals, tests.",
+    "report": "Make the page of a run again.",
     "ensemble": "Put runs together: the mean of their probabilities.",
     "robustness": "Test a run under noise, over a telephone, in a room.",
     "predict": "Name the emotions of recordings with a trained model.",

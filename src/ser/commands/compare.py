@@ -44,7 +44,7 @@ def command(places: tuple[Path, ...], form: str, output: Path | None, html: Path
     if html:
         from ser.compare.page import page
 
-        _write(html, page(tables, left_out))
+        _write(html, page(tables, left_out, html.parent))
     if paper:
         from ser.compare.paper import write_paper
 

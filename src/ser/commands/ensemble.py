@@ -9,6 +9,7 @@ from ser.config.choices import value
 from ser.ensemble.fusion import fuse
 from ser.ensemble.members import EQUAL, VALIDATION, read_members
 from ser.errors import EnsembleError
+from ser.report.page import write_page
 from ser.runs.folder import holds_a_run
 from ser.runs.report import render
 
@@ -45,8 +46,9 @@ def command(runs: tuple[Path, ...], weighting: str, out: Path | None) -> None:
         raise EnsembleError(f"--out: {folder} holds an earlier run, which would be lost; name another folder")
     try:
         evaluation = fuse(members, folder, weighting)
+        page = write_page(folder)
     except OSError as error:
         raise EnsembleError(
             f"--out: cannot write to {folder} ({error.strerror or error}); free space, or name another folder"
         ) from None
-    print(f"{render(evaluation.results)}\n\nrun folder {folder}")
+    print(f"{render(evaluation.results)}\n\npage {page}\nrun folder {folder}")

@@ -19,6 +19,7 @@ from ser.config.schema import read_config, register
 from ser.errors import Aborted
 from ser.launch import workers
 from ser.runs.folder import can_go_on
+from ser.runs.names import PAGE
 from ser.runs.status import FAILED, FINISHED, INTERRUPTED, PRUNED, Status, clear_status
 from ser.training import processes
 
@@ -64,7 +65,8 @@ def _run(cfg: DictConfig) -> float | None:
             log.error("%s", told or "this run failed:", exc_info=error if told is None else None)
             return None
     record(INTERRUPTED if outcome.interrupted else PRUNED if outcome.pruned else FINISHED)
-    log.info("\n%s\n\nrun folder %s", outcome.report, folder)
+    page = f"page {folder / PAGE}\n" if (folder / PAGE).exists() else ""
+    log.info("\n%s\n\n%srun folder %s", outcome.report, page, folder)
     if outcome.interrupted and not workers.is_worker():
         raise KeyboardInterrupt  # a sweep shall stop too
     return outcome.validation.uar if outcome.validation else None

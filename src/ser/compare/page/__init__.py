@@ -1,47 +1,38 @@
 """The page: one HTML file that needs no network."""
 
-import base64
-import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ser.compare import formats
 from ser.compare.comparison import Table
-from ser.compare.page.curves import Curve, panel, style
 from ser.compare.page.ranks import diagram
-from ser.compare.rows import Row
-from ser.runs.names import EPOCH, validation_column
+from ser.page.drawing import Curve, confusion, over_epochs, style
+from ser.page.rendering import render
+from ser.runs.names import EPOCH, PAGE, validation_column
 
 _HERE = Path(__file__).parent
 N_OPEN = 6  # confusion matrices that are unfolded at first
-CURVES = {"uar": "validation UAR", "loss": "validation loss"}
+CURVES = {"uar": ("validation UAR", "UAR"), "loss": ("validation loss", "loss")}
 
 
-def page(tables: Sequence[Table], left_out: str) -> str:
-    """The comparison as HTML: tables that can be sorted, paired tests, learning curves, confusion matrices."""
-    import jinja2
+def page(tables: Sequence[Table], left_out: str, beside: Path) -> str:
+    """The comparison as HTML: tables that can be sorted, paired tests, learning curves, confusion matrices.
 
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
-    # Only our own script may run, whatever a label or a file name says; and nothing may be fetched.
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
-        sections=[_section(number, table) for number, table in enumerate(tables, start=1)],
+    Args:
+        tables, left_out: what is shown.
+        beside: the folder that the page will lie in; from there it links the pages of its runs.
+    """
+    return render(
+        _HERE / "page.html",
+        sections=[_section(number, table, beside) for number, table in enumerate(tables, start=1)],
         left_out=left_out,
-        script=script,
-        style=(_HERE / "page.css").read_text(encoding="utf-8"),
-        digest=digest,
     )
 
 
-def _section(number: int, table: Table) -> dict[str, Any]:
+def _section(number: int, table: Table, beside: Path) -> dict[str, Any]:
     """What the template shows of a table."""
     names = [table.name(index) for index in range(len(table.rows))]
     return {
@@ -59,8 +50,9 @@ def _section(number: int, table: Table) -> dict[str, Any]:
             "groups": formats.groups_line(table.ranks),
             "diagram": diagram(table.ranks, names),
         },
-        "panels": [panel(title, list(_curves(table, score))) for score, title in CURVES.items()],
-        "matrices": [_matrix(row) for row in table.rows],
+        "panels": [over_epochs(title, list(_curves(table, score)), name) for score, (title, name) in CURVES.items()],
+        "matrices": [confusion(row.pooled) for row in table.rows],
+        "folders": [[(run.folder, _link(run.folder, beside)) for run in row.runs] for row in table.rows],
         "n_open": N_OPEN,
     }
 
@@ -72,7 +64,7 @@ def _curves(table: Table, score: str) -> Iterator[Curve]:
         for training in row.trainings:
             points = [(int(epoch[EPOCH]), float(epoch[column])) for epoch in training.history]
             name = f"{index + 1}: {table.name(index)} (seed {training.seed}, fold {training.fold})"
-            yield Curve(index, name, points, training.kept)
+            yield Curve(index, name, points, () if training.kept is None else (training.kept,))
 
 
 def _cells(table: Table, index: int) -> list[dict[str, Any]]:
@@ -84,9 +76,12 @@ def _cells(table: Table, index: int) -> list[dict[str, Any]]:
     return [{"lines": lines, "key": key} for lines, key in zip(formats.cells(table, index), keys, strict=True)]
 
 
-def _matrix(row: Row) -> list[list[dict[str, Any]]]:
-    """Pooled counts, and what part of the true emotion each is."""
-    return [
-        [{"count": int(count), "part": count / max(counts.sum(), 1), "total": int(counts.sum())} for count in counts]
-        for counts in row.pooled
-    ]
+def _link(folder: Path, beside: Path) -> str | None:
+    """From a page in the folder `beside` to the page of a run; None where it has none, or lies on another drive."""
+    page = folder / PAGE
+    if not page.exists():
+        return None
+    try:
+        return quote(Path(os.path.relpath(page.resolve(), beside.resolve())).as_posix())
+    except ValueError:
+        return None

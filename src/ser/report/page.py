@@ -1,0 +1,103 @@
+"""report.html of a run folder: one file that opens without a network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ser.errors import ReportError
+from ser.files import replacing
+from ser.page.drawing import N_COLORS, confusion, style
+from ser.page.rendering import render
+from ser.report import drawing, words
+from ser.report.embedding import make_map
+from ser.report.examples import mistakes, shown_examples
+from ser.report.reading import Run, read
+from ser.runs.examples import MISTAKE
+from ser.runs.names import MAIN_SCORES, PAGE, SCORES
+from ser.runs.predictions import confidence
+from ser.runs.report import headline
+from ser.runs.report_tables import gap_line
+from ser.runs.results import Results
+
+_HERE = Path(__file__).parent
+MANY = 40  # rows of a breakdown: more of them are folded up
+
+
+def write_page(folder: Path) -> Path:
+    """Write the page of a run, or of a fold of one, from what lies in its folder; returns where it lies.
+
+    Raises:
+        ReportError: there is no result in the folder, or a file is damaged.
+        OSError: the page cannot be written.
+    """
+    try:
+        shown = _shown(read(folder))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise ReportError(f"{folder}: no page can be made ({error}); remove that file, or run it again") from None
+    html = render(_HERE / "report.html", **shown)
+    with replacing(folder / PAGE) as beside:
+        beside.write_bytes(html.encode("utf-8", errors="backslashreplace"))
+    return folder / PAGE
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    """What the template shows."""
+    results, predictions = run.evaluation.results, run.evaluation.predictions
+    assessment, calibration = results.assessment, results.calibration
+    breakdown = assessment.breakdown if assessment else {}
+    examples = list(shown_examples(run.folder))
+    return {
+        "title": words.title(results),
+        "heading": headline(results),
+        "folder": run.folder.resolve().name,
+        "notices": words.notices(results),
+        "scores": _scores(results),
+        "intervals": assessment and assessment.intervals,
+        "listeners": results.facts.corpus.listeners,
+        "protocol": words.protocol(results),
+        "facts": words.facts_of(results, run.choices),
+        "ensemble": results.facts.ensemble,
+        "per_class": results.scores.per_class,
+        "labels": results.scores.labels,
+        "matrix": confusion(predictions.confusion),
+        "panels": drawing.curves(run.trainings),
+        "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
+        "breakdown": breakdown,
+        "extremes": {name: words.extremes(groups) for name, groups in breakdown.items() if len(groups) > 2},
+        "gaps": {name: gap_line(name, gap) for name, gap in assessment.gaps.items()} if assessment else {},
+        "many": MANY,
+        "calibration": words.calibration(calibration) if calibration else [],
+        "diagrams": [
+            drawing.reliability(calibration.bins),
+            drawing.coverage(calibration.coverage.points),
+        ]
+        if calibration
+        else [],
+        "map": make_map(run.embeddings, predictions) if run.embeddings else {},
+        "traits": [style(index, "none") for index in range(N_COLORS)],
+        "mistakes": [(row, confidence(row)) for row in mistakes(predictions)],
+        "wrong": [example for example in examples if example.example.kind == MISTAKE],
+        "listened": [example for example in examples if example.cells],
+        "robustness": run.robustness,
+        "config": run.config,
+        "environment": json.dumps(run.environment, indent=1, ensure_ascii=False) if run.environment else "",
+        "versions": results.facts.versions,
+        "git_commit": results.facts.git_commit,
+        "is_changed": run.is_changed,
+        "command": run.command,
+    }
+
+
+def _scores(results: Results) -> list[dict[str, Any]]:
+    """The main scores, each with its interval, and beside it those of chance and listeners, where they are known."""
+    scores = [{"name": SCORES[name], "value": getattr(results.scores, name), "beside": {}} for name in MAIN_SCORES]
+    if assessment := results.assessment:
+        for name, score in zip(MAIN_SCORES, scores, strict=True):
+            baselines = assessment.baselines
+            score["interval"] = getattr(assessment.intervals, name)
+            score["beside"] = {"chance": baselines.chance[name], "majority": baselines.majority[name]}
+    if listeners := results.facts.corpus.listeners:
+        scores[MAIN_SCORES.index("accuracy")]["beside"]["listeners"] = listeners.accuracy
+    return scores

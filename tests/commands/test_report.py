@@ -1,0 +1,43 @@
+"""`ser report`: the pages of runs made again."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ser.commands import main
+from tests.compare.made import make_run
+from tests.report import made
+
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+
+def test_all_is_made_again_from_the_folder_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path / "elsewhere", fold="all").rename(tmp_path / "run")
+    before = {name: (run / name).read_bytes() for name in ("metrics.json", "report.txt")}
+    made.say(run, remove=("intervals", "baselines", "breakdown", "gaps", "calibration"))  # as of an earlier version
+    (run / "report.txt").unlink()
+    assert main(["report", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert re.fullmatch(rf"{re.escape(str(run / 'report.html'))}  \d\.\d MB in \d+\.\d s\n", said)
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert "95&nbsp;% interval" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_of_a_sweep_each_run_has_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "012":
+        make_run(tmp_path / name)
+    (tmp_path / "1" / "metrics.json").unlink()
+    shutil.copy(tmp_path / "0" / "report.txt", tmp_path / "2" / "embeddings.npz")
+    assert main(["report", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("\n") == 1 and (tmp_path / "0" / "report.html").exists()
+    first, second = said.err.splitlines()
+    assert first == f"{tmp_path / '1'}: the run has not come to a result; go on with it by resume=true"
+    assert "embeddings.npz is damaged" in second
+
+
+def test_a_folder_without_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"no run lies in {tmp_path}; name run folders")
