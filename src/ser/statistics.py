@@ -137,8 +137,8 @@ def gap(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: i
 
     The mean is over the classes that both groups have. Where clusters have clips of both groups (speakers, and
     sentences that each has said), the interval draws clusters with all their clips, and the permutation test swaps
-    the groups within clusters. Where none has (men and women), each group draws its own clusters, and the test deals the
-    clusters out to two groups of the same sizes anew. The p-value is that of random permutations, the one that
+    the groups within clusters. Where none has (men and women), each group draws its own clusters, and the test deals
+    the clusters out to two groups of the same sizes anew. The p-value is that of random permutations, the one that
     happened counted too (Phipson and Smyth 2010), two-sided.
 
     Args:
