@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -48,6 +49,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.say(folder, calibration=made.CALIBRATION, check={"name": "shuffled", "passed": True, "said": HOSTILE})
     write_page(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_run(tmp_path_factory.mktemp("plain") / "run", typed=["seed=1"])
+    made.add_examples(folder)
+    return folder
+
+
+@pytest.fixture
+def plain(made_once: Path, tmp_path: Path) -> Path:
+    """A run of one fold, with examples."""
+    return Path(shutil.copytree(made_once, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -216,23 +230,19 @@ def test_no_result_no_page(tmp_path: Path) -> None:
         (ROBUSTNESS, "condition\nclean\n", "robustness.csv is damaged: "),
     ],
 )
-def test_what_is_damaged_is_left_out_and_said(tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
-    folder = make_run(tmp_path / "run", typed=["seed=1"])
-    (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    html = write_page(folder).read_text(encoding="utf-8")
-    assert f"Left out: {said}" in html and str(tmp_path) not in html.partition("Configuration")[0]
+def test_what_is_damaged_is_left_out_and_said(plain: Path, name: str, content: str | bytes, said: str) -> None:
+    (plain / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    html = write_page(plain).read_text(encoding="utf-8")
+    assert f"Left out: {said}" in html and str(plain) not in html
     assert "ser train seed=1" in html
 
 
 @pytest.mark.parametrize(("name", "value"), [("duration_s", 0.0), ("probability", "high"), ("audio", "gone.flac")])
-def test_an_odd_example_costs_the_examples_alone(tmp_path: Path, name: str, value: Any) -> None:
-    folder = make_run(tmp_path / "run")
-    made.add_examples(folder)
-    told = json.loads((folder / EXAMPLES).read_text(encoding="utf-8"))
+def test_an_odd_example_costs_the_examples_alone(plain: Path, name: str, value: Any) -> None:
+    told = json.loads((plain / EXAMPLES).read_text(encoding="utf-8"))
     told[0][name] = value
-    (folder / EXAMPLES).write_text(json.dumps(told), encoding="utf-8")
-    assert write_page(folder).read_text(encoding="utf-8").count("Left out: examples/examples.json is damaged: ") == 2
+    (plain / EXAMPLES).write_text(json.dumps(told), encoding="utf-8")
+    assert write_page(plain).read_text(encoding="utf-8").count("Left out: examples/examples.json is damaged: ") == 2
 
 
 def test_the_home_folder_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
