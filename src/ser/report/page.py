@@ -81,6 +81,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "mistakes": [(row, confidence(row)) for row in mistakes(predictions)],
         "wrong": [example for example in examples if example.example.kind == MISTAKE],
         "listened": [example for example in examples if example.cells],
+        "n_wanted": sum(example.example.wanted for example in examples),
         "robustness": run.robustness,
         "config": run.config,
         "environment": json.dumps(run.environment, indent=1, ensure_ascii=False) if run.environment else "",
@@ -88,6 +89,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "git_commit": results.facts.git_commit,
         "is_changed": run.is_changed,
         "command": run.command,
+        "typed_in": run.environment.get("folder"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ser.calibration import at_limit
 from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
@@ -124,7 +125,10 @@ def calibration(found: Calibration) -> list[str]:
     if found.temperature is not None:
         before = found.before
         effect = f"; without it the error is {before.ece:.3f}, Brier {before.brier:.3f}" if before else ""
+        each = found.temperature if isinstance(found.temperature, list) else [found.temperature]
+        limits = {one: at_limit(one) for one in each}
         said.append(f"Temperature, fitted on validation: {_told(found.temperature)}{effect}.")
+        said += [f"A temperature of {one:.3g} is {limit}." for one, limit in limits.items() if limit]
     said.append(f"Area under accuracy against coverage: {found.coverage.area:.3f}; 1 is best.")
     if sets := found.conformal:
         low, high = sets.interval

@@ -110,6 +110,8 @@ def told(calibration: Calibration) -> list[str]:
             f"temperature {values}, fitted on validation; without it: expected error {before.ece:.3f}, Brier score"
             f" {before.brier:.3f}"
         ]
+        limits = {one: measures.at_limit(one) for one in np.atleast_1d(fitted)}
+        lines += [f"temperature {one:.3g} is {said}" for one, said in limits.items() if said]
     half = next(accuracy for coverage, accuracy in calibration.coverage.points if coverage >= 0.5)
     lines += [
         f"the surer half of the answers: accuracy {half:.3f}; mean over all coverages {calibration.coverage.area:.3f}"

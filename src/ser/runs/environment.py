@@ -41,6 +41,7 @@ def describe(folder: Path) -> dict[str, Any]:
     packages = {one["Name"]: one["Version"] for one in told if "Name" in one}
     return {
         "command": command_of(folder) or None,
+        "folder": _at_home(Path.cwd()),
         "git_commit": git_commit(),
         "python": platform.python_version(),
         "operating_system": platform.platform(),
@@ -50,6 +51,14 @@ def describe(folder: Path) -> dict[str, Any]:
         **_devices(),
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
+
+
+def _at_home(folder: Path) -> str:
+    """A folder, with ~ for the user's own: who that is, is nobody's business."""
+    try:
+        return (Path("~") / folder.relative_to(Path.home())).as_posix()
+    except (ValueError, RuntimeError):  # it lies elsewhere, or there is no home
+        return str(folder)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
