@@ -17,7 +17,7 @@ from ser.page.drawing import N_COLORS, N_SHAPES
 from ser.report.embedding import make_map
 from ser.report.page import write_page
 from ser.runs.embeddings import Embeddings
-from ser.runs.names import METRICS, PREDICTIONS
+from ser.runs.names import ENVIRONMENT, METRICS, PREDICTIONS
 from ser.runs.predictions import read_predictions
 from tests.browsing import asked, barriers, browsing, seen_in
 from tests.compare.made import clips, make_run
@@ -42,6 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.add_examples(folder)
     made.add_robustness(folder)
     made.say(folder, calibration=made.CALIBRATION, check={"name": "shuffled", "passed": True, "said": HOSTILE})
+    (folder / ENVIRONMENT).write_text('{"folder": "~/<my> speech"}', encoding="utf-8")
     write_page(folder)
     return folder
 
@@ -90,6 +91,9 @@ def test_what_it_says(page: Any) -> None:
     assert "no difference can be shown between" in texts(page, "#breakdown")[0]
     assert "Told worst is 話者" in texts(page, "#breakdown")[0]
     assert "Temperature, fitted on validation: 1.2, 1.4 by fold" in texts(page, "#calibration")[0]
+    assert "2 of 4 clips; more would have taken too long" in texts(page, "#listened > p")[0]
+    assert all("the strongest field, " in text for text in texts(page, "#listened .levels"))
+    assert texts(page, "#again .note")[0].startswith("Typed in ~/<my> speech. ")
     assert [line.count("dB") for line in texts(page, "#robustness tbody th")] == [0, 1]
     assert texts(page, "#command") == [
         f"python train.py 'model={HOSTILE.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'"

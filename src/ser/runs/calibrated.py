@@ -104,7 +104,7 @@ def told(calibration: Calibration) -> list[str]:
         f" ({calibration.brier_of_the_rates:.3f} of always answering the emotions' rates)"
     ]
     before, fitted = calibration.before, calibration.temperature
-    if before:
+    if before and fitted is not None:
         values = f"{min(fitted):.2f} to {max(fitted):.2f} by fold" if isinstance(fitted, list) else f"{fitted:.2f}"
         lines += [
             f"temperature {values}, fitted on validation; without it: expected error {before.ece:.3f}, Brier score"
