@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ser.calibration import at_limit
+from ser.runs import calibrated
 from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
@@ -47,21 +47,10 @@ def protocol(results: Results) -> list[str]:
     )
     if facts.check and facts.check.name == OVERFIT:
         return [*said, "What is tested was trained on, as the check wants it."]
-    if audit.shared_speakers:
-        n = len(audit.shared_speakers)
-        said.append(
-            f"{_count(n, 'speaker is', 'speakers are')} in both training and test: expect less on new speakers."
-        )
-    elif audit.n_unknown:
-        said.append(f"{audit.n_unknown} clips do not say who speaks: they may be of one person in training and test.")
-    else:
-        said.append("No speaker of the test is in training or validation: the score holds for new speakers.")
-    if audit.n_known:
-        which = f"picked by their label {audit.known_emotion}" if audit.known_emotion else "without their labels"
-        said.append(
-            f"{audit.n_known} of the test clips were heard beforehand, {which}, to know their speakers:"
-            " on somebody never heard expect less."
-        )
+    alone = "No speaker of the test is in training or validation: the score holds for new speakers"
+    said.append(f"{audit.about_speakers or alone}.")
+    if audit.about_known:
+        said.append(f"{audit.about_known}.")
     if audit.identical:
         one, other = audit.identical[0]
         several = _count(len(audit.identical), "recording is", "recordings are")
@@ -126,13 +115,8 @@ def calibration(found: Calibration) -> list[str]:
         f" right, on average. Brier score {found.brier:.3f} (0 is best; answering how often each emotion occurs:"
         f" {found.brier_of_the_rates:.3f})."
     ]
-    if found.temperature is not None:
-        before = found.before
-        effect = f"; without it the error is {before.ece:.3f}, Brier {before.brier:.3f}" if before else ""
-        each = found.temperature if isinstance(found.temperature, list) else [found.temperature]
-        limits = {one: at_limit(one) for one in each}
-        said.append(f"Temperature, fitted on validation: {_told(found.temperature)}{effect}.")
-        said += [f"A temperature of {one:.3g} is {limit}." for one, limit in limits.items() if limit]
+    if effect := calibrated.effect(found):
+        said.append(f"The {effect}.")
     said.append(f"Area under accuracy against coverage: {found.coverage.area:.3f}; 1 is best.")
     if sets := found.conformal:
         low, high = sets.interval
