@@ -23,6 +23,29 @@ def confusion_matrix(truth: Sequence[int], predicted: Sequence[int], n_classes: 
     return counts
 
 
+def confusions_by_cluster(
+    clusters: npt.NDArray[np.intp],
+    truth: Sequence[int] | npt.NDArray[np.intp],
+    predicted: Sequence[int] | npt.NDArray[np.intp],
+    n_classes: int,
+    n_clusters: int | None = None,
+) -> Floats:
+    """What each cluster, such as a speaker, adds to the confusion.
+
+    Args:
+        clusters: of each clip, from 0.
+        truth, predicted: classes of each clip.
+        n_clusters: None: as many as the highest number says.
+
+    Returns:
+        (n_clusters, n_classes, n_classes), truth along the rows.
+    """
+    n = int(clusters.max()) + 1 if n_clusters is None else n_clusters
+    counts = np.zeros((n, n_classes, n_classes))
+    np.add.at(counts, (clusters, np.asarray(truth, dtype=int), np.asarray(predicted, dtype=int)), 1)
+    return counts
+
+
 def scores(confusion: Counts | Floats) -> dict[str, Floats]:
     """Accuracy, UAR and macro-F1 of many confusion matrices at once.
 

@@ -15,7 +15,6 @@ from ser.errors import RobustnessError
 from ser.inference.answering import Clip, Way, answer, way_of
 from ser.inference.loading import load
 from ser.inference.predictor import Predictor
-from ser.metrics import Floats
 from ser.robustness.conditions import Condition
 from ser.robustness.tested import Tested
 from ser.runs.names import SPEAKER, UTTERANCE
@@ -111,8 +110,7 @@ def _scored(table: Predictions, named: Numbers, conditions: Sequence[Condition])
     clusters, _ = statistics.clusters_of([row[SPEAKER] for row in table.rows])
     rows, clean = [], None
     for condition, classes in zip(conditions, named.T, strict=True):
-        confusions: Floats = np.zeros((clusters.max() + 1, len(table.labels), len(table.labels)))
-        np.add.at(confusions, (clusters, np.array(table.truth), classes), 1.0)
+        confusions = metrics.confusions_by_cluster(clusters, table.truth, classes, len(table.labels))
         clean = confusions if clean is None else clean
         scores = metrics.scores(confusions.sum(axis=0))
         uar, before = float(scores["uar"]), float(metrics.scores(clean.sum(axis=0))["uar"])

@@ -47,10 +47,8 @@ class _Table:
         self, clusters: npt.NDArray[np.intp], places: npt.NDArray[np.intp] | slice = slice(None), n: int | None = None
     ) -> Floats:
         """What each of n clusters adds to the confusion of the clips at some places: (n, n_classes, n_classes)."""
-        n_classes = len(self.labels)
-        confusions = np.zeros((int(clusters.max()) + 1 if n is None else n, n_classes, n_classes))
-        np.add.at(confusions, (clusters, self.truth[places], self.predicted[places]), 1)
-        return confusions
+        truth, predicted = self.truth[places], self.predicted[places]
+        return metrics.confusions_by_cluster(clusters, truth, predicted, len(self.labels), n)
 
 
 def _attributes(predictions: Predictions) -> dict[str, int]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ser.metrics import mean_ratio, uar
+from ser.metrics import confusions_by_cluster, mean_ratio, uar
 from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
 from ser.runs.report_tables import p_word
@@ -73,10 +73,9 @@ def _counts(missed: Mapping[str, int]) -> str:
 
 
 def _by_chance(name: str, predictions: Predictions) -> tuple[bool, str]:
-    truth, answers, n_classes = np.array(predictions.truth), np.array(predictions.predicted), len(predictions.labels)
+    truth = predictions.truth
     clusters, unit = clusters_of([row[SPEAKER] for row in predictions.rows])
-    confusions = np.zeros((clusters.max() + 1, n_classes, n_classes))
-    np.add.at(confusions, (clusters, truth, answers), 1)
+    confusions = confusions_by_cluster(clusters, truth, predictions.predicted, len(predictions.labels))
     low, high = percentile_interval(bootstrap(confusions)["uar"])
     chance = 1 / len(np.unique(truth))
     passed, by_luck = low <= chance, ""
