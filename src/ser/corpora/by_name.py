@@ -18,7 +18,7 @@ from ser.corpora.files import (
     unreadable_remarks,
     utterance_id,
 )
-from ser.corpora.labels import known_emotion
+from ser.corpora.labels import known_emotion, label_order
 from ser.errors import CorpusNotFound, SettingError
 
 GENDERS = {"f": "female", "m": "male"}
@@ -127,7 +127,7 @@ class ByName(Corpus):
         differences = []
         if emotions.total() != self.about.n_clips or (wanted and emotions != wanted):
             differences.append(f"{emotions.total()} clips where the release has {self.about.n_clips}")
-            lacking = {emotion: count - emotions[emotion] for emotion, count in wanted.items()}
+            lacking = {emotion: wanted[emotion] - emotions[emotion] for emotion in label_order(wanted)}
             missing = [f"{count} {emotion}" for emotion, count in lacking.items() if count > 0]
             differences += [f"missing {', '.join(missing)}"] if missing else []
         if self.about.speakers not in (None, speakers):

@@ -10,7 +10,7 @@ from ser.corpora.by_name import GENDERS, ByName, Clip
 
 
 class Jtes(ByName):
-    """The clips of 50 women and 50 men; each emotion has sentences of its own, so that words tell it too."""
+    """The clips of 50 women and 50 men."""
 
     name = "jtes"
     layout = "folder with f01 ... m50"
@@ -27,6 +27,7 @@ class Jtes(ByName):
             " balanced emotional speech database. O-COCOSDA: 16-21. https://doi.org/10.1109/ICSDA.2016.7918977"
         ),
     )
+    notice = f"{about.title} has other sentences for each emotion: a model may know them by their words."
     pattern = r"([fm](?:0[1-9]|[1-4]\d|50))_(ang|joy|neu|sad)_(\d\d)"
 
     def clip(self, *found: str) -> Clip:

@@ -10,7 +10,7 @@ from ser.corpora.by_name import GENDERS, ByName, Clip
 
 
 class Jvnv(ByName):
-    """The clips of F1, F2, M1 and M2; each emotion has sentences of its own, so that words tell it too."""
+    """The clips of F1, F2, M1 and M2."""
 
     name = "jvnv"
     layout = "folder with F1, F2, M1 and M2"
@@ -28,6 +28,7 @@ class Jvnv(ByName):
             " https://doi.org/10.1109/ACCESS.2024.3360885"
         ),
     )
+    notice = f"{about.title} has other sentences for each emotion: a model may know them by their words."
     pattern = r"([FM][12])_(anger|disgust|fear|happy|sad|surprise)_(regular|free)_(\d+)"
 
     def clip(self, *found: str) -> Clip:
