@@ -83,7 +83,7 @@ def assert_answers_from_waveforms(run: Path, *, known: bool, atol: float = 1e-4)
 def test_all_folds_are_solved_and_leave_what_every_run_leaves(whole: Path) -> None:
     for fold in (1, 2):
         own = whole / f"fold-{fold}"
-        assert {path.name for path in own.iterdir()} == FILES - {"status.json", "environment.json"}
+        assert {path.name for path in own.iterdir()} == FILES - {"status.json", "environment.json", "report.html"}
         assert {path.name for path in (own / "checkpoints").iterdir()} == {"best.ckpt"}
         results = read(own)
         assert results["audit"]["n_known"] == results["n_test"] == 32

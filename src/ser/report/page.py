@@ -18,7 +18,7 @@ from ser.runs.examples import MISTAKE
 from ser.runs.names import MAIN_SCORES, PAGE, SCORES
 from ser.runs.predictions import confidence
 from ser.runs.report import headline
-from ser.runs.report_tables import gap_line
+from ser.runs.report_tables import few_speakers, gap_line
 from ser.runs.results import Results
 
 _HERE = Path(__file__).parent
@@ -55,6 +55,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "notices": words.notices(results),
         "scores": _scores(results),
         "intervals": assessment and assessment.intervals,
+        "hint": few_speakers(assessment) if assessment else "",
         "listeners": results.facts.corpus.listeners,
         "protocol": words.protocol(results),
         "facts": words.facts_of(results, run.choices),

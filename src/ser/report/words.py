@@ -106,8 +106,11 @@ def facts_of(results: Results, choices: Mapping[str, str]) -> dict[str, str]:
 
 
 def extremes(groups: Sequence[Group]) -> str:
-    """Whose emotions are told worst and best."""
-    worst, *_, best = sorted(groups, key=lambda group: group.uar)
+    """Whose emotions are told worst and best, of groups with clips enough to tell; empty where there are not two."""
+    told = [group for group in groups if group.uar_interval and len(group.recall) > 1]
+    if len(told) < 2:
+        return ""
+    worst, *_, best = sorted(told, key=lambda group: group.uar)
     return f"Told worst is {worst.value} (UAR {worst.uar:.3f}), best {best.value} ({best.uar:.3f})."
 
 
@@ -148,6 +151,6 @@ def _duration(seconds: float) -> str:
     ('9.2 s', '1 min 40 s', '2 h 1 min')
     """
     if seconds < 60:
-        return f"{seconds:.3g} s"
+        return f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

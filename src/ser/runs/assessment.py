@@ -41,18 +41,20 @@ class Group:
     Attributes:
         n: clips.
         n_speakers: 0 where they are not known.
+        unit: what its intervals are by bootstrap over, speakers or clips: see `Intervals`.
         uar: over the emotions that the group has.
-        uar_interval, accuracy_interval: by bootstrap over its speakers; over its clips where they are fewer than five.
+        uar_interval, accuracy_interval: None where there are too few clips to tell.
         recall: by emotion, of those that it has.
     """
 
     value: str
     n: int
     n_speakers: int
+    unit: str
     uar: float
-    uar_interval: Interval
+    uar_interval: Interval | None
     accuracy: float
-    accuracy_interval: Interval
+    accuracy_interval: Interval | None
     recall: dict[str, float]
 
 
@@ -64,8 +66,9 @@ class Gap:
         higher, lower: the values, the better told first.
         uar: mean over the emotions that both have, of the recall of the one less that of the other.
         interval: of `uar`.
-        p: of a permutation test; see `ser.statistics.gap`.
-        paired: whether speakers have both values.
+        p, smallest_p: of a permutation test over speakers, over clips where not all are known; below `smallest_p` it
+            could not come with so few of them; see `ser.statistics.gap`.
+        paired: whether the same speakers have both values.
         recall: the same by emotion: how far the one value has the better opportunity (Hardt, Price and Srebro 2016,
             Equality of opportunity in supervised learning, NIPS).
     """
@@ -75,6 +78,7 @@ class Gap:
     uar: float
     interval: Interval
     p: float
+    smallest_p: float
     paired: bool
     recall: dict[str, float]
 
@@ -95,8 +99,8 @@ class Assessment:
 
     @property
     def worst_speaker(self) -> Group | None:
-        """Whose emotions are told worst, by UAR; None where fewer than two are known."""
-        speakers = self.breakdown.get(SPEAKER, [])
+        """Whose emotions are told worst, by UAR, among those with clips enough to tell; None where there is none."""
+        speakers = [group for group in self.breakdown.get(SPEAKER, []) if group.uar_interval and len(group.recall) > 1]
         return min(speakers, key=lambda group: group.uar, default=None)
 
     @property
