@@ -1,10 +1,11 @@
 """ESD by its names, with the folders of its parts and without."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.corpora.trees import one
+from tests.corpora.trees import made, one
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,11 @@ def test_what_a_name_says(
     assert (utterance.emotion, utterance.speaker) == (emotion, name[-11:-7])
     told = {"gender": gender, "language": language, "statement": statement, "split": split}
     assert utterance.attributes == told
+
+
+def test_what_the_numbers_of_a_speaker_say(tmp_path: Path) -> None:
+    corpus = made("esd", tmp_path)
+    clips = [corpus.clip("0011", f"{number:06d}") for number in range(1, 1751)]
+    assert set(Counter(clip.emotion for clip in clips).values()) == {350}
+    assert Counter(clip.attributes["split"] for clip in clips) == {"val": 5 * 20, "test": 5 * 30, "train": 5 * 300}
+    assert corpus.clip("0011", "001751") is None

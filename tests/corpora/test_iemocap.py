@@ -42,7 +42,13 @@ def test_what_is_said_of_a_turn(tmp_path: Path) -> None:
     assert excited.id == "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F001"
     assert (excited.speaker, utterances[2].speaker) == ("Ses01F", "Ses01M")
     rated = {"valence": "4.0000", "arousal": "3.5000", "dominance": "3.0000"}
-    assert excited.attributes == {"gender": "female", "session": "1", "kind": "impro", "annotated": "exc", **rated}
+    assert excited.attributes == {
+        "gender": "female",
+        "session": "1",
+        "acted": "improvised",
+        "annotated": "excited",
+        **rated,
+    }
 
 
 def test_turns_without_a_label_are_left_out_and_said(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ser.errors import CorpusError
 from tests.corpora.trees import made, put
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
@@ -26,7 +27,7 @@ def test_what_is_said_of_a_film(corpus: Any) -> None:
     assert len(utterances) == 6
     one = utterances["dev_splits_complete/dia0_utt1"]
     assert (one.emotion, one.speaker) == ("surprised", "Phoebe Sr")
-    assert one.attributes == {"split": "val", "dialogue": "0", "season": "8"}
+    assert one.attributes == {"split": "val", "dialogue": "0"}
     assert {u.attributes["split"] for u in utterances.values()} == {"train", "val", "test"}
 
 
@@ -46,3 +47,9 @@ def test_films_without_a_row_and_a_damaged_one_are_left_out_and_said(corpus: Any
         "train_splits/dia125_utt3 is left out: it is damaged",
         "1 films without a row in the tables are left out, such as dia66_utt9.mp4",
     ]
+
+
+def test_a_table_that_is_none(corpus: Any) -> None:
+    (corpus.root / "dev_sent_emo.csv").write_text("Dialogue_ID;Utterance_ID;Speaker;Emotion")
+    with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv: has no Dialogue_ID and Emotion and .*; get it again"):
+        corpus.utterances()

@@ -1,7 +1,6 @@
 """IEMOCAP, Interactive Emotional Dyadic Motion Capture: English dialogues, played from a script or improvised.
 
-Busso C, Bulut M, Lee CC, Kazemzadeh A, Mower E, Kim S, Chang JN, Lee S, Narayanan SS (2008). Language Resources and
-Evaluation 42: 335-359, doi 10.1007/s10579-008-9076-6.
+Busso C et al. (2008). Language Resources and Evaluation 42: 335-359, doi 10.1007/s10579-008-9076-6.
 Labels: Session*/dialog/EmoEvaluation/*.txt, a line a turn: times, turn, emotion, [valence, activation, dominance].
 """
 
@@ -54,6 +53,8 @@ class Iemocap(ByName):
         code, valence, arousal, dominance = self._turns.get(turn, ("xxx", "", "", ""))
         if code in ("xxx", "oth"):  # the raters did not agree, or on nothing of the list
             return None
-        attributes = {"gender": GENDERS[gender.lower()], "session": session, "kind": kind, "annotated": code}
-        rated = {"valence": valence, "arousal": arousal, "dominance": dominance}  # 1 to 5, the mean of the raters
-        return Clip("happy" if code == "exc" else code, f"Ses0{session}{gender}", attributes | rated)
+        acted = "improvised" if kind == "impro" else "scripted"
+        attributes = {"gender": GENDERS[gender.lower()], "session": session, "acted": acted}
+        attributes |= {"valence": valence, "arousal": arousal, "dominance": dominance}  # 1 to 5, the mean of the raters
+        excited = {"annotated": "excited"} if code == "exc" else {}
+        return Clip("happy" if excited else code, f"Ses0{session}{gender}", attributes | excited)

@@ -1,6 +1,6 @@
 """MELD, the Multimodal EmotionLines Dataset: English dialogues of the television series Friends.
 
-Poria S, Hazarika D, Majumder N, Naik G, Cambria E, Mihalcea R (2019). ACL: 527-536, doi 10.18653/v1/P19-1050.
+Poria S et al. (2019). ACL: 527-536, doi 10.18653/v1/P19-1050.
 Naming: part/dia<dialogue>_utt<utterance>.mp4. Labels: train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv.
 """
 
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from ser.corpora.base import About
 from ser.corpora.by_name import ByName, Clip
+from ser.errors import CorpusError
 
 _CORRECTED = "final_videos_test"  # 132 films of the test are there again, cut rightly
+_COLUMNS = {"Dialogue_ID", "Utterance_ID", "Speaker", "Emotion"}
 _COUNTS = {"neutral": 6435, "happy": 2308, "sad": 1002, "angry": 1607, "fearful": 358, "disgust": 361}
 
 
@@ -38,13 +40,14 @@ class Meld(ByName):
     unlabelled = "films without a row in the tables"
 
     def read_labels(self, files: Sequence[Path]) -> None:
-        rows: dict[tuple[str, ...], Mapping[str, str]] = {}
-        for path in files:
-            part, _, name = path.name.partition("_")
-            if name == "sent_emo.csv":
-                with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-                    rows |= {(part, row["Dialogue_ID"], row["Utterance_ID"]): row for row in csv.DictReader(file)}
-        self._rows = rows
+        self._rows: dict[tuple[str, ...], Mapping[str, str]] = {}
+        for path in (path for path in files if path.name.endswith("_sent_emo.csv")):
+            with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+                table = csv.DictReader(file)
+                if lacking := _COLUMNS.difference(table.fieldnames or ()):
+                    raise CorpusError(f"corpus.root: {path}: has no {' and '.join(sorted(lacking))}; get it again")
+                part = path.name.partition("_")[0]
+                self._rows |= {(part, row["Dialogue_ID"], row["Utterance_ID"]): row for row in table if row["Emotion"]}
 
     def rank(self, path: Path) -> int:
         return 0 if path.name.startswith(_CORRECTED) else 1
@@ -54,5 +57,4 @@ class Meld(ByName):
         row = self._rows.get(found)
         if row is None:
             return None
-        split = "val" if part == "dev" else part
-        return Clip(row["Emotion"], row["Speaker"], {"split": split, "dialogue": dialogue, "season": row["Season"]})
+        return Clip(row["Emotion"], row["Speaker"], {"split": "val" if part == "dev" else part, "dialogue": dialogue})
