@@ -268,6 +268,7 @@ def _train_and_test(
         tta_views=config.tta or None,
         chosen=solution.chosen if solution else None,
         untested=len(split.test) - len(heard) or None,
+        rehearsal=bool(config.trainer.get("fast_dev_run")) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
         check=judge(config.check, tested) if config.check else None,
     )

@@ -25,6 +25,8 @@ def notices(results: Results) -> list[str]:
             f"Interrupted in epoch {facts.interrupted.epoch} of {facts.interrupted.n_epochs}:"
             " this is no finished result."
         )
+    if facts.rehearsal:
+        said.append("One batch of everything was heard, to see whether it runs: this is no result.")
     if facts.untested:
         n_all = scores.n_test + facts.untested
         said.append(
@@ -111,6 +113,8 @@ def extremes(groups: Sequence[Group]) -> str:
     if len(told) < 2:
         return ""
     worst, *_, best = sorted(told, key=lambda group: group.uar)
+    if worst.uar == best.uar:
+        return ""
     return f"Told worst is {worst.value} (UAR {worst.uar:.3f}), best {best.value} ({best.uar:.3f})."
 
 

@@ -20,12 +20,15 @@ def assess(predictions: Predictions) -> Assessment:
     clusters, unit = statistics.clusters_of(table.speakers.tolist())
     confusions = table.confusions(clusters)
     drawn = statistics.bootstrap(confusions)
-    groups = {name: _groups(table, name) for name in _attributes(predictions)}
+    values = _attributes(predictions)
+    many = {name: n for name, n in values.items() if n > MOST_VALUES and name != SPEAKER}
+    groups = {name: _groups(table, name) for name in values if name not in many}
     return Assessment(
         Intervals(unit, len(confusions), **{name: _interval(drawn[name]) for name in MAIN_SCORES}),
         _baselines(confusions.sum(axis=0)),
         groups,
         {name: _gap(table, name, own) for name, own in groups.items() if _can_be_compared(own)},
+        many,
     )
 
 
@@ -50,12 +53,12 @@ class _Table:
         return confusions
 
 
-def _attributes(predictions: Predictions) -> list[str]:
-    """What the scores are broken down by: columns with two values or more; clips without one are left out."""
+def _attributes(predictions: Predictions) -> dict[str, int]:
+    """What clips differ in: how many values each column has, two or more; clips without one are left out."""
     rows = predictions.rows
-    values = {name: {row[name] for row in rows} - {""} for name in rows[0] if name == SPEAKER or not is_reserved(name)}
-    most = {SPEAKER: len(rows)}
-    return [name for name, own in values.items() if 1 < len(own) <= most.get(name, MOST_VALUES)]
+    names = [name for name in rows[0] if name == SPEAKER or not is_reserved(name)]
+    values = {name: len({row[name] for row in rows} - {""}) for name in names}
+    return {name: n for name, n in values.items() if n > 1}
 
 
 def _interval(values: Floats) -> Interval:
@@ -104,8 +107,9 @@ def _group(table: _Table, value: str, places: npt.NDArray[np.intp]) -> Group:
 
 
 def _can_be_compared(groups: list[Group]) -> bool:
-    """Whether there are two, and an emotion that both have."""
-    return len(groups) == 2 and bool(groups[0].recall.keys() & groups[1].recall.keys())
+    """Whether there are two, with clips enough, and an emotion that both have."""
+    enough = len(groups) == 2 and min(group.n for group in groups) >= FEWEST_CLIPS
+    return enough and bool(groups[0].recall.keys() & groups[1].recall.keys())
 
 
 def _gap(table: _Table, attribute: str, groups: list[Group]) -> Gap:
@@ -127,5 +131,6 @@ def _gap(table: _Table, attribute: str, groups: list[Group]) -> Gap:
         p=gap.p,
         smallest_p=gap.smallest_p,
         paired=gap.paired,
+        lacking=[label for label in table.labels if (label in higher.recall) != (label in lower.recall)],
         recall={label: higher.recall[label] - lower.recall[label] for label in both},
     )

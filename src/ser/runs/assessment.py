@@ -69,6 +69,7 @@ class Gap:
         p, smallest_p: of a permutation test over speakers, over clips where not all are known; below `smallest_p` it
             could not come with so few of them; see `ser.statistics.gap`.
         paired: whether the same speakers have both values.
+        lacking: emotions that only one of them has.
         recall: the same by emotion: how far the one value has the better opportunity (Hardt, Price and Srebro 2016,
             Equality of opportunity in supervised learning, NIPS).
     """
@@ -80,6 +81,7 @@ class Gap:
     p: float
     smallest_p: float
     paired: bool
+    lacking: list[str]
     recall: dict[str, float]
 
 
@@ -90,18 +92,21 @@ class Assessment:
     Attributes:
         breakdown: groups by attribute; `speaker` first, where speakers are known.
         gaps: of attributes with two values.
+        not_broken_down: attributes with too many values, and how many these are.
     """
 
     intervals: Intervals
     baselines: Baselines
     breakdown: dict[str, list[Group]]
     gaps: dict[str, Gap]
+    not_broken_down: dict[str, int]
 
     @property
     def worst_speaker(self) -> Group | None:
         """Whose emotions are told worst, by UAR, among those with clips enough to tell; None where there is none."""
         speakers = [group for group in self.breakdown.get(SPEAKER, []) if group.uar_interval and len(group.recall) > 1]
-        return min(speakers, key=lambda group: group.uar, default=None)
+        worst = min(speakers, key=lambda group: group.uar, default=None)
+        return worst if worst and worst.uar < max(group.uar for group in speakers) else None
 
     @property
     def attributes(self) -> dict[str, list[Group]]:
@@ -122,4 +127,5 @@ def read_assessment(content: Mapping[str, Any]) -> Assessment | None:
         Baselines(**content["baselines"]),
         {name: [Group(**group) for group in groups] for name, groups in content["breakdown"].items()},
         {name: Gap(**gap) for name, gap in content["gaps"].items()},
+        content["not_broken_down"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ser.metrics import mean_ratio, uar
-from ser.runs.names import SPEAKER
+from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
 from ser.runs.report_tables import p_word
 from ser.runs.results import Check
@@ -87,7 +87,8 @@ def _by_chance(name: str, predictions: Predictions) -> tuple[bool, str]:
     score = f"UAR {uar(confusions.sum(axis=0)):.3f} [{low:.3f}, {high:.3f}] over {len(confusions)} {unit}"
     found = f"{score}, chance {chance:.3f}{by_luck}: {means}"
     if passed and high > chance + MUCH:
-        found += f". So few clips ({len(truth)}) say little: take split.fold=all, or more of them"
+        more = "more of them" if FOLD in predictions.rows[0] else "split.fold=all, or more of them"
+        found += f". So few clips ({len(truth)}) say little: take {more}"
     return passed, found
 
 

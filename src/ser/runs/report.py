@@ -171,6 +171,7 @@ def headline(results: Results) -> str:
         which = f"all {split.n_folds} folds pooled" if all_are else f"{n_tested} of {split.n_folds} folds pooled"
     check = results.facts.check
     about = f"check={check.name}, NO RESULT: " if check else ""
+    about = "fast_dev_run, NO RESULT: " if results.facts.rehearsal else about
     return f"{about}{results.facts.corpus.name}, split={split.name}, {which}"
 
 
@@ -180,6 +181,8 @@ def render(results: Results) -> str:
     lines = [headline(results), ""]
     if facts.check:
         lines += [facts.check.said, ""]
+    if facts.rehearsal:
+        lines += ["one batch of everything was heard, to see whether it runs: this is no result", ""]
     if facts.corpus.notice:
         lines += [facts.corpus.notice, ""]
     if facts.interrupted:
@@ -190,7 +193,7 @@ def render(results: Results) -> str:
             f"ONLY {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
             "",
         ]
-    elif facts.validation is None and not (facts.interrupted or results.folds or facts.ensemble):
+    elif facts.validation is None and not (facts.rehearsal or facts.interrupted or results.folds or facts.ensemble):
         lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
     lines += [*_class_table(scores), "", *main_scores(results)]
     if results.folds:
@@ -208,7 +211,8 @@ def render(results: Results) -> str:
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
     if not (facts.check and facts.check.name == OVERFIT):  # which tests what it trains on
-        lines += ["", *broken_down(results.assessment)] if results.assessment else []
+        if results.assessment and (parts := broken_down(results.assessment)):
+            lines += ["", *parts]
         if results.calibration:
             lines += ["", *calibrated.told(results.calibration)]
         lines += ["", *_verdict(facts.audit)]

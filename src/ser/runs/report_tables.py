@@ -45,6 +45,8 @@ def broken_down(assessment: Assessment) -> list[str]:
             rows.append([attribute if group is groups[0] else "", group.value, *scores, str(group.n)])
     lines = [*grid(rows, left=2), *([OVER_CLIPS] if over_clips else []), ""] if len(rows) > 1 else []
     lines += [gap_line(name, gap) for name, gap in assessment.gaps.items()]
+    many = [f"{name} ({n} values)" for name, n in assessment.not_broken_down.items()]
+    lines += [f"not broken down: {', '.join(many)}"] if many else []
     return [*lines, *_worst(assessment)]
 
 
@@ -56,10 +58,9 @@ def gap_line(attribute: str, gap: Gap) -> str:
     elif gap.p >= LEVEL:
         said = f"no difference can be shown between {gap.higher} and {gap.lower}"
     widest = max(gap.recall, key=lambda label: abs(gap.recall[label]))
-    return (
-        f"{attribute}: {said}: UAR {gap.uar:+.3f} {between(gap.interval, sign='+')}, {p_word(gap.p)};"
-        f" widest in {widest}: {gap.recall[widest]:+.3f}"
-    )
+    over = f" over the {len(gap.recall)} emotions that both have" if gap.lacking else ""
+    where = f"; widest in {widest}: {gap.recall[widest]:+.3f}" if gap.recall[widest] else ""
+    return f"{attribute}: {said}: UAR {gap.uar:+.3f} {between(gap.interval, sign='+')}{over}, {p_word(gap.p)}{where}"
 
 
 def _worst(assessment: Assessment) -> Iterator[str]:
@@ -74,6 +75,9 @@ def few_speakers(assessment: Assessment) -> str:
     """What a reader must know of the intervals where few speakers were tested; empty where nothing."""
     n, unit = assessment.intervals.n_units, assessment.intervals.unit
     n_speakers = len(assessment.breakdown.get(SPEAKER, ()))
+    low, high = assessment.intervals.uar
+    if low == high:
+        return "whichever are drawn, the score is the same: no interval can be told from so few"
     if unit == "speakers" and n < ENOUGH_SPEAKERS:
         return (
             f"so few speakers tell little: the intervals are too narrow, {ENOUGH_SPEAKERS} speakers at least are wanted"
@@ -85,12 +89,12 @@ def few_speakers(assessment: Assessment) -> str:
 
 def between(interval: Interval | None, sign: str = "") -> str:
     """
-    >>> between([0.71234, 0.8]), between(None)
-    ('[0.712, 0.800]', '–')
+    >>> between([0.71234, 0.8]), between([0.5, 0.5]), between(None)
+    ('[0.712, 0.800]', '–', '–')
     """
-    if interval is None:
+    low, high = interval or (0, 0)
+    if low == high:
         return "–"
-    low, high = interval
     return f"[{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
