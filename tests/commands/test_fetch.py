@@ -27,8 +27,14 @@ def fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
 def test_without_words_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch"]) == 0
     said = capsys.readouterr().out
-    assert "ravdess: 208 MB to download" in said and "CC BY-NC-SA 4.0" in said
+    assert "  ravdess: RAVDESS, 1440 clips, 24 speakers, in English\n" in said and "CC BY-NC-SA 4.0" in said
+    assert "    ser fetch ravdess: 208 MB to download, 590 MB unpacked\n" in said
+    assert (
+        "  esd: ESD, 35000 clips, 20 speakers, in English and Chinese\n" in said
+        and "page: https://sail.usc.edu" in said
+    )
     assert "demo" not in said and "folder:" not in said
+    assert [line for line in said.splitlines() if len(line) > 80 and "://" not in line] == []
     assert "facebook/wav2vec2-base" in said
 
 
@@ -60,6 +66,11 @@ def test_how_it_ends_when_it_fails(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     [
         (["ravdes"], 2, "ravdes is no corpus that is known; for an encoder, name a FOLDER"),
         (["ravdess", "--revision", "main"], 2, "--revision and --allow-pickle go with an encoder"),
+        (
+            ["jvnv"],
+            1,
+            "get it from https://sites.google.com/site/shinnosuketakamichi/research-topics/jvnv_corpus (CC BY-SA",
+        ),
         (["demo"], 1, "corpus=demo has no release that could be downloaded"),
         (["folder"], 1, "corpus=folder has no release that could be downloaded"),
         (["table"], 1, "corpus=table has no release that could be downloaded"),

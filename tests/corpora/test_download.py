@@ -24,7 +24,7 @@ from unittest.mock import Mock
 import pytest
 
 from ser.corpora import download
-from ser.corpora.base import Release
+from ser.corpora.base import About, Release
 from ser.corpora.demo import Demo, clip_names
 from ser.corpora.download import fetch
 from ser.corpora.ravdess import ACTORS, Ravdess
@@ -98,7 +98,8 @@ def server(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> I
 
 def release_of(content: bytes, url: str) -> Release:
     md5 = hashlib.md5(content).hexdigest()
-    return Release("RAVDESS", url, "https://the.page", len(content), md5, 10**6, "LICENCE AND CITATION", "mit")
+    about = About("RAVDESS", ("English",), 1, 1, "mit", "THE LICENCE", "https://the.page", "THE PAPER")
+    return Release(about, url, len(content), md5, 10**6)
 
 
 def get(release: Release, folder: Path, lacking: str = "other things") -> bool:
@@ -226,7 +227,7 @@ def test_ctrl_c_keeps_what_has_come_and_says_so(server: Any, tmp_path: Path, cap
     with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(time, "sleep", Mock(side_effect=KeyboardInterrupt))  # while it waits for the next try
         get(server.release, tmp_path / "corpus")
-    for said in ("LICENCE AND CITATION", "trying again in 0 s", "is kept in", "the same command goes on with it"):
+    for said in ("THE LICENCE", "THE PAPER", "trying again in 0 s", "is kept in", "the same command goes on with it"):
         assert said in caplog.text
     out, err = capfd.readouterr()
     assert out == "" and "kB" in err  # the progress bar

@@ -10,8 +10,8 @@ import click
 
 from ser.config import choices
 from ser.config.build import build
-from ser.corpora.base import Corpus
-from ser.errors import ConfigError, DownloadError
+from ser.corpora.base import About, Corpus, no_release
+from ser.errors import ConfigError
 
 EXAMPLES = """\b
 Examples:
@@ -33,7 +33,8 @@ def command(what: str | None, folder: Path | None, revision: str | None, allow_p
     """Fetch a corpus as its authors released it, or a pretrained speech encoder for a machine without network.
 
     WHAT is a corpus, the id of an encoder on the Hugging Face hub, or a folder with an encoder whose pickled weights
-    shall be converted. Without it, what can be fetched is listed.
+    shall be converted. Without it, the corpora that can be read are listed: size, languages, licence, and where to get
+    those that cannot be fetched.
 
     FOLDER is where it goes: data/<corpus>, unless said otherwise. An encoder's must not exist yet. It will hold
     config.json, preprocessor_config.json and the weights as safetensors; point at it with feature.checkpoint=FOLDER.
@@ -54,15 +55,24 @@ def command(what: str | None, folder: Path | None, revision: str | None, allow_p
 def _overview() -> str:
     lines = ["Corpora, by name:"]
     for name in choices.groups()["corpus"]:
-        release = _class_of(name).release
-        if release is not None:
-            sizes = f"{release.size / 1e6:.0f} MB to download, {release.unpacked_size / 1e6:.0f} MB unpacked"
-            lines.append(f"  {name}: {sizes}")
-            lines += textwrap.indent(release.terms, "    ").splitlines()
-    lines.append("Encoders, by their ids on the Hugging Face hub, such as")
+        found = _class_of(name)
+        if found.about is not None:
+            title, _, terms = found.about.terms.partition("\n")
+            lines += ["", f"  {name}: {title}, {_size(found.about)}", *textwrap.indent(terms, "  ").splitlines()]
+        if found.release is not None:
+            sizes = (
+                f"{found.release.size / 1e6:.0f} MB to download, {found.release.unpacked_size / 1e6:.0f} MB unpacked"
+            )
+            lines.append(f"    ser fetch {name}: {sizes}")
+    lines += ["", "Encoders, by their ids on the Hugging Face hub, such as"]
     features = [choices.choice("feature", name) for name in choices.groups()["feature"]]
     lines += dict.fromkeys(f"  {feature['checkpoint']}" for feature in features if "checkpoint" in feature)
     return "\n".join(lines)
+
+
+def _size(about: About) -> str:
+    speakers = "" if about.speakers is None else f", {about.speakers} speakers"
+    return f"{about.n_clips} clips{speakers}, in {' and '.join(about.languages)}"
 
 
 def _class_of(corpus: str) -> type[Corpus]:
@@ -75,10 +85,9 @@ def _class_of(corpus: str) -> type[Corpus]:
 
 
 def _fetch_corpus(name: str, folder: Path) -> None:
-    if _class_of(name).release is None:
-        raise DownloadError(
-            f"corpus={name} has no release that could be downloaded; ser fetch lists those that have one"
-        )
+    found = _class_of(name)
+    if found.release is None:
+        raise no_release(name, found.about)
     corpus: Corpus = build("corpus", {**choices.choice("corpus", name), "root": str(folder)})
     fetched = corpus.fetch_release()
     print(f"{folder} holds {name}{'' if fetched else ' already: nothing to do'}; train with it:")

@@ -1,5 +1,6 @@
 """What a corpus is."""
 
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ class Segment(NamedTuple):
 
 
 WHOLE = Segment()
+_FOLDED = textwrap.TextWrapper(
+    78, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+)
 
 
 @dataclass(frozen=True)
@@ -50,28 +54,57 @@ class Utterance:
 
 
 @dataclass(frozen=True)
+class About:
+    """What is published of a corpus, whether or not it can be downloaded.
+
+    Attributes:
+        title: what the corpus is called.
+        languages: that are spoken in it, in English.
+        clips: how many it has; by emotion, where that is published.
+        speakers: how many there are; None: nobody counted them.
+        license: as the Hugging Face hub names it; other: it has none of those.
+        conditions: its licence in words, with its address where it has one.
+        page: where a person gets it.
+        citation: the paper to cite.
+    """
+
+    title: str
+    languages: tuple[str, ...]
+    clips: int | Mapping[str, int]
+    speakers: int | None
+    license: str
+    conditions: str
+    page: str
+    citation: str
+
+    @property
+    def n_clips(self) -> int:
+        return self.clips if isinstance(self.clips, int) else sum(self.clips.values())
+
+    @property
+    def terms(self) -> str:
+        """Title, licence, citation and page, in lines of up to 80 characters where no address is longer."""
+        facts = {"licence": self.conditions, "citation": self.citation, "page": self.page}
+        return "\n".join([self.title, *(_FOLDED.fill(f"{name}: {fact}") for name, fact in facts.items())])
+
+
+@dataclass(frozen=True)
 class Release:
     """A corpus as its authors released it, in one zip archive.
 
     Attributes:
-        name: what the corpus is called.
+        about: the corpus; its terms are shown before a download.
         url: of the archive.
-        page: where a person finds the archive.
         size: of the archive, in bytes.
         md5: of the archive, in hexadecimal.
         unpacked_size: of all files in the archive, in bytes.
-        terms: licence and citation; shown before a download.
-        license: as the Hugging Face hub names it.
     """
 
-    name: str
+    about: About
     url: str
-    page: str
     size: int
     md5: str
     unpacked_size: int
-    terms: str
-    license: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +127,8 @@ class Corpus(ABC):
 
     name: str
     root: Path
+    about: About | None = None
+    """What is published of it; None of one's own recordings."""
     release: Release | None = None
     """What `fetch_release` downloads; None where a corpus cannot be downloaded."""
     notice: str | None = None
@@ -123,11 +158,17 @@ class Corpus(ABC):
         from ser.corpora.download import fetch  # what it imports is slow, and seldom needed
 
         if self.release is None:
-            raise DownloadError(
-                f"corpus={self.name} has no release that could be downloaded; ser fetch lists those that have one"
-            )
+            raise no_release(self.name, self.about)
         return fetch(self.release, self.root, self.lacking)
 
     def lacking(self) -> str:
         """What of the release is not in the folder `root`, in words; "" where it is whole, or nobody looks."""
         return ""
+
+
+def no_release(corpus: str, about: About | None) -> DownloadError:
+    """What to say where somebody wants to download a corpus that cannot be: where a person gets it."""
+    way_out = "ser fetch lists those that have one"
+    if about is not None:
+        way_out = f"get it from {about.page} ({about.conditions}), then set corpus.root=<folder>"
+    return DownloadError(f"corpus={corpus} has no release that could be downloaded; {way_out}")

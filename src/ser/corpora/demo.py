@@ -24,6 +24,7 @@ class Demo(Ravdess):
     """The 1440 clips of RAVDESS by name and number, spoken by eSpeak NG; made below `root` where they are missing."""
 
     name = "demo"
+    about = None
     release = None
     listeners = None
     notice = (

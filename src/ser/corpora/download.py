@@ -42,7 +42,9 @@ def fetch(release: Release, folder: Path, lacking: Callable[[], str]) -> bool:
         if _is_there(release, folder, lacking) and not work.exists():
             return False
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with hold(folder.parent / f"{work.name}.lock", f"another process is fetching {release.name}; waiting for it"):
+        with hold(
+            folder.parent / f"{work.name}.lock", f"another process is fetching {release.about.title}; waiting for it"
+        ):
             fetched = not _is_there(release, folder, lacking)  # asked again, after waiting
             if fetched:
                 unpacked = _unpacked(release, work)
@@ -66,8 +68,8 @@ def _is_there(release: Release, folder: Path, lacking: Callable[[], str]) -> boo
         return False
     if found := lacking() if folder.is_dir() else "it is a file":
         raise DownloadError(
-            f"{release.name} cannot be fetched into {folder}, which is not empty ({found}); name another folder, or"
-            " move away what is there; nothing was changed"
+            f"{release.about.title} cannot be fetched into {folder}, which is not empty ({found}); name another"
+            " folder, or move away what is there; nothing was changed"
         )
     return True
 
@@ -84,7 +86,7 @@ def _unpacked(release: Release, work: Path) -> Path:
             " folder on another disk"
         )
     if not archive.exists():
-        log.info("%s\ndownloading %s", release.terms, release.url)
+        log.info("%s\ndownloading %s", release.about.terms, release.url)
     pooch.get_logger().setLevel("WARNING")  # what it would say is said above
     download, unzip = partial(_download, release, begun), pooch.Unzip(extract_dir=unpacked.name)
     try:
@@ -92,7 +94,7 @@ def _unpacked(release: Release, work: Path) -> Path:
     except ValueError:
         raise DownloadError(
             f"{release.url}: what came is not the release (its md5 is not {release.md5}) and was deleted; the same"
-            f" command starts anew, or get the file yourself: {release.page}"
+            f" command starts anew, or get the file yourself: {release.about.page}"
         ) from None
     return unpacked
 
@@ -119,7 +121,7 @@ def _download(release: Release, begun: Path, url: str, output: str, _: object) -
                 reason = f"no secure connection ({error})"
             if (answer is not None and answer.status_code not in BUSY) or (wait_s := next(waits_s, None)) is None:
                 raise DownloadError(
-                    f"{url}: {reason}; what has come is kept; give the same command later, or see {release.page}"
+                    f"{url}: {reason}; what has come is kept; give the same command later, or see {release.about.page}"
                 ) from None
             log.warning("%s; trying again in %g s", reason, wait_s)
             time.sleep(wait_s)
@@ -138,7 +140,7 @@ def _go_on(release: Release, begun: Path, have: int) -> None:
         if is_page or size != release.size:
             raise DownloadError(
                 f"{release.url}: the server sent {'a web page' if is_page else f'{size:,} bytes'} where the file has"
-                f" {release.size:,} bytes; log in to your network if it wants that, or see {release.page}"
+                f" {release.size:,} bytes; log in to your network if it wants that, or see {release.about.page}"
             )
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         with begun.open("ab" if begin else "wb") as file, Progress(*columns, console=Console(stderr=True)) as bar:

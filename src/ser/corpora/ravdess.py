@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ser.corpora.base import Corpus, Listeners, Release, Utterance
+from ser.corpora.base import About, Corpus, Listeners, Release, Utterance
 from ser.corpora.files import AUDIO_ENDINGS, local_path, preference, split_by_content, unreadable_remarks
 from ser.errors import CorpusNotFound, SettingError
 
@@ -28,6 +28,20 @@ CLIPS_PER_EMOTION = {emotion: 96 if emotion == "neutral" else 192 for emotion in
 
 SYNTHETIC_MARKER = "SYNTHETIC.txt"  # lies in folders of made-up clips in this layout
 
+ABOUT = About(
+    title="RAVDESS",
+    languages=("English",),
+    clips=CLIPS_PER_EMOTION,
+    speakers=len(ACTORS),
+    license="cc-by-nc-sa-4.0",
+    conditions="CC BY-NC-SA 4.0, not for commercial use; https://creativecommons.org/licenses/by-nc-sa/4.0/",
+    page="https://zenodo.org/records/1188976",
+    citation=(
+        "Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS)."
+        " PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
+    ),
+)
+
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
 
@@ -41,20 +55,13 @@ class Ravdess(Corpus):
     """
 
     name = "ravdess"
+    about: About | None = ABOUT
     release: Release | None = Release(
-        name="RAVDESS",
+        about=ABOUT,
         url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
-        page="https://zenodo.org/records/1188976",
         size=208_468_073,
         md5="bc696df654c87fed845eb13823edef8a",
         unpacked_size=590_000_000,
-        terms=(
-            "RAVDESS\n"
-            "  licence: CC BY-NC-SA 4.0, not for commercial use; https://creativecommons.org/licenses/by-nc-sa/4.0/\n"
-            "  citation: Livingstone SR, Russo FA (2018). The Ryerson Audio-Visual Database of Emotional Speech and\n"
-            "  Song (RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391"
-        ),
-        license="cc-by-nc-sa-4.0",
     )
     listeners: Listeners | None = Listeners(
         accuracy=0.624,

@@ -165,9 +165,10 @@ def _limits(results: Results | None) -> str:
 
 
 def _licence(origin: Origin) -> str:
-    if origin.license == UNKNOWN:
+    if not origin.terms:
         return "The licence of the data is not known here; who publishes this model has to say it."
-    return f"That of the data ({origin.license}):\n\n    " + origin.terms.replace("\n", "\n    ")
+    name = "" if origin.license == UNKNOWN else f" ({origin.license})"
+    return f"That of the data{name}:\n\n    " + origin.terms.replace("\n", "\n    ")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

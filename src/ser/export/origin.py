@@ -100,11 +100,11 @@ def _last_part(text: str) -> str:
 
 
 def _terms(corpus: str) -> tuple[str, str]:
-    """Licence and terms of a corpus that we know the release of."""
+    """Licence and terms of a corpus of which they are published."""
     if corpus in choices.groups()["corpus"]:
-        release = pkgutil.resolve_name(str(choices.choice("corpus", corpus)["_target_"])).release
-        if release is not None:
-            return release.license, release.terms
+        about = pkgutil.resolve_name(str(choices.choice("corpus", corpus)["_target_"])).about
+        if about is not None:
+            return about.license, about.terms
     return UNKNOWN, ""
 
 
