@@ -111,7 +111,7 @@ class Corpus(ABC):
         """
 
     def folds(self) -> list[Mapping[str, str]] | None:
-        """The folds that the corpus brings along, of each the part (train, val or test) of every utterance in it, by id.
+        """The folds that the corpus brings along: of each the part (train, val or test) of what is in it, by id.
 
         They are known once `utterances` was called; None: the corpus has none.
         """

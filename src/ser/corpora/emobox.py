@@ -93,7 +93,7 @@ class EmoBox(Corpus):
 
     def _parts(self, folder: Path, by_key: dict[str, Record]) -> list[dict[str, str]]:
         """Of each fold the part of every clip by its key; `by_key` takes in the clips."""
-        folds = []
+        folds: list[dict[str, str]] = []
         while (inside := folder / f"fold_{len(folds) + 1}").is_dir():
             fold: dict[str, str] = {}
             for theirs, ours in _PARTS.items():

@@ -12,7 +12,7 @@ COLUMN = "split"
 
 
 class Given(Protocol):
-    """The parts that the corpus itself names: in folds of its own, or in the attribute `split` (train, val or dev, test).
+    """The parts that the corpus itself names: in folds of its own, or in the attribute `split` (train, val, test).
 
     Where it names no validation, `val_fraction` of training is cut out: of its speakers where all are known and none
     of them is in test, else of its clips. What has no part in one of several folds is left out of it.
