@@ -14,7 +14,7 @@ from ser.errors import ConfigError, CorpusError, CorpusNotFound, DownloadError
 from tests.conftest import noise
 
 FILES = [f"wav/{number}.wav" for number in range(5)]
-LABELS = ["anger", "happiness", "neutral", "poker", None]
+LABELS = ["anger", "happiness", "neutral", "poker", "unknown"]
 
 
 def add(
@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> Any:
     audformat = pytest.importorskip("audformat")
     pandas = pytest.importorskip("pandas")
     made = audformat.Database("mine", source="a test", usage="research", languages=["de"])
-    made.schemes["emotion"] = audformat.Scheme("str", labels=[label for label in LABELS if label])
+    made.schemes["emotion"] = audformat.Scheme("str", labels=LABELS)
     made.schemes["gender"] = audformat.Scheme("str", labels=["female", "male"])
     made.splits["train"], made.splits["held"] = audformat.Split("train"), audformat.Split("test")
     made["who"] = audformat.MiscTable(pandas.Index([3, 8], dtype="int64", name="speaker"))

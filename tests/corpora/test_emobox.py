@@ -13,6 +13,7 @@ from ser.corpora.ravdess import ACTORS, RAVDESS_EMOTIONS, Ravdess
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
 from ser.splits.by_column import unused_split
 from tests import components
+from tests.conftest import Command
 
 # Who is tested in data/ravdess/fold_1 ... fold_6/ravdess_test_fold_<k>.jsonl
 TESTED = ["01 11 20 21", "04 10 12 14", "08 09 19 23", "03 05 07 24", "02 15 16 18", "06 13 17 22"]
@@ -129,6 +130,12 @@ def test_labels_speakers_segments_and_validation(small: tuple[Path, Path]) -> No
     assert corpus.folds() == [{"long@0-4.46": "train", "long@4.46-9.58": "train", "a": "val", "b": "test"}]
     unlabelled, loose = corpus.remarks([])
     assert "xxx (1)" in unlabelled and "1 clips are in no fold, such as small-c" in loose
+
+
+def test_the_command_takes_its_folds(small: tuple[Path, Path], command: Command) -> None:
+    settings = [f"corpus.metadata={small[0]}", f"corpus.root={small[1]}", "split=given", "split.fold=2"]
+    outcome = command("corpus=emobox", "corpus.name=small", *settings)
+    assert outcome.code == 1 and "split.fold must be 1 to 1, or all; got 2" in outcome.output
 
 
 def test_recordings_that_are_missing_are_said(small: tuple[Path, Path]) -> None:

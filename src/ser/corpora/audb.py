@@ -58,7 +58,7 @@ class Audb(Audformat):
         version = f" {self.version}" if self.version else ""
         return DownloadError(
             f"corpus.name: audb cannot load {self.database}{version} ({type(error).__name__}: {one_line(str(error))});"
-            " see https://audeering.github.io/datasets for what there is; without a network only what was loaded before is"
+            " see https://audeering.github.io/datasets for what there is; offline there is only what was loaded before"
         )
 
     def _error(self, problem: str, setting: str = "corpus.name") -> CorpusError:

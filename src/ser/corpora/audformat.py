@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ser.config.extras import need
 from ser.corpora.base import WHOLE, Corpus, Segment, Utterance
 from ser.corpora.files import local_path, utterance_id
-from ser.corpora.keys import nfc
+from ser.corpora.keys import given, nfc
 from ser.corpora.labels import known_emotion, translated
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
 from ser.files import one_line
@@ -113,7 +113,7 @@ class Audformat(Corpus):
         parts = self._parts(database, tables)
         frames = {name: database[name].get() for name in tables}
         columns = {name: self._column(name, database[name]) for name in tables}
-        labels = {name: [_text(label) for label in frame[columns[name]]] for name, frame in frames.items()}
+        labels = {name: [given(_text(label)) for label in frame[columns[name]]] for name, frame in frames.items()}
         words = translated(label for column in labels.values() for label in column)
         for name, frame in frames.items():
             frame = frame.drop(columns=columns[name]).assign(**_beside(database, name, frame.index))

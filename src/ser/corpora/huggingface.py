@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ser.config.extras import need
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.files import local_path, utterance_id
-from ser.corpora.keys import nfc
+from ser.corpora.keys import given, nfc
 from ser.corpora.labels import translated
 from ser.errors import ConfigError, CorpusError, DownloadError, StoreError
 from ser.files import digest, one_line, replacing
@@ -50,7 +50,7 @@ class HuggingFace(Corpus):
     def utterances(self) -> list[Utterance]:
         need("corpus=huggingface", "datasets", extra="datasets")
         splits = {name: self._undecoded(split) for name, split in self._splits().items()}
-        labels = {name: _texts(split, self.label) for name, split in splits.items()}
+        labels = {name: [given(label) for label in _texts(split, self.label)] for name, split in splits.items()}
         words = translated(label for column in labels.values() for label in column)
         rows = [
             utterance
