@@ -119,7 +119,7 @@ def test_what_makes_it_again(runs: Path, paper: Path) -> None:
     [run] = first["rows"][1]["runs"]
     assert run["folder"] == str(runs / "c")
     assert (run["command"], run["environment"]) == ("ser train x=1", {"cpu": "abacus"})
-    assert first["rows"][0]["runs"][0]["command"] == "python train.py"
+    assert first["rows"][0]["runs"][0]["command"] == "ser train"
     facts = read_results(runs / "c").facts
     assert (run["split"]["hash"], run["corpus"]["fingerprint"]) == (facts.split.hash, facts.corpus.fingerprint)
     predictions = (runs / "c" / "predictions.csv").read_bytes()

@@ -154,6 +154,8 @@ def read_run(folder: Path) -> Run | LeftOut:
             return LeftOut(folder, INTERRUPTED)
         if results.facts.check:
             return LeftOut(folder, f"check={results.facts.check.name}")
+        if results.facts.rehearsal or results.facts.untested:
+            return LeftOut(folder, "fast_dev_run" if results.facts.rehearsal else "not all test clips were heard")
         if not (folder / CONFIG).exists():
             return LeftOut(folder, f"without {CONFIG}")
         return _read(folder, results)

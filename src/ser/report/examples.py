@@ -45,8 +45,6 @@ def shown_examples(folder: Path) -> Iterator[Shown]:
     Raises:
         OSError, ValueError: a file is missing or damaged.
     """
-    if not (folder / EXAMPLES).exists():
-        return
     room = MOST_BYTES
     for example in read_examples(folder):
         audio, picture = ((folder / EXAMPLES).with_name(name) for name in (example.audio, example.spectrogram))

@@ -168,6 +168,7 @@ class Facts:
         tta_views: of test-time augmentation.
         chosen: on validation, of the settings of a model that is solved; of pooled folds a value for each.
         untested: test clips that the Trainer was told to leave out.
+        rehearsal: whether it was fast_dev_run: one batch of everything.
         ensemble: of `ser ensemble` only.
         check: what came of check=...; None: this is a result.
     """
@@ -186,6 +187,7 @@ class Facts:
     tta_views: int | None = None
     chosen: dict[str, Any] | None = None
     untested: int | None = None
+    rehearsal: bool | None = None
     interrupted: Interruption | None = None
     ensemble: Ensemble | None = None
     check: Check | None = None
