@@ -106,13 +106,13 @@ def _write_examples(folder: Path, predictions: Predictions, prepared: Prepared, 
     mistakes, listened = choose(predictions.rows, lambda row: len(waveforms[row[UTTERANCE]]) <= LONGEST_S * rate)
     maps = _look_into(listened, prepared, models)
     looked_into = listened[: len(maps)]
-    shown = mistakes + [row for row in looked_into if row not in mistakes]
+    shown = mistakes + [row for row in listened if row not in mistakes]
     examples, files = [], {}
     for number, row in enumerate(shown, start=1):
         relevance = maps[looked_into.index(row)] if row in looked_into else None
         waveform, is_mistake = waveforms[row[UTTERANCE]], row in mistakes
         example, own = describe(f"{number:02}", row, waveform, rate, is_mistake=is_mistake, relevance=relevance)
-        examples.append(example)
+        examples.append(replace(example, wanted=row in listened))
         files.update(own)
     write_examples(folder, examples, files)
 

@@ -199,6 +199,7 @@ def test_a_model_that_is_solved_has_no_optimiser(tmp_path: Path) -> None:
         assert main(["compare", str(run), "--paper", str(folder)]) == 0
         tex = (folder / "methods.tex").read_text(encoding="utf-8")
         assert said in tex and ("optimiser" in tex) == (chosen is None)
+        assert ("solved once more, from training and validation together" in tex) == bool(chosen)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX")

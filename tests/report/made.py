@@ -60,6 +60,7 @@ def add_examples(folder: Path, duration_s: float = 1.0) -> None:
                 **{"duration_s": duration_s, "true": row[EMOTION], "predicted": row[PREDICTED]},
                 **{"probability": float(row[probability_column(row[PREDICTED])]), "spectrogram": picture},
                 **{"top_hz": 8000, "mel_ticks": TICKS},
+                "wanted": True,
                 "relevance": _relevance(duration_s) if kind == "listened" else None,
             }
         )

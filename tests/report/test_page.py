@@ -47,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.add_examples(folder)
     made.add_robustness(folder)
     made.say(folder, calibration=made.CALIBRATION, check={"name": "shuffled", "passed": True, "said": HOSTILE})
+    (folder / ENVIRONMENT).write_text('{"folder": "~/<my> speech"}', encoding="utf-8")
     write_page(folder)
     return folder
 
@@ -108,6 +109,9 @@ def test_what_it_says(page: Any) -> None:
     assert "no difference can be shown between" in texts(page, "#breakdown")[0]
     assert "Told worst is 話者" in texts(page, "#breakdown")[0]
     assert "The temperature 1.20 to 1.40 by fold, fitted on validation; without it" in texts(page, "#calibration")[0]
+    assert "2 of 4 clips; more would have taken too long" in texts(page, "#listened > p")[0]
+    assert all("the strongest field, " in text for text in texts(page, "#listened .levels"))
+    assert texts(page, "#again .note")[0].startswith("Typed in ~/<my> speech. ")
     assert [line.count("dB") for line in texts(page, "#robustness tbody th")] == [0, 1]
     assert texts(page, "#command") == [
         f"ser train 'model={HOSTILE.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'"

@@ -54,6 +54,12 @@ def test_what_was_before_the_temperature_is_told(temperature: float) -> None:
     assert "fitted on validation; without it" in "\n".join(told(made))
 
 
+def test_a_temperature_at_its_limit_is_told_of() -> None:
+    said = "temperature 10 is the highest that is tried: validation says nothing about it"
+    assert said in "\n".join(told(of(predict(n=60), temperature=10.0)))
+    assert not any("is tried" in line for line in told(of(predict(n=60), temperature=1.7)))
+
+
 def test_sets_are_of_each_fold_s_own_validation() -> None:
     """Of a fold whose validation is always sure of the truth sets are small, of one that is never sure all emotions."""
     n = 40

@@ -163,3 +163,12 @@ def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     shortened = ["corpus.root='a'", "feature.layer=[1,2]", "epochs=3"]
     assert shortened_command_of(tmp_path / "run" / "fold-1") == shlex.join(["ser", "train", *shortened])
     assert command_of(tmp_path) == ""
+
+
+def test_where_it_was_typed_tells_nobody_s_name(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my speech").mkdir()
+    monkeypatch.chdir(tmp_path / "my speech")
+    for home, folder in ((tmp_path, "~/my speech"), (tmp_path / "other", str(tmp_path / "my speech"))):
+        monkeypatch.setenv("HOME", str(home))
+        write_environment(tmp_path)
+        assert told(tmp_path)["folder"] == folder

@@ -46,3 +46,10 @@ def test_where_none_can_be_told_nothing_changes_and_it_is_said(
         after, fitted = calibrate(recognizer, before, before.argmax(axis=1).tolist())
     assert recognizer.temperature == 1 and fitted is None and (after == before).all()
     assert f"training.calibrate: the temperature stays 1: of validation, all {N_CLIPS} answers are right" in caplog.text
+
+
+def test_a_temperature_at_its_limit_is_no_fit(recognizer: Recognizer, caplog: pytest.LogCaptureFixture) -> None:
+    before = answers(recognizer)
+    calibrate(recognizer, before.numpy(), (1 - before.argmax(dim=1)).tolist())  # all wrong
+    assert "the temperature is 10, the highest that is tried: validation says nothing about it" in caplog.text
+    assert "fitted on" not in caplog.text

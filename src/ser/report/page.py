@@ -86,6 +86,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "mistakes": [(row, confidence(row)) for row in mistakes(predictions)],
         "wrong": [example for example in examples if example.example.kind == MISTAKE],
         "listened": [example for example in examples if example.cells],
+        "n_wanted": sum(example.example.wanted for example in examples),
         "robustness": run.robustness,
         "config": _without_home(run.config),
         "environment": _without_home(json.dumps(run.environment, indent=1, ensure_ascii=False))
@@ -95,6 +96,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "git_commit": results.facts.git_commit,
         "is_changed": run.is_changed,
         "command": _command(run.command),
+        "typed_in": run.environment.get("folder"),
     }
 
 

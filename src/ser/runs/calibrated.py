@@ -126,10 +126,13 @@ def effect(calibration: Calibration) -> str:
     before, fitted = calibration.before, calibration.temperature
     if before is None or fitted is None:
         return ""
-    return (
+    said = (
         f"temperature {_values(fitted)}, fitted on validation; without it: expected error {before.ece:.3f}, Brier"
         f" score {before.brier:.3f}"
     )
+    each = fitted if isinstance(fitted, list) else [fitted]
+    limits = {one: measures.at_limit(one) for one in each if one is not None}
+    return "; ".join([said, *(f"temperature {one:.3g} is {limit}" for one, limit in limits.items() if limit)])
 
 
 def _values(fitted: Temperature) -> str:

@@ -58,6 +58,7 @@ def describe(folder: Path) -> dict[str, Any]:
     """The command of the run in `folder`, its code, and the machine, as they are now."""
     return {
         "command": command_of(folder) or None,
+        "folder": _at_home(Path.cwd()),
         "git_commit": git_commit(),
         "python": platform.python_version(),
         "operating_system": platform.platform(),
@@ -67,6 +68,14 @@ def describe(folder: Path) -> dict[str, Any]:
         **_devices(),
         "packages": _packages(),
     }
+
+
+def _at_home(folder: Path) -> str:
+    """A folder, with ~ for the user's own: who that is, is nobody's business."""
+    try:
+        return (Path("~") / folder.relative_to(Path.home())).as_posix()
+    except (ValueError, RuntimeError):  # it lies elsewhere, or there is no home
+        return str(folder)
 
 
 def read_environment(folder: Path) -> dict[str, Any]:

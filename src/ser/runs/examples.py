@@ -41,6 +41,7 @@ class Example:
         probability: of what was predicted.
         top_hz: the spectrogram reaches from 0 to this, evenly on the mel scale.
         mel_ticks: frequencies in Hz, and their places from 0, the spectrogram's lower edge, to 1.
+        wanted: whether the relevance was asked for.
         relevance: of the cells; None: was not asked for, or not to be had in time.
     """
 
@@ -55,6 +56,7 @@ class Example:
     spectrogram: str
     top_hz: float
     mel_ticks: Sequence[tuple[float, float]]
+    wanted: bool = False
     relevance: Relevance | None = None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ser.calibration import temperature, tempered, untold
+from ser.calibration import at_limit, temperature, tempered, untold
 from ser.recognizer import Recognizer
 
 log = logging.getLogger("ser")
@@ -33,5 +33,8 @@ def calibrate(
         return probabilities, None
     recognizer.temperature.fill_(temperature(probabilities, targets))
     fitted = float(recognizer.temperature)
-    log.info("temperature %.3f, fitted on %d clips of validation", fitted, len(targets))
+    if limit := at_limit(fitted):
+        log.warning("training.calibrate: the temperature is %.3g, %s", fitted, limit)
+    else:
+        log.info("temperature %.3f, fitted on %d clips of validation", fitted, len(targets))
     return tempered(probabilities, fitted).astype(np.float32), fitted
