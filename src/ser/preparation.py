@@ -161,6 +161,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
         log.info("%s", feature.notice)
     started = time.monotonic()
     utterances, spellings = one_spelling(corpus.utterances())
+    protocol.own_folds = corpus.folds()
     for utterance in utterances:
         check_unicode(utterance.path)
     for remark in [*spellings, *unused_split(utterances, protocol)]:

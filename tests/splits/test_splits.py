@@ -373,6 +373,27 @@ def test_validation_missing_in_given_parts_is_stratified_elsewhere(speakers: str
     assert Counter(u.emotion for u in split.val) == {"a": 3, "b": 3}
 
 
+def test_folds_of_the_corpus_itself_are_taken_and_what_they_leave_out_is_left_out() -> None:
+    utterances = given("rrrr", "wxyz")  # the column does not count then
+    given_folds = [
+        dict.fromkeys(("0a", "0b"), "train") | {"1a": "val", "1b": "val"} | dict.fromkeys(("2a", "2b", "gone"), "test"),
+        dict.fromkeys(("2a", "2b", "3a", "3b"), "train") | {"0a": "test", "0b": "test"},
+    ]
+    taking = protocol("given", fold="all", val_fraction=0.5)
+    taking.own_folds = given_folds
+    first, second = taking.folds(utterances, distinct(utterances))
+    assert (ids(first.train), ids(first.val), ids(first.test)) == (["0a", "0b"], ["1a", "1b"], ["2a", "2b"])
+    assert (first.fold, second.fold, second.n_folds) == (1, 2, 2)
+    assert ids(second.test) == ["0a", "0b"] and {*ids(second.train), *ids(second.val)} == {"2a", "2b", "3a", "3b"}
+    assert not speakers_of(second.val) & speakers_of(second.train)  # cut by speaker, for test is
+    taking.fold = 3
+    with pytest.raises(ConfigError, match=r"split\.fold must be 1 to 2, or all; got 3"):
+        taking.folds(utterances, distinct(utterances))
+    taking.own_folds = [*given_folds, {"0a": "train", "gone": "test"}]
+    with pytest.raises(SplitError, match=r"split=given: no clip of the test of fold 3 is there; add the recordings"):
+        taking.folds(utterances, distinct(utterances))
+
+
 def test_given_parts_that_cannot_be_used() -> None:
     nothing = [utterance("a", "a", None), utterance("b", "b", None)]
     with pytest.raises(SplitError, match=r"split=given: this corpus does not say.*corpus=table with a column split"):

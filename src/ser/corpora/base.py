@@ -145,6 +145,13 @@ class Corpus(ABC):
             CorpusError: what is there cannot be understood.
         """
 
+    def folds(self) -> list[Mapping[str, str]] | None:
+        """The folds that the corpus brings along: of each the part (train, val or test) of what is in it, by id.
+
+        They are known once `utterances` was called; None: the corpus has none.
+        """
+        return None
+
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
         """What differs from the corpus as it was released, one line each; empty where nothing does."""
         return []

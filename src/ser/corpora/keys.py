@@ -65,6 +65,15 @@ def key(value: str) -> str | None:
     return str(Decimal(text).normalize() + 0) if _NUMBER.fullmatch(text) else text
 
 
+def given(value: str) -> str:
+    """A value as it is; "" where it is not given.
+
+    >>> given("Anna"), given("unknown")
+    ('Anna', '')
+    """
+    return "" if key(value) is None else value
+
+
 def part(value: str) -> str | None:
     """The part of a split that a word names, or one word of several: train, val or test; None: none, or more than one.
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 # The order of classes everywhere: in tables, in predictions.csv, in confusion matrices.
@@ -42,3 +43,14 @@ def label_order(emotions: Iterable[str]) -> list[str]:
     """
     present = set(emotions)
     return [name for name in EMOTIONS if name in present] + sorted(present.difference(EMOTIONS))
+
+
+def translated(words: Iterable[str]) -> dict[str, str]:
+    """The project's name for each of a corpus's words; words that are not known, or mean the same, stay as they are.
+
+    >>> translated(["Anger", "poker"]), translated(["joy", "happy"])
+    ({'Anger': 'angry', 'poker': 'poker'}, {'joy': 'joy', 'happy': 'happy'})
+    """
+    meant = {word: known_emotion(word) for word in dict.fromkeys(words)}
+    counts = Counter(meant.values())
+    return {word: emotion if emotion and counts[emotion] == 1 else word for word, emotion in meant.items()}

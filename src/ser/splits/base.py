@@ -59,6 +59,8 @@ class Protocol(ABC):
     """
 
     by_speaker = False
+    own_folds: Sequence[Mapping[str, str]] | None = None
+    """What `Corpus.folds` gives, for the protocol that uses it."""
 
     def __init__(self, *, name: str, fold: int | str, seed: int, val_fraction: float) -> None:
         check_range("val_fraction", val_fraction, 0.01, 0.5)
@@ -92,8 +94,9 @@ class Protocol(ABC):
     def _assign(
         self, fold: int, tests: list[set[str]], utterances: Sequence[Utterance], digests: Mapping[str, str]
     ) -> Split:
-        test = [utterance for utterance in utterances if utterance.id in tests[fold - 1]]
-        rest = [utterance for utterance in utterances if utterance.id not in tests[fold - 1]]
+        members = self._members(fold, utterances)
+        test = [utterance for utterance in members if utterance.id in tests[fold - 1]]
+        rest = [utterance for utterance in members if utterance.id not in tests[fold - 1]]
         validation = self._validation(rest, test, digests)
         train = [utterance for utterance in rest if utterance.id not in validation]
         untrained = {utterance.emotion for utterance in utterances} - {utterance.emotion for utterance in train}
@@ -104,6 +107,10 @@ class Protocol(ABC):
             )
         val = [utterance for utterance in rest if utterance.id in validation]
         return Split(self.name, fold, len(tests), self.by_speaker, train, val, test)
+
+    def _members(self, fold: int, utterances: Sequence[Utterance]) -> Sequence[Utterance]:
+        """What has a part in a fold: everything, where a corpus's own folds leave nothing out."""
+        return utterances
 
     def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
         """The ids of what is cut out of `rest` for validation."""

@@ -1,4 +1,4 @@
-"""The protocol that a corpus brings along, in a column of its table."""
+"""The protocol that a corpus brings along, in folds of its own or in a column of its table."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,28 @@ COLUMN = "split"
 
 
 class Given(Protocol):
-    """The parts that the corpus itself names, in the attribute `split`: train, val or dev, and test.
+    """The parts that the corpus itself names: in folds of its own, or in the attribute `split` (train, val, test).
 
     Where it names no validation, `val_fraction` of training is cut out: of its speakers where all are known and none
-    of them is in test, else of its clips.
+    of them is in test, else of its clips. What has no part in one of several folds is left out of it.
 
     Args:
-        name, fold, seed, val_fraction: see `Protocol`; there is one fold.
+        name, fold, seed, val_fraction: see `Protocol`; there are as many folds as the corpus has, else one.
     """
 
+    _parts: Mapping[str, str | None]
+    """By utterance id, of the fold that is being put together."""
+
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        if self.own_folds is not None:
+            tests = [{u.id for u in utterances if parts.get(u.id) == "test"} for parts in self.own_folds]
+            empty = [str(number) for number, test in enumerate(tests, start=1) if not test]
+            if empty:
+                raise SplitError(
+                    f"split={self.name}: no clip of the test of fold {', '.join(empty)} is there; add the recordings,"
+                    " or use split=speaker or random"
+                )
+            return tests
         if not any(COLUMN in utterance.attributes for utterance in utterances):
             raise SplitError(
                 f"split={self.name}: this corpus does not say which clips are for training and which for test; use"
@@ -41,8 +53,15 @@ class Given(Protocol):
             raise SplitError(f"split={self.name}: the column {COLUMN} gives no clip to {' or '.join(missing)}")
         return [{utterance.id for utterance in utterances if _part(utterance) == "test"}]
 
+    def _members(self, fold: int, utterances: Sequence[Utterance]) -> Sequence[Utterance]:
+        if self.own_folds is None:
+            self._parts = {utterance.id: _part(utterance) for utterance in utterances}
+        else:
+            self._parts = self.own_folds[fold - 1]
+        return [utterance for utterance in utterances if utterance.id in self._parts]
+
     def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
-        named = {utterance.id for utterance in rest if _part(utterance) == "val"}
+        named = {utterance.id for utterance in rest if self._parts[utterance.id] == "val"}
         if named:
             return named
         trained, tested = ({utterance.speaker for utterance in side} for side in (rest, test))
@@ -58,7 +77,14 @@ def _part(utterance: Utterance) -> str | None:
 def unused_split(utterances: Sequence[Utterance], protocol: Protocol) -> list[str]:
     """Whether the corpus brings a split of its own that is not used, as a remark."""
     words = [word for utterance in utterances if key(word := utterance.attributes.get(COLUMN, ""))]
-    if isinstance(protocol, Given) or not words:
+    if isinstance(protocol, Given):
+        return []
+    if protocol.own_folds:
+        return [
+            f"brings {len(protocol.own_folds)} folds of its own, which split={protocol.name} does not use; split=given"
+            " does"
+        ]
+    if not words:
         return []
     counts = Counter(part(word) or word for word in words)
     names = [name for name in (*PARTS, *sorted(counts.keys() - set(PARTS))) if name in counts]
