@@ -270,6 +270,7 @@ def _train_and_test(
         untested=len(split.test) - len(heard) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
         check=judge(config.check, tested) if config.check else None,
+        label_map=prepared.label_map,
     )
     evaluation = write_report(
         folder,

@@ -171,7 +171,8 @@ def headline(results: Results) -> str:
         which = f"all {split.n_folds} folds pooled" if all_are else f"{n_tested} of {split.n_folds} folds pooled"
     check = results.facts.check
     about = f"check={check.name}, NO RESULT: " if check else ""
-    return f"{about}{results.facts.corpus.name}, split={split.name}, {which}"
+    labels = f", {results.facts.label_map.title}" if results.facts.label_map else ""
+    return f"{about}{results.facts.corpus.name}{labels}, split={split.name}, {which}"
 
 
 def render(results: Results) -> str:
@@ -182,6 +183,8 @@ def render(results: Results) -> str:
         lines += [facts.check.said, ""]
     if facts.corpus.notice:
         lines += [facts.corpus.notice, ""]
+    if facts.label_map:
+        lines += [facts.label_map.said, ""]
     if facts.interrupted:
         lines += [_stopped(facts.interrupted), ""]
     if facts.untested:
