@@ -120,6 +120,8 @@ def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
     """
     if settings["_target_"].endswith(".Functionals"):
         pytest.importorskip("opensmile")
+    if settings["_target_"].endswith(".Several"):
+        return {**settings, "parts": {name: components.settings(f"corpus/{name}") for name in ("demo", "folder")}}
     if "parts" in settings:
         return {**settings, "parts": {name: without_hub(components.settings(f"feature/{name}")) for name in BESIDE}}
     if "checkpoint" not in settings:

@@ -185,7 +185,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     names = {utterance.id: utterance.id for utterance in utterances}
     folds = protocol.folds(utterances, names)
     check_sense(folds, names)  # refused before audio is read
-    for line in account(folds):
+    for line in account(folds, protocol.by):
         log.info("%s", line)
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, **sanity.hearing(config, feature))

@@ -169,7 +169,7 @@ def _read(folder: Path, results: Results) -> Run:
     if isinstance(max_epochs, int):  # and not the reference to epochs that it is by default
         config["epochs"] = max_epochs
     split, corpus, label_map = results.facts.split, results.facts.corpus, results.facts.label_map
-    labels, speakers = label_map and label_map.said, _about_speakers(results.facts.audit)
+    labels, speakers = label_map and label_map.rule, _about_speakers(results.facts.audit)
     used = {name: _frozen(value) for name, value in config.items() if not is_below(name, IGNORED)}
     if used.setdefault("normalize.by", "training") == "training":
         idle = ["normalize.clips", "normalize.emotion", "normalize.prior"]

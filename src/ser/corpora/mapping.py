@@ -37,18 +37,24 @@ class LabelMap:
         return "labels mapped" if self.name == AS_THEY_ARE else f"labels={self.name}"
 
     @property
-    def said(self) -> str:
-        """All that was changed, in a line.
+    def rule(self) -> str:
+        """What was changed, in a line.
 
-        >>> LabelMap("big4", {"sad": "sad", "happy": "happy", "excited": "happy", "calm": None}, {"calm": 9}).said
-        'labels=big4: happy + excited -> happy; left out: calm (9 clips)'
+        >>> LabelMap("big4", {"sad": "sad", "happy": "happy", "excited": "happy", "calm": None}, {"calm": 9}).rule
+        'labels=big4: happy + excited -> happy; without calm'
         """
         classes = label_order(filter(None, self.map.values()))
         merged = {one: label_order(label for label, meant in self.map.items() if meant == one) for one in classes}
         told = [f"{' + '.join(labels)} -> {one}" for one, labels in merged.items() if labels != [one]]
         if self.dropped:
-            told.append(f"left out: {', '.join(f'{label} ({count} clips)' for label, count in self.dropped.items())}")
+            told.append(f"without {', '.join(self.dropped)}")
         return f"{self.title}: {'; '.join(told)}"
+
+    @property
+    def said(self) -> str:
+        """The rule, and how many clips were left out by it."""
+        n_clips = sum(self.dropped.values())
+        return f"{self.rule} ({n_clips} clip{'s' * (n_clips != 1)} left out)" if n_clips else self.rule
 
 
 def map_labels(utterances: Sequence[Utterance], settings: Labels) -> tuple[list[Utterance], LabelMap | None]:
@@ -77,7 +83,11 @@ def map_labels(utterances: Sequence[Utterance], settings: Labels) -> tuple[list[
     dropped = {label: counts[label] for label, meant in became.items() if meant is None}
     told = LabelMap(settings.name, became, dropped)
     if len(set(filter(None, became.values()))) < 2:
-        raise ConfigError(f"{told.said}; two classes at least are needed: take another labels=<name>, or set less")
+        mistyped = "".join(f"; {remark}" for remark in unmatched(utterances, settings))
+        raise ConfigError(
+            f"{told.said}: two classes at least must be left; choose another labels=<name>, or change labels.map,"
+            f" labels.only or labels.min_clips{mistyped}"
+        )
     mapped = [(utterance, became[utterance.emotion]) for utterance in utterances]
     return [replace(utterance, emotion=meant) for utterance, meant in mapped if meant is not None], told
 

@@ -100,12 +100,12 @@ def _last_part(text: str) -> str:
 
 
 def _terms(corpus: str) -> tuple[str, str]:
-    """Licence and terms of a corpus that we know the release of."""
-    if corpus in choices.groups()["corpus"]:
-        release = pkgutil.resolve_name(str(choices.choice("corpus", corpus)["_target_"])).release
-        if release is not None:
-            return release.license, release.terms
-    return UNKNOWN, ""
+    """Licence and terms of a corpus, or of several joined by +, that we know the releases of."""
+    known = choices.groups()["corpus"]
+    targets = [str(choices.choice("corpus", name)["_target_"]) for name in corpus.split("+") if name in known]
+    releases = [release for target in targets if (release := pkgutil.resolve_name(target).release) is not None]
+    licences = {release.license for release in releases} if len(releases) == len(corpus.split("+")) else set()
+    return licences.pop() if len(licences) == 1 else UNKNOWN, "\n".join(release.terms for release in releases)
 
 
 def licence_of(card: Path) -> str:

@@ -62,6 +62,8 @@ class Protocol(ABC):
     """
 
     by_speaker = False
+    by: str | None = None
+    """An attribute of which no value is on both sides."""
 
     def __init__(self, *, name: str, fold: int | str, seed: int, val_fraction: float) -> None:
         check_range("val_fraction", val_fraction, 0.01, 0.5)
