@@ -219,7 +219,9 @@ def command(
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]
         root = (
-            [] if any(o.startswith(("corpus.root=", "corpus=table")) for o in overrides) else [f"corpus.root={speech}"]
+            []
+            if any(o.startswith(("corpus.root=", "corpus=table", "corpus=[")) for o in overrides)
+            else [f"corpus.root={speech}"]
         )
         split = [] if any(o.startswith(("split=", "experiment=")) for o in overrides) else ["split=random"]
         store = [f"paths.store={speech.parent / 'store'}"]

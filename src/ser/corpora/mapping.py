@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ser.config.checks import check_range
-from ser.config.schema import Labels
 from ser.corpora.base import Utterance
 from ser.corpora.keys import emotion_name, key
 from ser.corpora.labels import known_emotion, label_order
 from ser.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ser.config.schema import Labels  # with Hydra, which those who read results do without
 
 AS_THEY_ARE = "as_they_are"
 
@@ -57,7 +59,7 @@ class LabelMap:
         return f"{self.rule} ({n_clips} clip{'s' * (n_clips != 1)} left out)" if n_clips else self.rule
 
 
-def map_labels(utterances: Sequence[Utterance], settings: Labels) -> tuple[list[Utterance], LabelMap | None]:
+def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[list[Utterance], LabelMap | None]:
     """The utterances with their labels mapped, without those that are left out; None: nothing was changed.
 
     A label is found in the map by its own word, or else by the English one that it is known to mean: `labels=big4`
@@ -92,7 +94,7 @@ def map_labels(utterances: Sequence[Utterance], settings: Labels) -> tuple[list[
     return [replace(utterance, emotion=meant) for utterance, meant in mapped if meant is not None], told
 
 
-def unmatched(utterances: Sequence[Utterance], settings: Labels) -> list[str]:
+def unmatched(utterances: Sequence[Utterance], settings: "Labels") -> list[str]:
     """Words of the settings that fit no label and are no emotions known here, as remarks: they may be mistyped."""
     labels = label_order(utterance.emotion for utterance in utterances)
     wanted = _wanted(settings.map)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from ser.config.checks import check_range
@@ -139,17 +138,22 @@ class Speakers(Protocol):
 
 
 def meant_by(word: str, speakers: Sequence[str]) -> list[str]:
-    """Whom a word or a number can mean: those of this name, or else of this name within a corpus, or of this number.
+    """Whom a word can mean: those of this name, or else of this name within a corpus, or of this number.
 
     >>> meant_by("1", ["01", "02"]), meant_by("1", ["tess/F01", "tess/M01"]), meant_by("anna", ["a/Anna", "b/Bo"])
     (['01'], ['tess/F01', 'tess/M01'], ['a/Anna'])
     """
-    ways = (key, lambda name: key(name.rpartition("/")[2]), _number)
-    found = ([name for name in speakers if (own := way(name)) is not None and own == way(word)] for way in ways)
-    return next(filter(None, found), [])
+    place, slash, last = word.rpartition("/")
+    wanted = key(last) or ""
+    near = [name for name in speakers if not slash or name.rpartition("/")[0] == place]
+    return (
+        [name for name in speakers if key(name) == key(word)]
+        or [name for name in near if key(name.rpartition("/")[2]) == wanted]
+        or [name for name in near if _number(name.rpartition("/")[2]) == wanted]
+    )
 
 
-def _number(name: str) -> Decimal | None:
-    """The only number in the name of a speaker."""
-    numbers = re.findall(r"\d+", name.rpartition("/")[2])
-    return Decimal(numbers[0]) if len(numbers) == 1 else None
+def _number(name: str) -> str | None:
+    """The only number in a name, as `key` has it."""
+    numbers = re.findall(r"\d+", name)
+    return key(numbers[0]) if len(numbers) == 1 else None
