@@ -72,6 +72,8 @@ def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:
     >>> run_name(["model=crnn", "corpus=ravdess", "optim.lr=0.001", "seed=2", "paths.outputs=x", "+experiment=best"],
     ...          {"model": "crnn", "feature": "melspec"})
     'crnn melspec corpus=ravdess lr=0.001 seed=2 best'
+    >>> run_name(["corpus=several", "+corpus@corpus.parts.own=table", "corpus.parts.own.path=a.csv", "labels=big4"], {})
+    'corpus=several table labels=big4'
     """
     words = [str(choices[group]) for group in ("model", "feature") if group in choices]
     told = [override.lstrip("+~").partition("=") for override in overrides]
