@@ -14,6 +14,7 @@ from ser import audio, experiment
 from ser.commands import main
 from ser.files import read_csv
 from ser.illustration import illustrate
+from ser.report.embedding import make_map
 from ser.runs.embeddings import read_embeddings
 from ser.runs.examples import read_examples
 from ser.runs.predictions import confidence, read_predictions
@@ -52,6 +53,7 @@ def whole(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     run = folder / "whole"
     if not run.exists():
         monkeypatch.setattr(experiment, "illustrate", illustrate)
+        monkeypatch.setattr("ser.runs.embeddings.MOST_CLIPS", 20)
         outcome = command(*LINEAR, "split.fold=all", f"hydra.run.dir={run}")
         assert outcome.code == 0 and "Warning" not in outcome.output, outcome.output
     return run
@@ -83,7 +85,7 @@ def assert_answers_from_waveforms(run: Path, *, known: bool, atol: float = 1e-4)
 def test_all_folds_are_solved_and_leave_what_every_run_leaves(whole: Path) -> None:
     for fold in (1, 2):
         own = whole / f"fold-{fold}"
-        assert {path.name for path in own.iterdir()} == FILES - {"status.json", "environment.json"}
+        assert {path.name for path in own.iterdir()} == FILES - {"status.json", "environment.json", "report.html"}
         assert {path.name for path in (own / "checkpoints").iterdir()} == {"best.ckpt"}
         results = read(own)
         assert results["audit"]["n_known"] == results["n_test"] == 32
@@ -101,17 +103,19 @@ def test_all_folds_are_solved_and_leave_what_every_run_leaves(whole: Path) -> No
 
 def test_a_run_over_all_folds_leaves_its_last_layer(whole: Path) -> None:
     embeddings = read_embeddings(whole)
-    assert embeddings.fold == 1 and embeddings.vectors.shape == (32, 32)
-    tested = [row["utterance"] for row in read_csv(whole / "fold-1" / "predictions.csv")]
-    assert list(embeddings.utterances) == tested
+    assert embeddings.fold == 1 and embeddings.vectors.shape == (20, 32)
+    predictions = read_predictions(whole / "fold-1" / "predictions.csv")
+    tested = [row["utterance"] for row in predictions.rows]
+    places = [tested.index(utterance) for utterance in embeddings.utterances]
+    assert places == sorted(places), "of 32 clips 20, in their order"
+    assert make_map(embeddings, read_predictions(whole / "predictions.csv"))["n_left_out"] == 12
     recognizer: Any = EmotionRecognizer.load_from_checkpoint(
         whole / "fold-1" / "checkpoints" / "best.ckpt", weights_only=True
     )
     with torch.no_grad():
         logits = recognizer.model.output(torch.from_numpy(embeddings.vectors).float())
         answers = (logits / recognizer.temperature).softmax(dim=-1)
-    probabilities = read_predictions(whole / "fold-1" / "predictions.csv").probabilities
-    np.testing.assert_allclose(answers, probabilities, atol=0.01)
+    np.testing.assert_allclose(answers, predictions.probabilities[places], atol=0.01)
 
 
 def test_a_run_over_all_folds_leaves_examples(whole: Path) -> None:

@@ -256,3 +256,28 @@ def test_a_gap_is_over_the_classes_that_both_have() -> None:
     ours[:, 2] = 0
     gap = statistics.gap(ours, theirs, n_resamples=500)
     assert (gap.difference, gap.p) == (0, 1)
+
+
+@pytest.mark.parametrize(("alone", "both"), [((12, 12), 0), ((20, 4), 1), ((0, 0), 10), ((4, 4), 8)])
+def test_no_gap_is_shown_more_often_than_it_says(alone: tuple[int, int], both: int) -> None:
+    """Speakers differ, groups do not: whoever is in one group or in both, p < 0.05 about once in twenty times."""
+    generator = np.random.default_rng(0)
+
+    def trial(seed: int) -> float:
+        talent = np.clip(generator.normal(0.6, 0.12, sum(alone) + both), 0, 1)
+        ours, theirs = (group(generator.binomial(20, talent) / 20) for _ in range(2))
+        ours[alone[0] : sum(alone)] = 0
+        theirs[: alone[0]] = 0
+        return statistics.gap(ours, theirs, n_resamples=200, seed=seed).p
+
+    assert np.mean([trial(seed) < 0.05 for seed in range(150)]) < 0.11
+
+
+def test_the_smallest_p_is_that_of_all_ways() -> None:
+    """Three women and three men can be dealt out in twenty ways, of which two are as far apart as can be."""
+    both = group([1, 1, 1, 0, 0, 0])
+    is_first = (np.arange(6) < 3)[:, None, None]
+    gap = statistics.gap(both * is_first, both * ~is_first)
+    assert gap.smallest_p == 0.1 and gap.p == pytest.approx(0.1, abs=0.01)
+    swapped = statistics.gap(group([1] * 5), group([0] * 5))
+    assert swapped.smallest_p == 2 / 32 and swapped.p == pytest.approx(2 / 32, abs=0.01)

@@ -151,6 +151,18 @@ def temperature(probabilities: Probabilities, truth: Truth) -> float:
     return float(np.exp((low + high) / 2))
 
 
+def at_limit(temperature: float) -> str:
+    """What must be said of a temperature at an end of those that are tried; empty of any other.
+
+    >>> at_limit(10.0), at_limit(9.5)
+    ('the highest that is tried: validation says nothing about it', '')
+    """
+    for limit, word in ((COLDEST, "lowest"), (HOTTEST, "highest")):
+        if np.isclose(temperature, limit, rtol=1e-4):
+            return f"the {word} that is tried: validation says nothing about it"
+    return ""
+
+
 def tempered(probabilities: Probabilities, temperature: float) -> Floats:
     """Probabilities whose logarithms are divided by a temperature; 1 / temperature takes it back.
 

@@ -240,8 +240,10 @@ def _train_and_test(
         recognizer = EmotionRecognizer.load_from_checkpoint(best, weights_only=True)
         recognizer.temperature.fill_(1)  # a run that goes on may have been stopped after it was fitted
         validated, validation, _ = predict(trainer, recognizer, data.val_dataloader())
+        temperature = None
         if config.training.calibrate:
-            validation = calibrate(recognizer, validation, [data.datasets["val"].targets[one] for one in validated])
+            targets = [data.datasets["val"].targets[one] for one in validated]
+            validation, temperature = calibrate(recognizer, validation, targets)
         if solution:
             both = replace(split, train=split.train + split.val, val=[])
             solve_again(recognizer, prepared.data(both), solution, prepared.class_weights(both))
@@ -268,6 +270,7 @@ def _train_and_test(
         tta_views=config.tta or None,
         chosen=solution.chosen if solution else None,
         untested=len(split.test) - len(heard) or None,
+        rehearsal=bool(config.trainer.get("fast_dev_run")) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
         check=judge(config.check, tested) if config.check else None,
         label_map=prepared.label_map,
@@ -279,7 +282,7 @@ def _train_and_test(
         views=None if views is None else predictions_of(heard, prepared.labels, views),
         validated=predictions_of([split.val[place] for place in validated], prepared.labels, validation),
         history=history.rows,
-        temperature=float(recognizer.temperature) if config.training.calibrate else None,
+        temperature=temperature,
     )
     if loggers:
         loggers.log_results(evaluation, prepared.recordings)

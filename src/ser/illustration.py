@@ -2,9 +2,11 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.progress import Progress
 
 from ser.errors import Aborted
@@ -13,7 +15,7 @@ from ser.explanation.examples import LONGEST_S, Row, choose, describe
 from ser.explanation.occlusion import occlude
 from ser.features.base import Heard
 from ser.preparation import Prepared
-from ser.runs.embeddings import Embeddings
+from ser.runs.embeddings import Embeddings, chosen
 from ser.runs.examples import Relevance, write_examples
 from ser.runs.names import BEST, FOLD, SPEAKER, UTTERANCE, fold_folder
 from ser.runs.predictions import Predictions
@@ -25,13 +27,14 @@ from ser.training.trainer import frozen_device
 log = logging.getLogger("ser")
 
 ENOUGH_S = 10.0  # of wall time, after which no further clip is looked into
+QUICK_S = 2.0  # what takes no longer needs no progress bar
 LONGEST_LOOK_S = 20.0  # that a clip may take
 
 
 def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> None:
     """Leave embeddings.npz and examples/ in a run folder.
 
-    The run is whole without them: what goes wrong here is said, and Ctrl-C ends this alone.
+    The run is whole without them: what goes wrong here is said, and costs nothing else. Ctrl-C ends this alone.
 
     Args:
         folder: the run folder, with the best checkpoint of the run or of each fold.
@@ -41,12 +44,17 @@ def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> No
     try:
         with interruption.ending():
             models = _Models(folder, prepared)
-            models.embeddings(predictions).write(folder)
-            _write_examples(folder, predictions, prepared, models)
+            _try("embeddings", lambda: models.embeddings(predictions).write(folder))
+            _try("examples", lambda: _write_examples(folder, predictions, prepared, models))
     except Aborted:
-        log.warning("stopped: the run is whole, but for its examples")
+        log.warning("stopped: the run is whole, but for its embeddings or its examples")
+
+
+def _try(what: str, make: Callable[[], None]) -> None:
+    try:
+        make()
     except Exception as error:  # whatever it is, it must not cost the run
-        log.warning("the run is whole, but for its examples: %s", str(error) or type(error).__name__)
+        log.warning("the run is whole, but for its %s: %s", what, str(error) or type(error).__name__)
 
 
 class _Models:
@@ -72,17 +80,25 @@ class _Models:
     def embeddings(self, predictions: Predictions) -> Embeddings:
         """Of the first fold."""
         split = self.prepared.folds[0]
-        places: list[int] = []
-        vectors = embed(self._of(split.fold), self._batches(split, places))
         tested = {row[UTTERANCE] for row in predictions.rows}
-        kept = sorted((place, row) for row, place in enumerate(places) if split.test[place].id in tested)
-        return Embeddings([split.test[place].id for place, _ in kept], vectors[[row for _, row in kept]], split.fold)
+        clips = [clip for clip in split.test if clip.id in tested]
+        clips = [clips[place] for place in chosen(len(clips))]
+        places: list[int] = []
+        vectors = embed(self._of(split.fold), self._batches(replace(split, test=clips), places))
+        return Embeddings([clip.id for clip in clips], vectors[np.argsort(places)], split.fold)
 
     def _batches(self, split: Split, places: list[int]) -> Iterator[Heard]:
         """The test clips of a fold; `places` takes in which they are."""
-        for batch in self.prepared.data(split).predict_dataloader():
-            places += batch.places.tolist()
-            yield Heard(batch.inputs, batch.lengths, batch.speakers)
+        clips, progress, begun = self.prepared.data(split).predict_dataloader(), Progress(), time.monotonic()
+        try:
+            for batch in progress.track(clips, description="The last layer's view of the test"):
+                if time.monotonic() - begun > QUICK_S:
+                    progress.start()
+                places += batch.places.tolist()
+                yield Heard(batch.inputs, batch.lengths, batch.speakers)
+        finally:
+            if progress.live.is_started:
+                progress.stop()
 
 
 def _write_examples(folder: Path, predictions: Predictions, prepared: Prepared, models: _Models) -> None:
@@ -90,13 +106,13 @@ def _write_examples(folder: Path, predictions: Predictions, prepared: Prepared, 
     mistakes, listened = choose(predictions.rows, lambda row: len(waveforms[row[UTTERANCE]]) <= LONGEST_S * rate)
     maps = _look_into(listened, prepared, models)
     looked_into = listened[: len(maps)]
-    shown = mistakes + [row for row in looked_into if row not in mistakes]
+    shown = mistakes + [row for row in listened if row not in mistakes]
     examples, files = [], {}
     for number, row in enumerate(shown, start=1):
         relevance = maps[looked_into.index(row)] if row in looked_into else None
         waveform, is_mistake = waveforms[row[UTTERANCE]], row in mistakes
         example, own = describe(f"{number:02}", row, waveform, rate, is_mistake=is_mistake, relevance=relevance)
-        examples.append(example)
+        examples.append(replace(example, wanted=row in listened))
         files.update(own)
     write_examples(folder, examples, files)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import ceil, log2
+from math import ceil, comb, log2
 
 import numpy as np
 import numpy.typing as npt
@@ -122,24 +122,26 @@ def permutation_p(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLE
 class Gap:
     """How far one group of clips is told better than another: `difference` with its 95 % interval, and p-value.
 
-    `paired`: whether clusters (speakers) are in both groups.
+    Attributes:
+        smallest_p: below which no difference could come, with so few clusters.
+        paired: whether all clusters (speakers) are in both groups.
     """
 
     difference: float
     low: float
     high: float
     p: float
+    smallest_p: float
     paired: bool
 
 
 def gap(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: int = 0) -> Gap:
     """The gap between two groups of clips of one recogniser: the mean recall of the one less that of the other.
 
-    The mean is over the classes that both groups have. Where clusters have clips of both groups (speakers, and
-    sentences that each has said), the interval draws clusters with all their clips, and the permutation test swaps
-    the groups within clusters. Where none has (men and women), each group draws its own clusters, and the test deals
-    the clusters out to two groups of the same sizes anew. The p-value is that of random permutations, the one that
-    happened counted too (Phipson and Smyth 2010), two-sided.
+    The mean is over the classes that both groups have. The permutation test swaps the groups within clusters that
+    have clips of both (speakers, and sentences that each has said), and deals the others (men and women) out to two
+    groups of the same sizes anew. The interval draws the clusters of each kind among themselves, with all their clips.
+    The p-value is that of random permutations, the one that happened counted too (Phipson and Smyth 2010), two-sided.
 
     Args:
         ours, theirs: (n_clusters, n_classes, n_classes), what each cluster adds to the confusion of each group.
@@ -150,24 +152,32 @@ def gap(ours: Floats, theirs: Floats, *, n_resamples: int = N_RESAMPLES, seed: i
     ]  # (n_clusters, 2, n_classes): how many are right, and how many there are
     ours, theirs = (side[present] for side in sides)
     is_ours, is_theirs = (side[:, 1].sum(axis=1) > 0 for side in (ours, theirs))
-    paired = bool((is_ours & is_theirs).any())
+    in_both, alone = is_ours & is_theirs, ~(is_ours & is_theirs)
+    kinds = [kind for kind in (in_both, alone & is_ours, alone & is_theirs) if kind.any()]
     generator = np.random.default_rng(seed)
     drawn, permuted = [], []
     for start in range(0, n_resamples, _AT_ONCE):
         shape = (min(_AT_ONCE, n_resamples - start), len(ours))
-        if paired:
-            times = _drawn(generator, is_ours | is_theirs, shape)
-            kept = generator.integers(2, size=shape) > 0
-        else:
-            times = _drawn(generator, is_ours, shape) + _drawn(generator, is_theirs, shape)
-            kept = generator.permuted(np.broadcast_to(is_ours, shape), axis=1) == is_ours
+        times = sum((_drawn(generator, kind, shape) for kind in kinds), np.zeros(shape))
+        kept = np.empty(shape, dtype=bool)
+        kept[:, in_both] = generator.integers(2, size=(shape[0], in_both.sum())) > 0
+        dealt = generator.permuted(np.broadcast_to(is_ours[alone], (shape[0], alone.sum())), axis=1)
+        kept[:, alone] = dealt == is_ours[alone]
         drawn.append(_difference(_sum(times, ours), _sum(times, theirs)))
         permuted.append(
             _difference(_sum(kept, ours) + _sum(~kept, theirs), _sum(kept, theirs) + _sum(~kept, ours)),
         )
     difference = float(_difference(ours.sum(axis=0), theirs.sum(axis=0)))
     as_far = int((abs(np.concatenate(permuted)) >= abs(difference) - _EQUAL).sum())
-    return Gap(difference, *percentile_interval(np.concatenate(drawn)), (as_far + 1) / (n_resamples + 1), paired)
+    n_ours, n_theirs = int((alone & is_ours).sum()), int((alone & is_theirs).sum())
+    ways = 2 ** int(in_both.sum()) * comb(n_ours + n_theirs, n_ours)
+    return Gap(
+        difference,
+        *percentile_interval(np.concatenate(drawn)),
+        p=(as_far + 1) / (n_resamples + 1),
+        smallest_p=(2 if n_ours == n_theirs else 1) / ways,  # of like numbers, the mirror image is as far
+        paired=bool(in_both.all()),
+    )
 
 
 def _drawn(generator: np.random.Generator, among: npt.NDArray[np.bool_], shape: tuple[int, int]) -> Floats:

@@ -1,5 +1,6 @@
 """Run folders are found and read, and gathered into rows."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,14 @@ def test_a_whole_report_counts_where_status_json_is_damaged(tmp_path: Path) -> N
     run = make_run(tmp_path / "run")
     (run / "status.json").write_text('{"ready": true}')
     assert isinstance(read_run(run), Run)
+
+
+def test_a_rehearsal_is_left_out(tmp_path: Path) -> None:
+    """debug=fast hears a batch of everything: its score is no result."""
+    run = make_run(tmp_path / "run")
+    told = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    (run / "metrics.json").write_text(json.dumps({**told, "rehearsal": True}), encoding="utf-8")
+    assert read_run(run) == LeftOut(run, "fast_dev_run")
 
 
 def test_without_its_configuration_a_run_cannot_be_told_from_others(tmp_path: Path) -> None:

@@ -41,6 +41,9 @@ def test_clean_is_the_run_s_own_test_and_each_condition_has_a_row(
     for run in map(Path, ("folds", "speaker", "ensemble")):
         rows, results = read_robustness(run), read_results(run)
         assert (run / "robustness.png").is_file() and [row.condition for row in rows[1:]] == [*HEARD]
+        assert "noise, 0 dB" in (run / "report.html").read_text(encoding="utf-8")
+        for name in ("robustness.csv", "robustness.png", "report.html"):
+            assert str(run / name) in said.out.splitlines()
         clean = rows[0]
         assert (clean.condition, clean.n, clean.change_high) == ("clean", results.scores.n_test, 0)
         assert clean.uar == pytest.approx(results.scores.uar, abs=1e-5)

@@ -10,7 +10,7 @@ import yaml
 
 from ser.corpora.base import Utterance
 from ser.files import write_csv
-from ser.runs.names import CONFIG, HISTORY, HYDRA, fold_folder
+from ser.runs.names import CONFIG, HISTORY, HYDRA, OVERRIDES, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, write_report
@@ -103,5 +103,6 @@ def make_run(
     (folder / CONFIG).parent.mkdir()
     (folder / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
     (folder / HYDRA).write_text(yaml.safe_dump({"hydra": hydra}, sort_keys=False), encoding="utf-8")
+    (folder / OVERRIDES).write_text(yaml.safe_dump(list(typed)), encoding="utf-8")
     Status(FINISHED, 1.0).write(folder)
     return folder

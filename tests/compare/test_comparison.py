@@ -44,6 +44,28 @@ def test_features_side_by_side_are_told_as_they_are_chosen(tmp_path: Path) -> No
     assert sorted(table.columns["feature"]) == ["[whisper,egemaps]", "[whisper,wavlm]"] and len(table.columns) == 1
 
 
+def test_what_an_older_version_did_not_have_is_as_by_default(tmp_path: Path) -> None:
+    new = {"name": "cross_entropy", "label_smoothing": 0.1, "focal_gamma": 2.0, "class_weights": False}
+    training = {"monitor": "uar", "patience": None, "ema_decay": None, "calibrate": False}
+    make_run(tmp_path / "old", loss={"name": "cross_entropy"}, training={"monitor": "uar"}, check=None)
+    make_run(tmp_path / "new", seed=1, loss=new, training=training, sampling="natural", normalize={"by": "training"})
+    make_run(tmp_path / "speaker", seed=2, normalize={"by": "speaker"})
+    make_run(tmp_path / "other", seed=3, training={**training, "calibrate": True})
+    found = tables(tmp_path)
+    assert sorted(len(row.runs) for table in found for row in table.rows) == [1, 1, 2]
+    [table] = [table for table in found if len(table.rows) > 1]
+    assert table.columns == {"training.calibrate": ["false", "true"]}
+
+
+def test_labels_have_what_tells_rows_apart_first(tmp_path: Path) -> None:
+    for number, (name, lr) in enumerate([("plain", 1), ("plain", 2), ("wide", 3)]):
+        chosen = {"experiment": name}
+        make_run(tmp_path / str(number), validation=0.9 - 0.1 * number, optim={"lr": lr}, choices=chosen)
+    [table] = tables(tmp_path)
+    assert table.name(0) == "experiment=plain, optim.lr=1"
+    assert table.labels == ["lr=1", "lr=2", "lr=3"]
+
+
 def test_mean_and_deviation_are_those_of_the_folds(tmp_path: Path) -> None:
     make_run(tmp_path / "a", fold="all")
     [table] = tables(tmp_path)

@@ -99,6 +99,17 @@ def test_the_pages_of_its_runs_are_linked(tmp_path: Path) -> None:
     assert html.count("<a ") == 1 and '<a href="../runs/a%20%231/report.html">' in html
 
 
+def test_folders_have_their_last_names_where_these_tell_them_apart(tmp_path: Path) -> None:
+    for name, other in (("whisper", "same"), ("wavlm", "here/same")):
+        model = {**RESNET, "checkpoint": f"/models/{name}", "front": f"/parts/{other}"}
+        make_run(tmp_path / name, model=model, validation=len(name) / 10)
+    assert main(["compare", str(tmp_path), "--html", str(tmp_path / "page.html")]) == 0
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert '<span title="/models/whisper">whisper</span>' in html
+    assert "<span>/parts/same</span>" in html and "<span>/parts/here/same</span>" in html
+    assert "1: whisper</span>" in html  # of the learning curves
+
+
 def numbers(page: Any) -> list[str]:
     return texts(page, "section:first-of-type .scores tbody td:first-child")
 
@@ -107,7 +118,8 @@ def test_sorting_by_mouse_and_keyboard(page: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     buttons = {one.text: one for one in page.find_elements("css selector", "section:first-of-type .scores button")}
-    assert list(buttons)[:5] == ["#", "model", "model.pool", "runs", "validation UAR"]
+    assert list(buttons)[:5] == ["#", "validation UAR", "test UAR", "test accuracy", "test macro-F1"]
+    assert list(buttons)[5:] == ["runs", "model", "model.pool"]
     assert numbers(page) == ["1", "2", "3"]
     buttons["validation UAR"].click()
     assert numbers(page) == ["3", "2", "1"]
@@ -163,6 +175,8 @@ def test_both_schemes_on_a_phone(page: Any, written: Path, scheme: str) -> None:
     with seen_in(page, scheme, 360):
         page.get(written.as_uri())
         assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        labels = "return [...document.querySelectorAll('.ranks text')].every(word => word.getBBox().x >= 0)"
+        assert page.execute_script(labels)
         colors = page.execute_script("const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]")
         ink, paper = (sum(map(int, color[4:-1].split(", "))) for color in colors)
         assert (ink < paper) == (scheme == "light")

@@ -119,7 +119,7 @@ def test_what_makes_it_again(runs: Path, paper: Path) -> None:
     [run] = first["rows"][1]["runs"]
     assert run["folder"] == str(runs / "c")
     assert (run["command"], run["environment"]) == ("ser train x=1", {"cpu": "abacus"})
-    assert first["rows"][0]["runs"][0]["command"] == "python train.py"
+    assert first["rows"][0]["runs"][0]["command"] == "ser train"
     facts = read_results(runs / "c").facts
     assert (run["split"]["hash"], run["corpus"]["fingerprint"]) == (facts.split.hash, facts.corpus.fingerprint)
     predictions = (runs / "c" / "predictions.csv").read_bytes()
@@ -199,6 +199,7 @@ def test_a_model_that_is_solved_has_no_optimiser(tmp_path: Path) -> None:
         assert main(["compare", str(run), "--paper", str(folder)]) == 0
         tex = (folder / "methods.tex").read_text(encoding="utf-8")
         assert said in tex and ("optimiser" in tex) == (chosen is None)
+        assert ("solved once more, from training and validation together" in tex) == bool(chosen)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX")

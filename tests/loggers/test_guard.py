@@ -3,10 +3,10 @@
 import errno
 import json
 import logging
-from dataclasses import replace
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

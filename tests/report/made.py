@@ -14,6 +14,7 @@ from ser.runs.names import (
     EMBEDDINGS,
     EMOTION,
     EXAMPLES,
+    FOLD,
     METRICS,
     PREDICTED,
     PREDICTIONS,
@@ -21,7 +22,7 @@ from ser.runs.names import (
     UTTERANCE,
     probability_column,
 )
-from ser.runs.predictions import read_predictions
+from ser.runs.predictions import Predictions, read_predictions
 
 RATE_HZ = 16000
 TICKS = [[hz, float(np.log1p(hz / 700) / np.log1p(8000 / 700))] for hz in (0, 500, 1000, 2000, 4000, 8000)]
@@ -29,8 +30,9 @@ KINDS = ("mistake", "mistake", "listened", "listened")
 
 
 def add_embeddings(folder: Path) -> None:
-    """Vectors in which clips of one emotion are near each other."""
-    predictions = read_predictions(folder / PREDICTIONS)
+    """Vectors of the first fold's clips in which those of one emotion are near each other."""
+    whole = read_predictions(folder / PREDICTIONS)
+    predictions = Predictions([row for row in whole.rows if row.get(FOLD, "1") == "1"], whole.labels)
     random = np.random.default_rng(0)
     centres = 3 * random.normal(size=(len(predictions.labels), 16))
     vectors = centres[predictions.truth] + random.normal(size=(len(predictions.rows), 16))
@@ -58,6 +60,7 @@ def add_examples(folder: Path, duration_s: float = 1.0) -> None:
                 **{"duration_s": duration_s, "true": row[EMOTION], "predicted": row[PREDICTED]},
                 **{"probability": float(row[probability_column(row[PREDICTED])]), "spectrogram": picture},
                 **{"top_hz": 8000, "mel_ticks": TICKS},
+                "wanted": True,
                 "relevance": _relevance(duration_s) if kind == "listened" else None,
             }
         )

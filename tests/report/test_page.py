@@ -1,9 +1,14 @@
 """The page of a run in a browser, and what is said where something is missing."""
 
 import base64
+import json
+import re
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +22,7 @@ from ser.page.drawing import N_COLORS, N_SHAPES
 from ser.report.embedding import make_map
 from ser.report.page import write_page
 from ser.runs.embeddings import Embeddings
-from ser.runs.names import METRICS, PREDICTIONS
+from ser.runs.names import CONFIG, EMBEDDINGS, ENVIRONMENT, EXAMPLES, HYDRA, METRICS, PREDICTIONS, ROBUSTNESS
 from ser.runs.predictions import read_predictions
 from tests.browsing import asked, barriers, browsing, seen_in
 from tests.compare.made import clips, make_run
@@ -42,8 +47,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.add_examples(folder)
     made.add_robustness(folder)
     made.say(folder, calibration=made.CALIBRATION, check={"name": "shuffled", "passed": True, "said": HOSTILE})
+    (folder / ENVIRONMENT).write_text('{"folder": "~/<my> speech"}', encoding="utf-8")
     write_page(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_run(tmp_path_factory.mktemp("plain") / "run", typed=["seed=1"])
+    made.add_examples(folder)
+    return folder
+
+
+@pytest.fixture
+def plain(made_once: Path, tmp_path: Path) -> Path:
+    """A run of one fold, with examples."""
+    return Path(shutil.copytree(made_once, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +108,13 @@ def test_what_it_says(page: Any) -> None:
     assert "No speaker of the test is in training or validation" in texts(page, "#protocol")[0]
     assert "no difference can be shown between" in texts(page, "#breakdown")[0]
     assert "Told worst is 話者" in texts(page, "#breakdown")[0]
-    assert "Temperature, fitted on validation: 1.2, 1.4 by fold" in texts(page, "#calibration")[0]
+    assert "The temperature 1.20 to 1.40 by fold, fitted on validation; without it" in texts(page, "#calibration")[0]
+    assert "2 of 4 clips; more would have taken too long" in texts(page, "#listened > p")[0]
+    assert all("the strongest field, " in text for text in texts(page, "#listened .levels"))
+    assert texts(page, "#again .note")[0].startswith("Typed in ~/<my> speech. ")
     assert [line.count("dB") for line in texts(page, "#robustness tbody th")] == [0, 1]
     assert texts(page, "#command") == [
-        f"python train.py 'model={HOSTILE.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'"
+        f"ser train 'model={HOSTILE.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'"
     ]
     assert len(page.find_elements("css selector", "#curves .panels polyline")) == 6
     counts = [int(text) for text in texts(page, "#confusion small")]
@@ -130,7 +152,7 @@ def test_the_map_is_coloured_and_read_by_keyboard(page: Any) -> None:
     from selenium.webdriver.support.ui import Select
 
     dots = page.find_elements("css selector", "#map .dots use")
-    assert len(dots) == 8 * 4 * len(LABELS)
+    assert len(dots) == 4 * 4 * len(LABELS), "of the first fold"
     assert set(texts(page, "#map .legend li")) == set(LABELS)
     Select(page.find_element("css selector", "#map select")).select_by_visible_text("right or wrong")
     assert set(texts(page, "#map .legend li")) == {"right", "wrong"}
@@ -173,9 +195,9 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     html = write_page(folder).read_text(encoding="utf-8")
     for said in ("no embeddings.npz", "no examples", "no robustness.csv", "no environment.json"):
         assert said in html
-    assert "python train.py seed=1" in html
-    (folder / ".hydra" / "config.yaml").unlink()
-    (folder / ".hydra" / "hydra.yaml").unlink()
+    assert "ser train seed=1" in html
+    for name in ("config", "hydra", "overrides"):
+        (folder / ".hydra" / f"{name}.yaml").unlink()
     html = write_page(folder).read_text(encoding="utf-8")
     assert "does not tell the command" in html and "no configuration" in html
 
@@ -193,12 +215,53 @@ def test_no_result_no_page(tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         write_page(tmp_path / "empty")
     folder = make_run(tmp_path / "run")
-    (folder / "embeddings.npz").write_text("nothing")
-    with pytest.raises(ReportError, match=r"embeddings.npz is damaged"):
-        write_page(folder)
     (folder / METRICS).unlink()
     with pytest.raises(ReportError, match="the run has finished"):
         write_page(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (EMBEDDINGS, "nothing", "embeddings.npz is damaged: "),
+        (ENVIRONMENT, "{", "environment.json is damaged: "),
+        (ENVIRONMENT, "[]", "environment.json is damaged: it is no mapping"),
+        (EXAMPLES, "[{}]", "examples/examples.json is damaged: "),
+        (EXAMPLES, "[", "examples/examples.json is damaged: "),
+        (HYDRA, "hydra: [", ".hydra/hydra.yaml is damaged: "),
+        (HYDRA, "hydra:", ".hydra/hydra.yaml is damaged: "),
+        (CONFIG, b"\xff", ".hydra/config.yaml is damaged: "),
+        (ROBUSTNESS, "condition\nclean\n", "robustness.csv is damaged: "),
+    ],
+)
+def test_what_is_damaged_is_left_out_and_said(plain: Path, name: str, content: str | bytes, said: str) -> None:
+    (plain / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    html = write_page(plain).read_text(encoding="utf-8")
+    assert f"Left out: {said}" in html and str(plain) not in html
+    assert "ser train seed=1" in html
+
+
+@pytest.mark.parametrize(("name", "value"), [("duration_s", 0.0), ("probability", "high"), ("audio", "gone.flac")])
+def test_an_odd_example_costs_the_examples_alone(plain: Path, name: str, value: Any) -> None:
+    told = json.loads((plain / EXAMPLES).read_text(encoding="utf-8"))
+    told[0][name] = value
+    (plain / EXAMPLES).write_text(json.dumps(told), encoding="utf-8")
+    assert write_page(plain).read_text(encoding="utf-8").count("Left out: examples/examples.json is damaged: ") == 2
+
+
+def test_the_home_folder_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    words = ["paths.outputs=/home/somebody/o", "corpus.root='/home/somebody/my clips'", "x=/home/somebody2"]
+    folder = make_run(tmp_path / "run", typed=words, feature={"checkpoint": "/home/somebody/whisper"})
+    (folder / ENVIRONMENT).write_text(json.dumps({"packages": {"own": "1 @ /home/somebody/own"}}), encoding="utf-8")
+    html = write_page(folder).read_text(encoding="utf-8")
+    assert "/home/somebody2" in html and not re.search("/home/somebody(?!2)", html)
+    assert "checkpoint: ~/whisper" in html and "@ ~/own" in html
+    [command] = re.findall(r'aria-label="The command">(.*)</pre>', html)
+    typed = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {unescape(command)}"], capture_output=True, text=True, check=True
+    )
+    assert typed.stdout.splitlines() == ["ser", "train", *words]
 
 
 def test_a_page_that_cannot_be_made_costs_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -217,5 +280,9 @@ def test_a_map_is_always_the_same(tmp_path: Path) -> None:
     assert list(one["columns"]) == ["emotion", "predicted", "right or wrong", "speaker"]
     assert {*np.array(one["places"]).ravel().tolist()} <= {*range(1001)}
     assert len(one["places"]) == len(one["clips"]) == len(names) <= N_COLORS * N_SHAPES * 10
+    vectors[5, 1] = np.nan
+    without = make_map(Embeddings(names, vectors, 1), predictions)
+    assert (len(without["places"]), without["n_not_finite"], without["n_left_out"]) == (len(names) - 1, 1, 0)
+    vectors[5, 1] = 0
     assert make_map(Embeddings(names[:3], vectors[:3], 1), predictions) == {}
     assert make_map(Embeddings(names, np.zeros_like(vectors), 1), predictions)["places"][0] == [500, 500]

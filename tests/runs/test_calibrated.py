@@ -54,6 +54,12 @@ def test_what_was_before_the_temperature_is_told(temperature: float) -> None:
     assert "fitted on validation; without it" in "\n".join(told(made))
 
 
+def test_a_temperature_at_its_limit_is_told_of() -> None:
+    said = "temperature 10 is the highest that is tried: validation says nothing about it"
+    assert said in "\n".join(told(of(predict(n=60), temperature=10.0)))
+    assert not any("is tried" in line for line in told(of(predict(n=60), temperature=1.7)))
+
+
 def test_sets_are_of_each_fold_s_own_validation() -> None:
     """Of a fold whose validation is always sure of the truth sets are small, of one that is never sure all emotions."""
     n = 40
@@ -85,16 +91,16 @@ def test_probabilities_that_are_no_numbers_say_nothing(tmp_path: Path) -> None:
     assert "calibration" not in json.loads((tmp_path / "metrics.json").read_text())
 
 
-def of_fold(folder: Path, fold: int) -> Evaluation:
+def of_fold(folder: Path, fold: int, temperature: float | None) -> Evaluation:
     path = fold_folder(folder, fold)
     path.mkdir()
     told = facts(split={"fold": fold, "n_folds": 2})
-    return write_report(path, told, predict(fold, 60), validated=predict(fold + 5, 60), temperature=0.5 + fold)
+    return write_report(path, told, predict(fold, 60), validated=predict(fold + 5, 60), temperature=temperature)
 
 
 def test_folds_are_pooled_and_the_report_is_made_again(tmp_path: Path) -> None:
     """Also where the folders of the folds are gone."""
-    made = pool(tmp_path, {fold: of_fold(tmp_path, fold) for fold in (1, 2)}, audio_s=0, n_folds=2).results
+    made = pool(tmp_path, {fold: of_fold(tmp_path, fold, 0.5 + fold) for fold in (1, 2)}, audio_s=0, n_folds=2).results
     assert made.calibration is not None and made.calibration.temperature == [1.5, 2.5]
     assert "temperature 1.50 to 2.50 by fold" in render(made) and "on new speakers measured, not promised" in render(
         made
@@ -103,6 +109,21 @@ def test_folds_are_pooled_and_the_report_is_made_again(tmp_path: Path) -> None:
     for path in fold_folders(tmp_path).values():
         path.rename(tmp_path / f"gone-{path.name}")
     assert rewrite_report(tmp_path).results == made
+
+
+def test_a_fold_without_a_temperature_says_so(tmp_path: Path) -> None:
+    folds = {fold: of_fold(tmp_path, fold, 0.5 + fold if fold == 1 else None) for fold in (1, 2)}
+    made = pool(tmp_path, folds, audio_s=0, n_folds=2).results
+    assert made.calibration is not None and made.calibration.temperature == [1.5, None]
+    assert "temperature 1.50 to 1.50 by fold (1 without), fitted on validation" in render(made)
+    assert read_evaluation(tmp_path).results == made == rewrite_report(tmp_path).results
+    none = pool(tmp_path, {2: folds[2]}, audio_s=0, n_folds=2).results.calibration
+    assert none is not None and none.temperature is none.before is None
+
+
+def test_an_empty_validation_is_not_written(tmp_path: Path) -> None:
+    made = write_report(tmp_path, FACTS, predict(), validated=Predictions([], LABELS))
+    assert made.validated is None and not (tmp_path / "validation.csv").exists()
 
 
 @pytest.mark.parametrize("n", [1, 200])

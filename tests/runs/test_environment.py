@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -111,6 +112,45 @@ def test_a_run_that_goes_on_keeps_what_it_began_with(code: Path, tmp_path: Path)
     assert {**told(tmp_path), "resumed": None} == {**began, "resumed": None}
 
 
+def test_of_two_installed_the_first_counts_and_a_damaged_one_not_at_all(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As importlib.metadata.version has it; whatever the spelling of the name."""
+    for place, name, version_ in (("a", "Own_Package", "1"), ("b", "own-package", "2"), ("b", "Zope.thing", "3")):
+        folder = tmp_path / place / f"{name.lower().replace('-', '_')}-{version_}.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version_}\n")
+    damaged = tmp_path / "a" / "odd-1.dist-info"
+    damaged.mkdir()
+    (damaged / "METADATA").write_bytes(b"Name: odd\xff\nVersion: 1\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b"), *sys.path])
+    write_environment(tmp_path)
+    packages = told(tmp_path)["packages"]
+    assert isinstance(packages, dict) and packages["own-package"] == version("own-package") == "1"
+    assert packages["zope-thing"] == "3" and "odd" not in packages and "numpy" in packages
+
+
+def test_a_broken_driver_stops_nothing(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.get_device_properties", fail)
+    write_environment(tmp_path)
+    assert told(tmp_path)["gpus"] is None and told(tmp_path)["n_threads"]
+
+
+def test_what_cannot_be_written_is_a_warning(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(environment, "command_of", fail)
+    write_environment(tmp_path)
+    assert "the run goes on without environment.json (RuntimeError: broken)" in caplog.text
+    assert not (tmp_path / ENVIRONMENT).exists()
+
+
+def fail(*_: object) -> None:
+    raise RuntimeError("broken")
+
+
 def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     folder = tmp_path / "run" / ".hydra"
     folder.mkdir(parents=True)
@@ -123,3 +163,12 @@ def test_the_command_can_be_typed_again(tmp_path: Path) -> None:
     shortened = ["corpus.root='a'", "feature.layer=[1,2]", "epochs=3"]
     assert shortened_command_of(tmp_path / "run" / "fold-1") == shlex.join(["ser", "train", *shortened])
     assert command_of(tmp_path) == ""
+
+
+def test_where_it_was_typed_tells_nobody_s_name(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my speech").mkdir()
+    monkeypatch.chdir(tmp_path / "my speech")
+    for home, folder in ((tmp_path, "~/my speech"), (tmp_path / "other", str(tmp_path / "my speech"))):
+        monkeypatch.setenv("HOME", str(home))
+        write_environment(tmp_path)
+        assert told(tmp_path)["folder"] == folder

@@ -578,6 +578,7 @@ def test_who_waits_for_one_that_is_killed_goes_on_with_its_work(
 # From the store into training
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_training_reads_frames_from_the_store(few: Path, tmp_path: Path, diary: Path) -> None:
     from ser.experiment import run
 

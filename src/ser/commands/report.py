@@ -36,6 +36,9 @@ def command(places: tuple[Path, ...]) -> int:
         except SerError as error:
             print(error, file=sys.stderr)
             failed = True
+        except Exception as error:  # an odd run must not cost the others their pages
+            print(f"{folder}: no page can be made ({type(error).__name__}: {error})", file=sys.stderr)
+            failed = True
         else:
             print(f"{page}  {page.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.1f} s")
     return 1 if failed else 0
@@ -50,5 +53,3 @@ def _make(folder: Path) -> Path:
         return write_page(folder)
     except OSError as error:
         raise ReportError(f"{folder}: {error.strerror or error} ({error.filename})") from None
-    except ValueError as error:
-        raise ReportError(f"{folder}: {error}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ser.errors import RobustnessError
+from ser.errors import ReportError, RobustnessError
 
 if TYPE_CHECKING:  # they import torch
     from ser.robustness.conditions import Condition
@@ -36,12 +36,13 @@ def command(runs: tuple[Path, ...], plot: Path | None, root: Path | None, again:
     """Test a run under noise, over a telephone, in a room.
 
     RUN is the folder of a finished run. The clips of its test are heard again by its own checkpoints, as they are and
-    under each condition. The table goes to robustness.csv in that folder, the picture to robustness.png.
+    under each condition. The table goes to robustness.csv in that folder and to its page, report.html; the picture to
+    robustness.png.
     """
     from ser.robustness import figure
     from ser.robustness.conditions import CONDITIONS, available
     from ser.robustness.tested import read_tested
-    from ser.runs.names import ROBUSTNESS_FIGURE
+    from ser.runs.names import ROBUSTNESS, ROBUSTNESS_FIGURE
 
     conditions = available()
     if len(conditions) < len(CONDITIONS):
@@ -55,9 +56,23 @@ def command(runs: tuple[Path, ...], plot: Path | None, root: Path | None, again:
         with _writing(tested.folder / ROBUSTNESS_FIGURE) as path:
             figure.plot(path, {_name(tested, tests): rows}, len(tested.table.labels))
         print(f"{_text(tested, rows)}\n")
+        for written in (tested.folder / ROBUSTNESS, path, *_page(tested.folder)):
+            print(written)
+        print()
     if plot:
         with _writing(plot):
             figure.plot(plot, found, len(tests[0].table.labels))
+        print(plot)
+
+
+def _page(folder: Path) -> Iterator[Path]:
+    """Make the run's page again, which shows the table; without it the table is whole."""
+    from ser.report.page import write_page
+
+    try:
+        yield write_page(folder)
+    except (ReportError, OSError) as error:
+        print(f"robustness is measured, but not on the page of the run: {error}", file=sys.stderr)
 
 
 def _check_together(tests: "Sequence[Tested]", most: int) -> None:

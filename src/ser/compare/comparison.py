@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ser import metrics, statistics
 from ser.compare.ranks import Ranks, rank
 from ser.compare.reading import Clip, LeftOut, Run
-from ser.compare.rows import NONE, Row, differing, gather
+from ser.compare.rows import NONE, Row, differing, gather, shortened
 from ser.metrics import Floats
 from ser.runs.names import MAIN_SCORES
 from ser.runs.report_tables import p_word
@@ -100,6 +101,37 @@ class Table:
         """What sets a row apart, in a line; its first folder where nothing does."""
         words = [f"{column}={values[index]}" for column, values in self.columns.items() if values[index] != NONE]
         return ", ".join(words) or self.rows[index].runs[0].folder.name
+
+    @cached_property
+    def telling(self) -> dict[str, list[str]]:
+        """Columns that together tell all rows apart that differ, and no more of them; those that tell most first."""
+        chosen: list[str] = []
+        n = 1
+        while rest := [column for column in self.columns if column not in chosen]:
+            apart = {
+                column: len(set(zip(*(self.columns[one] for one in [*chosen, column]), strict=True))) for column in rest
+            }
+            best = max(rest, key=apart.__getitem__)
+            if apart[best] == n:
+                break
+            n = apart[best]
+            chosen.append(best)
+        return {column: shortened(self.columns[column]) for column in chosen}
+
+    @property
+    def labels(self) -> list[str]:
+        """Of each row what tells it from the others; see `name` for all that it differs in."""
+        named = {column: f"{column.rpartition('.')[2]}=" for column in self.telling}
+        named |= {column: "" for column, values in self.telling.items() if all(map(_speaks, values))}
+        return [
+            ", ".join(f"{named[column]}{values[index]}" for column, values in self.telling.items()) or self.name(index)
+            for index in range(len(self.rows))
+        ]
+
+
+def _speaks(value: str) -> bool:
+    """Whether a value says something without its setting's name."""
+    return value[:1].isalpha() and value not in ("true", "false", "null")
 
 
 def compare(runs: Iterable[Run]) -> tuple[list[Table], list[LeftOut]]:

@@ -4,12 +4,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from ser.config.dotted import is_below, leaves
+from ser.config.places import conf_dir
 from ser.errors import CompareError
 from ser.runs.folder import MAY_DIFFER
 from ser.runs.history import History, read_history
@@ -154,6 +156,8 @@ def read_run(folder: Path) -> Run | LeftOut:
             return LeftOut(folder, INTERRUPTED)
         if results.facts.check:
             return LeftOut(folder, f"check={results.facts.check.name}")
+        if results.facts.rehearsal or results.facts.untested:
+            return LeftOut(folder, "fast_dev_run" if results.facts.rehearsal else "not all test clips were heard")
         if not (folder / CONFIG).exists():
             return LeftOut(folder, f"without {CONFIG}")
         return _read(folder, results)
@@ -163,6 +167,13 @@ def read_run(folder: Path) -> Run | LeftOut:
 
 def _read(folder: Path, results: Results) -> Run:
     config = dict(leaves(read_yaml(folder / CONFIG)))
+    if not any(is_below(name, ["ensemble"]) for name in config):  # which says what its members share, and no more
+        by = config.get("normalize.by", "training")
+        config = {
+            **_defaults(conf_dir() / "train.yaml"),
+            **_defaults(conf_dir() / "normalize" / f"{by}.yaml", "normalize"),
+            **config,
+        }
     hydra = read_yaml(folder / HYDRA).get("hydra", {})
     typed = (re.match(r"\+*([\w.]+)=", word) for word in hydra.get("overrides", {}).get("task", []))
     max_epochs = config.pop(MAX_EPOCHS, None)
@@ -195,6 +206,12 @@ def _read(folder: Path, results: Results) -> Run:
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,
     )
+
+
+@cache
+def _defaults(path: Path, prefix: str = "") -> dict[str, Any]:
+    """What a file in conf/ says by itself: a run of a version that lacked a setting was as if it had its default."""
+    return {name: value for name, value in leaves(read_yaml(path), prefix) if not name.endswith("defaults")}
 
 
 def _choices(found: Mapping[str, Any]) -> dict[str, str]:

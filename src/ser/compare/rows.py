@@ -153,3 +153,22 @@ def word(value: Any) -> str:
     ('null', 'true', '0.5', '["a", 1]', 'a')
     """
     return " ".join(value.split()) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def short(word: str) -> str:
+    """A folder of this machine by its last name: a reader has no other use for it.
+
+    >>> short("/home/me/models/whisper-base"), short("../whisper-base/"), short("openai/whisper-base"), short("0.5")
+    ('whisper-base', 'whisper-base', 'openai/whisper-base', '0.5')
+    """
+    return word.rstrip("/").rpartition("/")[2] if word.startswith(("/", "~/", "./", "../")) else word
+
+
+def shortened(values: Sequence[str]) -> list[str]:
+    """A column with its folders by their last names, where these tell as many apart.
+
+    >>> shortened(["/models/a", "/models/b"]), shortened(["/here/a", "/there/a"])
+    (['a', 'b'], ['/here/a', '/there/a'])
+    """
+    made = [short(value) for value in values]
+    return made if len(set(made)) == len(set(values)) else list(values)

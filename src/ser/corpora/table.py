@@ -93,7 +93,8 @@ class Table(Corpus):
         lacking = {meant: names for meant, names in MEANT.items() if meant not in header}
         near = [f"{name} to {meant}" for meant, names in lacking.items() for name in names if name in unused]
         hint = f"; to use one, rename it: {', '.join(near)}" if near else ""
-        return [f"columns that are kept beside each prediction, and used for nothing else: {', '.join(unused)}{hint}"]
+        what = "columns that are kept beside each prediction, and used for the breakdown of the scores only"
+        return [f"{what}: {', '.join(unused)}{hint}"]
 
     def _text(self) -> tuple[str, str]:
         """The table's text, and the encoding it was read with."""

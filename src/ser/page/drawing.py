@@ -9,9 +9,9 @@ from ser.metrics import Counts, Floats
 
 WIDTH, HEIGHT = 560, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 34, 48  # margins, for the axes
-N_COLORS = 7  # of page.css
+N_COLORS = 8  # of page.css
 DASHES = ("none", "7 4", "2 3")
-N_SHAPES = 6  # of the dots of a map, of page.js; with the colours 42 that can be told apart
+N_SHAPES = 9  # of the dots of a map, of page.js; none in common with the colours, so that 72 pairs are different
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Panel:
 
 
 def style(index: int, dash: str | None = None) -> str:
-    """Colour and dashes of a row's curves, as CSS: 21 that can be told apart, then again."""
+    """Colour and dashes of a row's curves, as CSS: 24 that can be told apart, then again."""
     dash = dash or DASHES[index // N_COLORS % len(DASHES)]
     return f"--color: var(--color-{index % N_COLORS}); --dash: {dash}"
 

@@ -47,7 +47,7 @@ for (const button of document.querySelectorAll("[data-copies]")) {
 }
 
 const SVG = "http://www.w3.org/2000/svg";
-const N_SHAPES = 6;
+const N_SHAPES = 9;
 
 function makeMap(root) {
   const { map, traits } = JSON.parse(root.querySelector("script").textContent);

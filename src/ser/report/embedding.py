@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ser.page.drawing import N_COLORS, N_SHAPES
-from ser.runs.embeddings import Embeddings
-from ser.runs.names import EMOTION, PREDICTED, SPEAKER, UTTERANCE, is_reserved
+from ser.runs.embeddings import Embeddings, chosen
+from ser.runs.names import EMOTION, FOLD, PREDICTED, SPEAKER, UTTERANCE, is_reserved
 from ser.runs.predictions import Predictions
 
-MOST_CLIPS = 1000  # bounds the time, and the page
 FEWEST_CLIPS = 5
 N_NEIGHBOURS = 10
 N_ITERATIONS = 500
@@ -23,24 +22,26 @@ Vectors = npt.NDArray[np.float32]
 def make_map(embeddings: Embeddings, predictions: Predictions) -> dict[str, Any]:
     """What the page draws: the places of the clips, what is said of each, and what can colour them.
 
-    By t-SNE (van der Maaten and Hinton 2008, JMLR 9, 2579-2605). Empty where there are too few clips.
+    By t-SNE (van der Maaten and Hinton 2008, JMLR 9, 2579-2605). Empty where there are too few clips; those whose
+    vectors are not finite do not count.
     """
-    rows = {row[UTTERANCE]: row for row in predictions.rows}
-    known = [place for place, utterance in enumerate(embeddings.utterances) if utterance in rows]
+    fold = str(embeddings.fold)
+    rows = {row[UTTERANCE]: row for row in predictions.rows if row.get(FOLD, fold) == fold}
+    tested = [place for place, utterance in enumerate(embeddings.utterances) if utterance in rows]
+    known = [place for place in tested if np.isfinite(embeddings.vectors[place]).all()]
     if len(known) < FEWEST_CLIPS:
         return {}
-    chosen = known
-    if len(known) > MOST_CLIPS:
-        chosen = sorted(np.random.default_rng(0).choice(known, MOST_CLIPS, replace=False).tolist())
-    clips = [rows[embeddings.utterances[place]] for place in chosen]
-    vectors = embeddings.vectors[chosen].astype(np.float32)
+    places = [known[one] for one in chosen(len(known))]
+    clips = [rows[embeddings.utterances[place]] for place in places]
+    vectors = embeddings.vectors[places].astype(np.float32)
     return {
         "fold": embeddings.fold,
         "places": (1000 * _tsne(vectors)).round().astype(int).tolist(),
         "clips": [_about(row) for row in clips],
         "columns": {name: _codes(values) for name, values in _columns(clips).items()},
         "said": _said(vectors, clips),
-        "n_left_out": len(known) - len(chosen),
+        "n_not_finite": len(tested) - len(known),
+        "n_left_out": len(rows) - len(tested) + len(known) - len(places),
     }
 
 

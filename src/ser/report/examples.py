@@ -29,6 +29,7 @@ class Shown:
         audio, spectrogram: as data: addresses.
         x_ticks, y_ticks: places and words.
         cells: where the model listened, if it was looked.
+        most: what the strongest of them says, in nats.
     """
 
     example: Example
@@ -37,6 +38,7 @@ class Shown:
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
     cells: list[Cell]
+    most: float
 
 
 def shown_examples(folder: Path) -> Iterator[Shown]:
@@ -45,8 +47,6 @@ def shown_examples(folder: Path) -> Iterator[Shown]:
     Raises:
         OSError, ValueError: a file is missing or damaged.
     """
-    if not (folder / EXAMPLES).exists():
-        return
     room = MOST_BYTES
     for example in read_examples(folder):
         audio, picture = ((folder / EXAMPLES).with_name(name) for name in (example.audio, example.spectrogram))
@@ -57,6 +57,7 @@ def shown_examples(folder: Path) -> Iterator[Shown]:
 
 
 def _shown(example: Example, audio: str, spectrogram: str) -> Shown:
+    relevance = example.relevance
     seconds = [tick for tick in ticks(0, example.duration_s) if tick <= example.duration_s]
     return Shown(
         example,
@@ -64,7 +65,8 @@ def _shown(example: Example, audio: str, spectrogram: str) -> Shown:
         spectrogram,
         [(_across(tick / example.duration_s), f"{tick:g}") for tick in seconds],
         [(_down(place), f"{hz:g}") for hz, place in _apart(example.mel_ticks)],
-        list(_cells(example.relevance, example.duration_s)) if example.relevance else [],
+        list(_cells(relevance, example.duration_s)) if relevance else [],
+        max(map(max, relevance.values)) if relevance else 0.0,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ser.runs import calibrated
 from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
@@ -25,6 +26,8 @@ def notices(results: Results) -> list[str]:
             f"Interrupted in epoch {facts.interrupted.epoch} of {facts.interrupted.n_epochs}:"
             " this is no finished result."
         )
+    if facts.rehearsal:
+        said.append("One batch of everything was heard, to see whether it runs: this is no result.")
     if facts.untested:
         n_all = scores.n_test + facts.untested
         said.append(
@@ -44,21 +47,10 @@ def protocol(results: Results) -> list[str]:
     )
     if facts.check and facts.check.name == OVERFIT:
         return [*said, "What is tested was trained on, as the check wants it."]
-    if audit.shared_speakers:
-        n = len(audit.shared_speakers)
-        said.append(
-            f"{_count(n, 'speaker is', 'speakers are')} in both training and test: expect less on new speakers."
-        )
-    elif audit.n_unknown:
-        said.append(f"{audit.n_unknown} clips do not say who speaks: they may be of one person in training and test.")
-    else:
-        said.append("No speaker of the test is in training or validation: the score holds for new speakers.")
-    if audit.n_known:
-        which = f"picked by their label {audit.known_emotion}" if audit.known_emotion else "without their labels"
-        said.append(
-            f"{audit.n_known} of the test clips were heard beforehand, {which}, to know their speakers:"
-            " on somebody never heard expect less."
-        )
+    alone = "No speaker of the test is in training or validation: the score holds for new speakers"
+    said.append(f"{audit.about_speakers or alone}.")
+    if audit.about_known:
+        said.append(f"{audit.about_known}.")
     if audit.identical:
         one, other = audit.identical[0]
         several = _count(len(audit.identical), "recording is", "recordings are")
@@ -108,8 +100,13 @@ def facts_of(results: Results, choices: Mapping[str, str]) -> dict[str, str]:
 
 
 def extremes(groups: Sequence[Group]) -> str:
-    """Whose emotions are told worst and best."""
-    worst, *_, best = sorted(groups, key=lambda group: group.uar)
+    """Whose emotions are told worst and best, of groups with clips enough to tell; empty where there are not two."""
+    told = [group for group in groups if group.uar_interval and len(group.recall) > 1]
+    if len(told) < 2:
+        return ""
+    worst, *_, best = sorted(told, key=lambda group: group.uar)
+    if worst.uar == best.uar:
+        return ""
     return f"Told worst is {worst.value} (UAR {worst.uar:.3f}), best {best.value} ({best.uar:.3f})."
 
 
@@ -120,10 +117,8 @@ def calibration(found: Calibration) -> list[str]:
         f" right, on average. Brier score {found.brier:.3f} (0 is best; answering how often each emotion occurs:"
         f" {found.brier_of_the_rates:.3f})."
     ]
-    if found.temperature is not None:
-        before = found.before
-        effect = f"; without it the error is {before.ece:.3f}, Brier {before.brier:.3f}" if before else ""
-        said.append(f"Temperature, fitted on validation: {_told(found.temperature)}{effect}.")
+    if effect := calibrated.effect(found):
+        said.append(f"The {effect}.")
     said.append(f"Area under accuracy against coverage: {found.coverage.area:.3f}; 1 is best.")
     if sets := found.conformal:
         low, high = sets.interval
@@ -150,6 +145,6 @@ def _duration(seconds: float) -> str:
     ('9.2 s', '1 min 40 s', '2 h 1 min')
     """
     if seconds < 60:
-        return f"{seconds:.3g} s"
+        return f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

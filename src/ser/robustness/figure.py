@@ -5,12 +5,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ser.colors import LINES
 from ser.runs.figures import save, shortened
 from ser.runs.robustness import Heard
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's
 MARKS = ("o", "s", "^", "D", "v", "P")
-MOST_RUNS = len(COLORS)
+MOST_RUNS = len(MARKS)
 SPREAD = 0.6  # of a row's height, over which its runs stand
 
 
@@ -26,7 +26,7 @@ def plot(path: Path, runs: Mapping[str, Sequence[Heard]], n_emotions: int) -> No
     figure = Figure(figsize=(7.5, 1.6 + len(names) * (0.22 + 0.1 * len(runs))), layout="constrained")
     axes = figure.subplots()
     for number, (run, rows) in enumerate(runs.items()):
-        color = COLORS[number]
+        color = LINES[number]
         places = [names.index(row.condition) + SPREAD * ((number + 0.5) / len(runs) - 0.5) for row in rows]
         axes.hlines(places, [row.uar_low for row in rows], [row.uar_high for row in rows], color=color, linewidth=1.5)
         axes.plot([row.uar for row in rows], places, MARKS[number], color=color, label=shortened(run))

@@ -41,18 +41,20 @@ class Group:
     Attributes:
         n: clips.
         n_speakers: 0 where they are not known.
+        unit: what its intervals are by bootstrap over, speakers or clips: see `Intervals`.
         uar: over the emotions that the group has.
-        uar_interval, accuracy_interval: by bootstrap over its speakers; over its clips where they are fewer than five.
+        uar_interval, accuracy_interval: None where there are too few clips to tell.
         recall: by emotion, of those that it has.
     """
 
     value: str
     n: int
     n_speakers: int
+    unit: str
     uar: float
-    uar_interval: Interval
+    uar_interval: Interval | None
     accuracy: float
-    accuracy_interval: Interval
+    accuracy_interval: Interval | None
     recall: dict[str, float]
 
 
@@ -64,8 +66,10 @@ class Gap:
         higher, lower: the values, the better told first.
         uar: mean over the emotions that both have, of the recall of the one less that of the other.
         interval: of `uar`.
-        p: of a permutation test; see `ser.statistics.gap`.
-        paired: whether speakers have both values.
+        p, smallest_p: of a permutation test over speakers, over clips where not all are known; below `smallest_p` it
+            could not come with so few of them; see `ser.statistics.gap`.
+        paired: whether the same speakers have both values.
+        lacking: emotions that only one of them has.
         recall: the same by emotion: how far the one value has the better opportunity (Hardt, Price and Srebro 2016,
             Equality of opportunity in supervised learning, NIPS).
     """
@@ -75,7 +79,9 @@ class Gap:
     uar: float
     interval: Interval
     p: float
+    smallest_p: float
     paired: bool
+    lacking: list[str]
     recall: dict[str, float]
 
 
@@ -86,18 +92,21 @@ class Assessment:
     Attributes:
         breakdown: groups by attribute; `speaker` first, where speakers are known.
         gaps: of attributes with two values.
+        not_broken_down: attributes with too many values, and how many these are.
     """
 
     intervals: Intervals
     baselines: Baselines
     breakdown: dict[str, list[Group]]
     gaps: dict[str, Gap]
+    not_broken_down: dict[str, int]
 
     @property
     def worst_speaker(self) -> Group | None:
-        """Whose emotions are told worst, by UAR; None where fewer than two are known."""
-        speakers = self.breakdown.get(SPEAKER, [])
-        return min(speakers, key=lambda group: group.uar, default=None)
+        """Whose emotions are told worst, by UAR, among those with clips enough to tell; None where there is none."""
+        speakers = [group for group in self.breakdown.get(SPEAKER, []) if group.uar_interval and len(group.recall) > 1]
+        worst = min(speakers, key=lambda group: group.uar, default=None)
+        return worst if worst and worst.uar < max(group.uar for group in speakers) else None
 
     @property
     def attributes(self) -> dict[str, list[Group]]:
@@ -118,4 +127,5 @@ def read_assessment(content: Mapping[str, Any]) -> Assessment | None:
         Baselines(**content["baselines"]),
         {name: [Group(**group) for group in groups] for name, groups in content["breakdown"].items()},
         {name: Gap(**gap) for name, gap in content["gaps"].items()},
+        content["not_broken_down"],
     )

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ser import calibration as measures
 from ser.metrics import Counts
-from ser.runs.calibration import Bin, Calibration, Conformal, Coverage, Uncalibrated
+from ser.runs.calibration import Bin, Calibration, Conformal, Coverage, Temperature, Uncalibrated
 from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
 from ser.statistics import N_RESAMPLES, clusters_of, percentile_interval, resampled
@@ -20,14 +20,14 @@ UNSEEN = 2.5e-7  # half of what stands as 0 in a table of six digits
 def calibration_of(
     predictions: Predictions,
     validated: Sequence[Predictions | None],
-    temperature: float | list[float] | None,
+    temperature: Temperature | None,
 ) -> Calibration | None:
     """What the test says of its probabilities.
 
     Args:
         predictions: of the test clips; where folds are pooled, those of all, with the column `fold`.
         validated: of the validation part of each fold, in the order of the folds; None where it is not known.
-        temperature: that is in the probabilities, of pooled folds of each; None where none was fitted.
+        temperature: that is in the probabilities; None where none was fitted.
 
     Returns:
         None where a probability is missing or no number, as after a training that broke up.
@@ -46,9 +46,11 @@ def calibration_of(
     n = len(accuracy)
     before = None
     if temperature is not None:
-        raw = np.empty_like(probabilities)
-        for places, fitted in zip(folds, np.atleast_1d(temperature), strict=True):
-            raw[places] = measures.tempered(np.maximum(probabilities[places], UNSEEN), 1 / fitted)
+        raw = probabilities.copy()
+        each = temperature if isinstance(temperature, list) else [temperature]
+        for places, fitted in zip(folds, each, strict=True):
+            if fitted is not None:
+                raw[places] = measures.tempered(np.maximum(probabilities[places], UNSEEN), 1 / fitted)
         error = measures.reliability(raw.max(axis=1), right).error
         before = Uncalibrated(_short(error), _short(measures.brier(raw, truth)))
     sets = np.zeros(probabilities.shape, dtype=bool)
@@ -103,13 +105,8 @@ def told(calibration: Calibration) -> list[str]:
         f"calibration: expected error {calibration.ece:.3f}, Brier score {calibration.brier:.3f}"
         f" ({calibration.brier_of_the_rates:.3f} of always answering the emotions' rates)"
     ]
-    before, fitted = calibration.before, calibration.temperature
-    if before:
-        values = f"{min(fitted):.2f} to {max(fitted):.2f} by fold" if isinstance(fitted, list) else f"{fitted:.2f}"
-        lines += [
-            f"temperature {values}, fitted on validation; without it: expected error {before.ece:.3f}, Brier score"
-            f" {before.brier:.3f}"
-        ]
+    if said := effect(calibration):
+        lines += [said]
     half = next(accuracy for coverage, accuracy in calibration.coverage.points if coverage >= 0.5)
     lines += [
         f"the surer half of the answers: accuracy {half:.3f}; mean over all coverages {calibration.coverage.area:.3f}"
@@ -122,6 +119,32 @@ def told(calibration: Calibration) -> list[str]:
             f" time, hold it {sets.coverage:.1%} [{low:.1%}, {high:.1%}]: on new speakers measured, not promised"
         ]
     return lines
+
+
+def effect(calibration: Calibration) -> str:
+    """The temperature, and what it has changed; empty where none was fitted."""
+    before, fitted = calibration.before, calibration.temperature
+    if before is None or fitted is None:
+        return ""
+    said = (
+        f"temperature {_values(fitted)}, fitted on validation; without it: expected error {before.ece:.3f}, Brier"
+        f" score {before.brier:.3f}"
+    )
+    each = fitted if isinstance(fitted, list) else [fitted]
+    limits = {one: measures.at_limit(one) for one in each if one is not None}
+    return "; ".join([said, *(f"temperature {one:.3g} is {limit}" for one, limit in limits.items() if limit)])
+
+
+def _values(fitted: Temperature) -> str:
+    """
+    >>> _values(0.5), _values([1.5, 2.5]), _values([1.5, None, 2.5])
+    ('0.50', '1.50 to 2.50 by fold', '1.50 to 2.50 by fold (1 without)')
+    """
+    if not isinstance(fitted, list):
+        return f"{fitted:.2f}"
+    known = [one for one in fitted if one is not None]
+    without = f" ({len(fitted) - len(known)} without)" if len(known) < len(fitted) else ""
+    return f"{min(known):.2f} to {max(known):.2f} by fold{without}"
 
 
 def _short(value: float) -> float:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+Temperature = float | list[float | None]
+"""Fitted on validation; of pooled folds one each, None for a fold where none was."""
+
 
 @dataclass(frozen=True)
 class Uncalibrated:
@@ -69,7 +72,7 @@ class Calibration:
         ece: expected calibration error, 0 to 1.
         brier: score over all classes, 0 to 2.
         brier_of_the_rates: that of always answering how often each emotion is true in the test.
-        temperature: fitted on validation, of pooled folds one each; None: none was.
+        temperature: None: none was fitted.
         before: without the temperature; None where there is none.
         bins: of the reliability diagram, those that are not empty.
         coverage: accuracy when unsure answers are left out.
@@ -79,7 +82,7 @@ class Calibration:
     ece: float
     brier: float
     brier_of_the_rates: float
-    temperature: float | list[float] | None
+    temperature: Temperature | None
     before: Uncalibrated | None
     bins: list[Bin]
     coverage: Coverage

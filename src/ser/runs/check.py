@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ser.metrics import uar
-from ser.runs.names import SPEAKER
+from ser.metrics import mean_ratio, uar
+from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
+from ser.runs.report_tables import p_word
 from ser.runs.results import Check
 from ser.statistics import bootstrap, clusters_of, percentile_interval
 
@@ -15,6 +16,8 @@ SHUFFLED, OVERFIT, SILENCE = "shuffled", "overfit", "silence"
 CHECKS = (SHUFFLED, OVERFIT, SILENCE)
 
 MUCH = 0.1  # of UAR: a leak that gives as much shall not hide in the interval
+LEVEL = 0.025  # of the test whether permuted labels are told better than by luck
+N_PERMUTATIONS = 2000
 
 # Permuted labels of a speaker are dealt out without putting back: what training has more of, test has less of.
 _BELOW = "below is well too: luck, or speakers in both training and test, whose labels in training are used up"
@@ -38,9 +41,11 @@ _MEANS = {
 def judge(name: str, predictions: Predictions) -> Check:
     """The verdict of a check on its test clips.
 
-    A check passes by chance where the 95 % interval of the UAR reaches down to it: below is well too. Chance is 1 /
-    number of emotions in the test: whoever guesses without hearing, however often each emotion, has no higher UAR on
-    average, whatever the class rates are.
+    Permuted labels pass where their UAR is one that luck gives: the labels of each speaker are dealt out anew, 2000
+    times, and the answers stay; one in 40 of these UARs is higher than the check allows (Phipson and Smyth 2010).
+
+    Silence passes where the 95 % interval of the UAR reaches down to chance: below is well too. Chance is 1 / number of
+    emotions in the test: whoever guesses without hearing, however often each emotion, has no higher UAR on average.
 
     Args:
         name: of `CHECKS`.
@@ -74,10 +79,32 @@ def _by_chance(name: str, predictions: Predictions) -> tuple[bool, str]:
     np.add.at(confusions, (clusters, truth, answers), 1)
     low, high = percentile_interval(bootstrap(confusions)["uar"])
     chance = 1 / len(np.unique(truth))
-    passed = low <= chance
+    passed, by_luck = low <= chance, ""
+    if name == SHUFFLED:
+        p = _luck(predictions)
+        passed, by_luck = p >= LEVEL, f", {p_word(p)}"
     means = _BELOW if name == SHUFFLED and high < chance else _MEANS[name][0 if passed else 1]
     score = f"UAR {uar(confusions.sum(axis=0)):.3f} [{low:.3f}, {high:.3f}] over {len(confusions)} {unit}"
-    found = f"{score}, chance {chance:.3f}: {means}"
+    found = f"{score}, chance {chance:.3f}{by_luck}: {means}"
     if passed and high > chance + MUCH:
-        found += f". So few clips ({len(truth)}) say little: take split.fold=all, or more of them"
+        more = "more of them" if FOLD in predictions.rows[0] else "split.fold=all, or more of them"
+        found += f". So few clips ({len(truth)}) say little: take {more}"
     return passed, found
+
+
+def _luck(predictions: Predictions) -> float:
+    """How often the UAR is as high where the labels of each speaker are dealt out anew, and the answers stay."""
+    truth, answers, n_classes = np.array(predictions.truth), np.array(predictions.predicted), len(predictions.labels)
+    names = np.array([row[SPEAKER] for row in predictions.rows], dtype=object)
+    generator = np.random.default_rng(0)
+    right = np.zeros((N_PERMUTATIONS, n_classes))
+    for name in np.unique(names):
+        own = names == name
+        dealt = generator.permuted(np.broadcast_to(truth[own], (N_PERMUTATIONS, own.sum())), axis=1)
+        for label in range(n_classes):
+            right[:, label] += ((dealt == label) & (answers[own] == label)).sum(axis=1)
+    support = np.bincount(truth, minlength=n_classes)
+    reached = np.bincount(truth[truth == answers], minlength=n_classes)
+    luck = mean_ratio(right, np.broadcast_to(support, right.shape).astype(float))
+    seen = mean_ratio(reached.astype(float), support.astype(float))
+    return float(((luck >= seen - 1e-9).sum() + 1) / (N_PERMUTATIONS + 1))

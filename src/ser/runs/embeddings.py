@@ -11,13 +11,22 @@ import numpy.typing as npt
 from ser.files import replacing
 from ser.runs.names import EMBEDDINGS
 
+MOST_CLIPS = 1000  # bounds the time of making them and of drawing them, and the page
+
+
+def chosen(n_clips: int) -> list[int]:
+    """Which of so many clips are shown: of more than `MOST_CLIPS` so many at random, always the same; in order."""
+    if n_clips <= MOST_CLIPS:
+        return list(range(n_clips))
+    return sorted(np.random.default_rng(0).choice(n_clips, MOST_CLIPS, replace=False).tolist())
+
 
 @dataclass(frozen=True)
 class Embeddings:
     """Vectors of one model.
 
     Attributes:
-        utterances: ids of test clips.
+        utterances: ids of test clips, of many of them those that are `chosen`.
         vectors: (n_clips, n), float16.
         fold: whose model and test clips these are; the vectors of different models cannot be laid over each other.
     """

@@ -41,6 +41,7 @@ class Example:
         probability: of what was predicted.
         top_hz: the spectrogram reaches from 0 to this, evenly on the mel scale.
         mel_ticks: frequencies in Hz, and their places from 0, the spectrogram's lower edge, to 1.
+        wanted: whether the relevance was asked for.
         relevance: of the cells; None: was not asked for, or not to be had in time.
     """
 
@@ -55,6 +56,7 @@ class Example:
     spectrogram: str
     top_hz: float
     mel_ticks: Sequence[tuple[float, float]]
+    wanted: bool = False
     relevance: Relevance | None = None
 
 
@@ -76,13 +78,18 @@ def read_examples(folder: Path) -> list[Example]:
         ValueError: it is damaged, or names files elsewhere.
     """
     path = folder / EXAMPLES
-    listed = json.loads(path.read_text(encoding="utf-8"))
     try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
         examples = [
             Example(**{**one, "relevance": one["relevance"] and Relevance(**one["relevance"])}) for one in listed
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
+    for one in examples:
+        if not all(isinstance(number, int | float) for number in (one.duration_s, one.probability, one.top_hz)):
+            raise ValueError(f"{path} is damaged: what it says of {one.utterance} are no numbers")
+        if one.duration_s <= 0:
+            raise ValueError(f"{path} is damaged: {one.utterance} lasts {one.duration_s} s")
     for name in (name for example in examples for name in (example.audio, example.spectrogram)):
         if not isinstance(name, str) or Path(name).name != name:
             raise ValueError(f"{path} names {name!r}, which does not lie beside it")

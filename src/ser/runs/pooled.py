@@ -77,11 +77,11 @@ def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
     )
 
 
-def _temperatures(folds: Sequence[Evaluation]) -> list[float] | None:
-    """That of each fold; None where one has none."""
+def _temperatures(folds: Sequence[Evaluation]) -> list[float | None] | None:
+    """That of each fold, None for one that has none; None where all have none."""
     fitted = [fold.results.calibration.temperature if fold.results.calibration else None for fold in folds]
-    known = [one for one in fitted if isinstance(one, float)]
-    return known if len(known) == len(folds) else None
+    each = [one if isinstance(one, float) else None for one in fitted]
+    return each if any(one is not None for one in each) else None
 
 
 def _mean(folds: Sequence[Validation | None]) -> Validation | None:

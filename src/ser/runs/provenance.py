@@ -9,11 +9,13 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ser.config.places import conf_dir, source_dir
 from ser.runs.names import HYDRA, OVERRIDES
+from ser.runs.results import Ensemble
 
 LIBRARIES = ("torch", "torchaudio", "pytorch-lightning", "torchmetrics", "librosa", "soundfile", "soxr", "numpy")
 
@@ -43,12 +45,19 @@ def overrides_of(run: Path) -> list[str]:
     return [str(word) for word in words if not str(word).startswith("resume=")] if isinstance(words, list) else []
 
 
-def command_of(run: Path) -> str:
-    """The command that makes the run in a folder again, in a folder of its own; empty where it is not known."""
+def command_of(run: Path, ensemble: Ensemble | None = None) -> str:
+    """The command that makes the run, or the ensemble, in a folder again, in a folder of its own; empty where it is not
+    known.
+    """
+    if ensemble:
+        return shlex.join(["ser", "ensemble", *ensemble.members, "--weights", ensemble.weights])
     if not (run / OVERRIDES).exists():
         return ""
-    hydra = _yaml(run / HYDRA)
-    sources = hydra["hydra"]["runtime"]["config_sources"] if isinstance(hydra, dict) else []
+    hydra: Any = _yaml(run / HYDRA)
+    try:
+        sources = hydra["hydra"]["runtime"]["config_sources"]
+    except (KeyError, TypeError):  # it is missing or damaged
+        sources = []
     own = [word for one in sources if one["provider"] == "command-line" for word in ("--config-dir", one["path"])]
     return shlex.join(["ser", "train", *own, *overrides_of(run)])
 

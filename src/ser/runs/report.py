@@ -11,6 +11,7 @@ from ser import metrics
 from ser.files import replacing
 from ser.runs import calibrated, names
 from ser.runs.assessing import assess
+from ser.runs.calibration import Temperature
 from ser.runs.check import OVERFIT
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
@@ -48,7 +49,7 @@ def write_report(
     validated: Predictions | None = None,
     history: History = (),
     folds: Mapping[int, Evaluation] | None = None,
-    temperature: float | list[float] | None = None,
+    temperature: Temperature | None = None,
 ) -> Evaluation:
     """Write all that a test leaves in a run folder: predictions, report.txt, figures, and metrics.json last.
 
@@ -65,6 +66,8 @@ def write_report(
     predictions.write(folder / names.PREDICTIONS)
     if views is not None:
         views.write(folder / names.TTA_PREDICTIONS)
+    if validated is not None and not validated.rows:  # as the Trainer was told
+        validated = None
     if validated is not None:
         validated.write(folder / names.VALIDATION_PREDICTIONS)
     of_folds = [fold.results.scores.by_name for fold in (folds or {}).values()]
@@ -171,6 +174,7 @@ def headline(results: Results) -> str:
         which = f"all {split.n_folds} folds pooled" if all_are else f"{n_tested} of {split.n_folds} folds pooled"
     check = results.facts.check
     about = f"check={check.name}, NO RESULT: " if check else ""
+    about = "fast_dev_run, NO RESULT: " if results.facts.rehearsal else about
     labels = f", {results.facts.label_map.title}" if results.facts.label_map else ""
     return f"{about}{results.facts.corpus.name}{labels}, split={split.name}, {which}"
 
@@ -181,6 +185,8 @@ def render(results: Results) -> str:
     lines = [headline(results), ""]
     if facts.check:
         lines += [facts.check.said, ""]
+    if facts.rehearsal:
+        lines += ["one batch of everything was heard, to see whether it runs: this is no result", ""]
     if facts.corpus.notice:
         lines += [facts.corpus.notice, ""]
     if facts.label_map:
@@ -193,7 +199,7 @@ def render(results: Results) -> str:
             f"ONLY {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
             "",
         ]
-    elif facts.validation is None and not (facts.interrupted or results.folds or facts.ensemble):
+    elif facts.validation is None and not (facts.rehearsal or facts.interrupted or results.folds or facts.ensemble):
         lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
     lines += [*_class_table(scores), "", *main_scores(results)]
     if results.folds:
@@ -211,7 +217,8 @@ def render(results: Results) -> str:
     if facts.ensemble:
         lines += ["", *_member_table(facts.ensemble, scores)]
     if not (facts.check and facts.check.name == OVERFIT):  # which tests what it trains on
-        lines += ["", *broken_down(results.assessment)] if results.assessment else []
+        if results.assessment and (parts := broken_down(results.assessment)):
+            lines += ["", *parts]
         if results.calibration:
             lines += ["", *calibrated.told(results.calibration)]
         lines += ["", *_verdict(facts.audit)]
@@ -258,20 +265,10 @@ def _member_table(ensemble: Ensemble, scores: Scores) -> list[str]:
 
 def _verdict(audit: Audit) -> list[str]:
     """The audit in plain words, beside the score."""
-    n_shared = len(audit.shared_speakers)
-    speakers = audit.verdict
-    if n_shared:
-        speakers += f" ({n_shared} speakers are in both training and test: expect less on new speakers)"
-    elif audit.n_unknown:
-        speakers += f" ({audit.n_unknown} clips do not say who speaks: they may be of one person in training and test)"
-    lines = [f"speaker_independent: {speakers}"]
-    if audit.n_known:
-        emotion = audit.known_emotion
-        which = f"picked by their label {emotion}" if emotion else "without their labels"
-        lines += [
-            f"normalize=speaker: {audit.n_known} of the test clips were heard beforehand, {which}, to know their"
-            " speakers: on somebody never heard expect less"
-        ]
+    beware = f" ({audit.about_speakers})" if audit.about_speakers else ""
+    lines = [f"speaker_independent: {audit.verdict}{beware}"]
+    if audit.about_known:
+        lines += [f"normalize=speaker: {audit.about_known}"]
     lines += [f"identical recordings in training and test: {len(audit.identical)}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]
     return lines

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from ser.runs.assessment import Assessment, Gap, Interval
-from ser.runs.names import MAIN_SCORES, SCORES
+from ser.runs.names import MAIN_SCORES, SCORES, SPEAKER
 from ser.runs.results import Results
 
 LEVEL = 0.05  # below which a difference is called one
+ENOUGH_SPEAKERS = 10  # bootstrap intervals of fewer hold the true value less often than 95 % of the time
+OVER_CLIPS = "where a group has fewer than five speakers, its intervals are over clips: for other speakers too narrow"
 
 
 def main_scores(results: Results) -> list[str]:
@@ -25,6 +27,7 @@ def main_scores(results: Results) -> list[str]:
             beside.append(f"{listeners.accuracy:.3f}")
         rows.append([SCORES[name], f"{scores[name]:.3f}", between(getattr(intervals, name)), *beside])
     lines = [*grid(rows), f"intervals by bootstrap over {intervals.n_units} {intervals.unit}"]
+    lines += [hint] if (hint := few_speakers(assessment)) else []
     if listeners:
         lines.append(f"listeners: {listeners.what} ({listeners.source})")
     return lines
@@ -33,26 +36,31 @@ def main_scores(results: Results) -> list[str]:
 def broken_down(assessment: Assessment) -> list[str]:
     """UAR and accuracy by attribute, what the gaps are, and the speaker who is told worst."""
     rows = [["", "", SCORES["uar"], "95 % interval", SCORES["accuracy"], "95 % interval", "clips"]]
+    over_clips = False
     for attribute, groups in assessment.attributes.items():
         for group in groups:
             scores = [f"{group.uar:.3f}", between(group.uar_interval)]
             scores += [f"{group.accuracy:.3f}", between(group.accuracy_interval)]
+            over_clips |= group.unit != assessment.intervals.unit
             rows.append([attribute if group is groups[0] else "", group.value, *scores, str(group.n)])
-    lines = [*grid(rows, left=2), ""] if len(rows) > 1 else []
+    lines = [*grid(rows, left=2), *([OVER_CLIPS] if over_clips else []), ""] if len(rows) > 1 else []
     lines += [gap_line(name, gap) for name, gap in assessment.gaps.items()]
+    many = [f"{name} ({n} values)" for name, n in assessment.not_broken_down.items()]
+    lines += [f"not broken down: {', '.join(many)}"] if many else []
     return [*lines, *_worst(assessment)]
 
 
 def gap_line(attribute: str, gap: Gap) -> str:
     """The gap between the two values of an attribute in words, and the emotion in which it is widest."""
     said = f"{gap.higher} is told better than {gap.lower}"
-    if gap.p >= LEVEL:
+    if gap.smallest_p >= LEVEL:
+        said = f"too few are tested to show a difference between {gap.higher} and {gap.lower}"
+    elif gap.p >= LEVEL:
         said = f"no difference can be shown between {gap.higher} and {gap.lower}"
     widest = max(gap.recall, key=lambda label: abs(gap.recall[label]))
-    return (
-        f"{attribute}: {said}: UAR {gap.uar:+.3f} {between(gap.interval, sign='+')}, {p_word(gap.p)};"
-        f" widest in {widest}: {gap.recall[widest]:+.3f}"
-    )
+    over = f" over the {len(gap.recall)} emotions that both have" if gap.lacking else ""
+    where = f"; widest in {widest}: {gap.recall[widest]:+.3f}" if gap.recall[widest] else ""
+    return f"{attribute}: {said}: UAR {gap.uar:+.3f} {between(gap.interval, sign='+')}{over}, {p_word(gap.p)}{where}"
 
 
 def _worst(assessment: Assessment) -> Iterator[str]:
@@ -63,12 +71,30 @@ def _worst(assessment: Assessment) -> Iterator[str]:
         )
 
 
-def between(interval: Interval, sign: str = "") -> str:
+def few_speakers(assessment: Assessment) -> str:
+    """What a reader must know of the intervals where few speakers were tested; empty where nothing."""
+    n, unit = assessment.intervals.n_units, assessment.intervals.unit
+    n_speakers = len(assessment.breakdown.get(SPEAKER, ()))
+    low, high = assessment.intervals.uar
+    if low == high:
+        return "whichever are drawn, the score is the same: no interval can be told from so few"
+    if unit == "speakers" and n < ENOUGH_SPEAKERS:
+        return (
+            f"so few speakers tell little: the intervals are too narrow, {ENOUGH_SPEAKERS} speakers at least are wanted"
+        )
+    if unit == "clips" and n_speakers:
+        return "clips of one speaker are alike: for other speakers these intervals are too narrow"
+    return ""
+
+
+def between(interval: Interval | None, sign: str = "") -> str:
     """
-    >>> between([0.71234, 0.8])
-    '[0.712, 0.800]'
+    >>> between([0.71234, 0.8]), between([0.5, 0.5]), between(None)
+    ('[0.712, 0.800]', '–', '–')
     """
-    low, high = interval
+    low, high = interval or (0, 0)
+    if low == high:
+        return "–"
     return f"[{low:{sign}.3f}, {high:{sign}.3f}]"
 
 

@@ -169,6 +169,7 @@ class Facts:
         tta_views: of test-time augmentation.
         chosen: on validation, of the settings of a model that is solved; of pooled folds a value for each.
         untested: test clips that the Trainer was told to leave out.
+        rehearsal: whether it was fast_dev_run: one batch of everything.
         ensemble: of `ser ensemble` only.
         check: what came of check=...; None: this is a result.
         label_map: what became of the corpus's labels; None: they are the emotions as they are.
@@ -188,6 +189,7 @@ class Facts:
     tta_views: int | None = None
     chosen: dict[str, Any] | None = None
     untested: int | None = None
+    rehearsal: bool | None = None
     interrupted: Interruption | None = None
     ensemble: Ensemble | None = None
     check: Check | None = None

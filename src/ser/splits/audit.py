@@ -37,6 +37,28 @@ class Audit:
         """`speaker_independent` in a word."""
         return {True: "yes", False: "no", None: "unknown"}[self.speaker_independent]
 
+    @property
+    def about_speakers(self) -> str:
+        """What to beware of, in words; empty where no speaker is on both sides."""
+        n_shared = len(self.shared_speakers)
+        if n_shared:
+            who = "1 speaker is" if n_shared == 1 else f"{n_shared} speakers are"
+            return f"{who} in both training and test: expect less on new speakers"
+        if self.n_unknown:
+            return f"{self.n_unknown} clips do not say who speaks: they may be of one person in training and test"
+        return ""
+
+    @property
+    def about_known(self) -> str:
+        """The same of what was heard beforehand; empty where nothing was."""
+        if not self.n_known:
+            return ""
+        which = f"picked by their label {self.known_emotion}" if self.known_emotion else "without their labels"
+        return (
+            f"{self.n_known} of the test clips were heard beforehand, {which}, to know their speakers: on somebody"
+            " never heard expect less"
+        )
+
 
 def audit(
     split: Split, digests: Mapping[str, str], known: Sequence[Utterance] = (), known_emotion: str | None = None

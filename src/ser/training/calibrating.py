@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ser.calibration import temperature, tempered, untold
+from ser.calibration import at_limit, temperature, tempered, untold
 from ser.recognizer import Recognizer
 
 log = logging.getLogger("ser")
@@ -14,8 +14,8 @@ log = logging.getLogger("ser")
 
 def calibrate(
     recognizer: Recognizer, probabilities: npt.NDArray[np.float32], targets: Sequence[int]
-) -> npt.NDArray[np.float32]:
-    """Give a recogniser the temperature that its answers to the validation part ask for; the answers with it.
+) -> tuple[npt.NDArray[np.float32], float | None]:
+    """Give a recogniser the temperature that its answers to the validation part ask for.
 
     Where none can be told it stays 1, and that is said.
 
@@ -23,12 +23,18 @@ def calibrate(
         recognizer: whose temperature is 1.
         probabilities: of the clips of the validation part (n_clips, n_classes), by this recogniser.
         targets: their class numbers.
+
+    Returns:
+        the answers with the temperature, and the temperature; None where none was fitted.
     """
     why = untold(probabilities, targets)
     if why:
         log.warning("training.calibrate: the temperature stays 1: of validation, %s", why)
-        return probabilities
+        return probabilities, None
     recognizer.temperature.fill_(temperature(probabilities, targets))
     fitted = float(recognizer.temperature)
-    log.info("temperature %.3f, fitted on %d clips of validation", fitted, len(targets))
-    return tempered(probabilities, fitted).astype(np.float32)
+    if limit := at_limit(fitted):
+        log.warning("training.calibrate: the temperature is %.3g, %s", fitted, limit)
+    else:
+        log.info("temperature %.3f, fitted on %d clips of validation", fitted, len(targets))
+    return tempered(probabilities, fitted).astype(np.float32), fitted

@@ -3,15 +3,18 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from ser.compare import formats
 from ser.compare.comparison import Table
 from ser.compare.page.ranks import diagram
+from ser.compare.rows import shortened
 from ser.page.drawing import Curve, confusion, over_epochs, style
 from ser.page.rendering import render
 from ser.runs.names import EPOCH, PAGE, validation_column
+
+T = TypeVar("T")
 
 _HERE = Path(__file__).parent
 N_OPEN = 6  # confusion matrices that are unfolded at first
@@ -38,17 +41,21 @@ def _section(number: int, table: Table, beside: Path) -> dict[str, Any]:
     return {
         "number": number,
         "table": table,
-        "header": formats.header(table),
+        "header": _scores_first(table, formats.header(table)),
         "rows": [_cells(table, index) for index in range(len(table.rows))],
         "explained": formats.explained(table),
         "primary": formats.PRIMARY.format(unit=table.unit),
         "names": names,
+        "labels": table.labels,
         "styles": [style(index) for index in range(len(table.rows))],
         "ranks": table.ranks
         and {
             "said": formats.ranked(table.ranks),
             "groups": formats.groups_line(table.ranks),
-            "diagram": diagram(table.ranks, names),
+            "diagram": diagram(
+                table.ranks, [" ".join(values) for values in zip(*table.telling.values(), strict=True)], names
+            ),
+            "labelled": ", ".join(table.telling),
         },
         "panels": [over_epochs(title, list(_curves(table, score)), name) for score, (title, name) in CURVES.items()],
         "matrices": [confusion(row.pooled) for row in table.rows],
@@ -72,8 +79,21 @@ def _cells(table: Table, index: int) -> list[dict[str, Any]]:
     row = table.rows[index]
     numbers = [len(row.trainings), row.validation.mean if row.validation else ""]
     numbers += [score.value for score in table.scores[index].values()]
-    keys = [index + 1, *(values[index] for values in table.columns.values()), *numbers]
-    return [{"lines": lines, "key": key} for lines, key in zip(formats.cells(table, index), keys, strict=True)]
+    settings = [values[index] for values in table.columns.values()]
+    keys = [index + 1, *settings, *numbers]
+    cells = [{"lines": lines, "key": key} for lines, key in zip(formats.cells(table, index), keys, strict=True)]
+    for cell, values in zip(cells[1:], table.columns.values(), strict=False):
+        brief = shortened(values)[index]
+        if brief != values[index]:
+            cell |= {"lines": [brief], "title": values[index]}
+    return _scores_first(table, cells)
+
+
+def _scores_first(table: Table, cells: list[T]) -> list[T]:
+    """A line of `formats` with what a reader looks for before the settings, which are many."""
+    first = 1 + len(table.columns)
+    runs, *scores = cells[first:]
+    return [cells[0], *scores, runs, *cells[1:first]]
 
 
 def _link(folder: Path, beside: Path) -> str | None:

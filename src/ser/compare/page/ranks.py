@@ -10,16 +10,18 @@ from ser.compare.ranks import Ranks
 WIDTH, LINE = 560, 26
 LEFT, TOP, BOTTOM = 190, 24, 44  # margins, for names, and for the axis
 BAR, BARS = 16, 240  # from one bar to the next, and room for all at most
-LONGEST = 13  # columns of a name
+LONGEST, BRIEFEST = 16, 11  # columns of a label, and of one on a phone, whose letters are larger
 
 
 @dataclass(frozen=True)
 class Place:
-    """A row: its mean rank, its name in short and whole, and where its dot lies."""
+    """A row: its mean rank, its label as far as there is room, its name, and where its dot lies."""
 
     index: int
     rank: str
+    number: int
     label: str
+    brief: str
     name: str
     x: float
     y: float
@@ -46,12 +48,13 @@ class Diagram:
     bars: list[Bar]
 
 
-def diagram(ranks: Ranks, names: Sequence[str]) -> Diagram:
+def diagram(ranks: Ranks, labels: Sequence[str], names: Sequence[str]) -> Diagram:
     """A picture of mean ranks, after Demšar (2006): the best is at the top, and to the left.
 
     Args:
         ranks: of a table's rows.
-        names: what sets each row apart.
+        labels: what tells each row from the others.
+        names: all that sets each row apart.
     """
     gap = min(BAR, BARS / max(len(ranks.columns), 1))
     right = WIDTH - 14 - gap * len(ranks.columns)
@@ -61,7 +64,16 @@ def diagram(ranks: Ranks, names: Sequence[str]) -> Diagram:
 
     y = {index: TOP + LINE * line for line, index in enumerate(ranks.order)}
     places = [
-        Place(index, f"{ranks.mean[index]:.2f}", _short(index, names[index]), names[index], x(ranks.mean[index]), line)
+        Place(
+            *(
+                index,
+                f"{ranks.mean[index]:.2f}",
+                index + 1,
+                _cut(labels[index], LONGEST),
+                _cut(labels[index], BRIEFEST),
+            ),
+            *(names[index], x(ranks.mean[index]), line),
+        )
         for index, line in y.items()
     ]
     bars = [
@@ -75,10 +87,13 @@ def diagram(ranks: Ranks, names: Sequence[str]) -> Diagram:
     return Diagram(bottom + BOTTOM, bottom, right, ticks, places, bars)
 
 
-def _short(index: int, name: str) -> str:
+def _cut(label: str, longest: int) -> str:
+    """Of a long label its beginning and end, between which the others are likely alike.
+
+    >>> _cut("whisper_linear", 16), _cut("whisper_linear", 11)
+    ('whisper_linear', 'whisp…inear')
     """
-    >>> _short(0, "model=resnet, feature=melspec_deltas")
-    '1: model=resnet…'
-    """
-    name = name if cell_len(name) <= LONGEST else set_cell_size(name, LONGEST - 1) + "…"
-    return f"{index + 1}: {name}"
+    if cell_len(label) <= longest:
+        return label
+    half = (longest - 1) // 2
+    return f"{set_cell_size(label, longest - 1 - half)}…{set_cell_size(label[::-1], half)[::-1]}"

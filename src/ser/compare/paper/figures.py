@@ -49,9 +49,8 @@ def _figure(height: float) -> tuple[Figure, Axes]:
 
 def _names(table: Table) -> list[str]:
     """What stands for the rows: number and name where all names are short, else the number."""
-    names = [table.name(index) for index in range(len(table.rows))]
-    short = all(cell_len(name) <= LONGEST for name in names)
-    return [f"{index}: {name}" if short else str(index) for index, name in enumerate(names, start=1)]
+    short = all(cell_len(label) <= LONGEST for label in table.labels)
+    return [f"{index}: {label}" if short else str(index) for index, label in enumerate(table.labels, start=1)]
 
 
 def _color(index: int) -> str:

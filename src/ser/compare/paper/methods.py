@@ -10,8 +10,7 @@ from typing import Any
 from ser import statistics
 from ser.compare import formats
 from ser.compare.comparison import LEVEL, Table
-from ser.compare.paper.tables import short
-from ser.compare.rows import Row, choice_of, word
+from ser.compare.rows import Row, choice_of, short, word
 from ser.config.dotted import is_below
 from ser.runs.results import Facts, read_results
 
@@ -91,13 +90,13 @@ def _joined(tables: Sequence[Table], escape: Escape, cite: Cite) -> str:
 def _sentences(number: int, table: Table) -> Iterator[str]:
     facts = [[read_results(run.folder).facts for run in row.runs] for row in table.rows]
     every = [one for row in facts for one in row]
-    yield from _material(number, table, every[0])
+    yield from _material(number, table, every[0], any_solved=any(one.chosen for one in every))
     yield from _recognisers(table, facts)
     yield from _evaluation(table)
     yield from _software(every)
 
 
-def _material(number: int, table: Table, facts: Facts) -> Iterator[str]:
+def _material(number: int, table: Table, facts: Facts, *, any_solved: bool) -> Iterator[str]:
     first, corpus, split = table.rows[0], facts.corpus, facts.split
     labels, speakers = first.labels, {clip.speaker for clip in first.clips if clip.speaker}
     sources = "; ".join(f"@{CORPORA[name]}" for name in corpus.name.split("+") if name in CORPORA)
@@ -127,6 +126,8 @@ def _material(number: int, table: Table, facts: Facts) -> Iterator[str]:
         f"Validation {cut} cut out of training in the same manner as test; epochs, and what a model that is solved"
         " chooses, are chosen on it, and not on test."
     )
+    if any_solved:
+        yield "With what was chosen, a model that is solved is solved once more, from training and validation together."
 
 
 def _recognisers(table: Table, facts: Sequence[Sequence[Facts]]) -> Iterator[str]:

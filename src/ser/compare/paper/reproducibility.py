@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,11 +13,11 @@ from ser.config.dotted import leaves
 from ser.encoders.hub import cached
 from ser.encoders.weights import weights_digest
 from ser.errors import EncoderError
-from ser.runs.names import CONFIG, HYDRA, METRICS, PREDICTIONS, SPLIT, fold_folders
-from ser.runs.provenance import Provenance
+from ser.runs.environment import read_environment
+from ser.runs.names import CONFIG, METRICS, PREDICTIONS, SPLIT, fold_folders
+from ser.runs.provenance import Provenance, command_of
 from ser.runs.results import plain, read_results
 
-ENVIRONMENT = "environment.json"
 HASHES = (
     "sha256 of files; fingerprint: see docs/runs.md; digest of an encoder: blake2b of its weights and configuration"
 )
@@ -50,7 +49,7 @@ def _run(run: Run) -> dict[str, Any]:
     hashed = [place / name for place in places for name in (SPLIT, PREDICTIONS) if (place / name).exists()]
     return {
         "folder": str(run.folder),
-        "command": environment.pop("command", None) or _command(run.folder),
+        "command": environment.pop("command", None) or command_of(run.folder, facts.ensemble) or None,
         "git_commit": facts.git_commit,
         "versions": facts.versions,
         "seed": facts.seed,
@@ -69,17 +68,11 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _environment(folder: Path) -> dict[str, Any]:
+    """Of a damaged file nothing."""
     try:
-        content = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        return read_environment(folder)
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _command(folder: Path) -> str | None:
-    """As somebody typed it; None of what no command line is known of, such as an ensemble."""
-    typed = read_yaml(folder / HYDRA).get("hydra", {}).get("overrides", {}).get("task")
-    return f"python train.py {shlex.join(map(str, typed))}".strip() if typed is not None else None
 
 
 def _encoders(folder: Path) -> Iterator[dict[str, Any]]:

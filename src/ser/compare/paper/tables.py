@@ -8,7 +8,7 @@ from typing import Any
 from ser import metrics
 from ser.compare import formats
 from ser.compare.comparison import Table
-from ser.compare.rows import NONE
+from ser.compare.rows import NONE, short
 from ser.metrics import Floats
 from ser.runs.report_tables import p_word
 
@@ -34,15 +34,6 @@ def scores(number: int, table: Table) -> str:
         [f"{table.heading}.", *where, formats.explained(table), *filter(None, [table.apart]), *table.remarks]
     )
     return _float(f"scores-{number}", header, lines, said)
-
-
-def short(word: str) -> str:
-    """A folder of this machine by its last name: a reader has no other use for it.
-
-    >>> short("/home/me/models/whisper-base"), short("0.5")
-    ('whisper-base', '0.5')
-    """
-    return word.rstrip("/").rpartition("/")[2] if word.startswith("/") else word
 
 
 def tests(number: int, table: Table) -> str:
