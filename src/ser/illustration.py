@@ -26,9 +26,9 @@ from ser.training.trainer import frozen_device
 
 log = logging.getLogger("ser")
 
-ENOUGH_S = 10.0  # of wall time, after which no further clip is looked into
+ENOUGH_S = 20.0  # of wall time, after which no further clip is looked into
 QUICK_S = 2.0  # what takes no longer needs no progress bar
-LONGEST_LOOK_S = 20.0  # that a clip may take
+LONGEST_LOOK_S = 30.0  # that a clip may take
 
 
 def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> None:

@@ -13,8 +13,8 @@ from ser.recognizer import Recognizer
 from ser.runs.examples import Relevance
 
 CELL_S = 0.25
-MOST_TIMES = 12  # cells of a longer clip are longer
-N_BANDS = 8
+MOST_TIMES = 10  # cells of a longer clip are longer
+N_BANDS = 6
 WINDOW_S, HOP_S = 0.032, 0.008
 EDGE_S = 0.05  # in which a cell fades into its neighbour in time,
 EDGE_BANDS = 0.25  # and in frequency, in bands
