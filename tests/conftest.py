@@ -120,6 +120,8 @@ def without_hub(settings: dict[str, Any]) -> dict[str, Any]:
     """
     if settings["_target_"].endswith(".Functionals"):
         pytest.importorskip("opensmile")
+    if settings["_target_"].endswith(".Several"):
+        return {**settings, "parts": {name: components.settings(f"corpus/{name}") for name in ("demo", "folder")}}
     if "parts" in settings:
         return {**settings, "parts": {name: without_hub(components.settings(f"feature/{name}")) for name in BESIDE}}
     if "checkpoint" not in settings:
@@ -217,7 +219,9 @@ def command(
     def run(*overrides: str) -> Outcome:
         corpus = [] if any(o.startswith(("corpus=", "experiment=")) for o in overrides) else ["corpus=ravdess"]
         root = (
-            [] if any(o.startswith(("corpus.root=", "corpus=table")) for o in overrides) else [f"corpus.root={speech}"]
+            []
+            if any(o.startswith(("corpus.root=", "corpus=table", "corpus=[")) for o in overrides)
+            else [f"corpus.root={speech}"]
         )
         split = [] if any(o.startswith(("split=", "experiment=")) for o in overrides) else ["split=random"]
         store = [f"paths.store={speech.parent / 'store'}"]

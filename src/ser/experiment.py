@@ -273,6 +273,7 @@ def _train_and_test(
         rehearsal=bool(config.trainer.get("fast_dev_run")) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
         check=judge(config.check, tested) if config.check else None,
+        label_map=prepared.label_map,
     )
     evaluation = write_report(
         folder,

@@ -14,6 +14,8 @@ from ser.corpora.base import Corpus, Utterance
 from ser.corpora.files import check_unicode
 from ser.corpora.keys import one_spelling
 from ser.corpora.labels import EMOTIONS, label_order
+from ser.corpora.mapping import LabelMap, map_labels, unmatched
+from ser.corpora.several import uneven
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest
@@ -21,6 +23,7 @@ from ser.models.base import SolvedModel
 from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
+from ser.splits.account import account
 from ser.splits.base import PARTS, Protocol, Split
 from ser.splits.by_column import unused_split
 from ser.splits.known import is_by_speaker, known_clips
@@ -54,6 +57,7 @@ class Prepared:
         labels: the emotions, in class order.
         folds: the splits to train and test on.
         corpus: for the report.
+        label_map: for the report; None: labels are as they are.
         provenance: for the report.
         speakers: those whose clips are normalised by what is known of each one; none: all by the training part.
         audio_s: wall time of reading the corpus and computing a frozen feature.
@@ -69,6 +73,7 @@ class Prepared:
     labels: list[str]
     folds: list[Split]
     corpus: CorpusFacts
+    label_map: LabelMap | None
     provenance: Provenance
     speakers: list[str]
     audio_s: float
@@ -125,10 +130,12 @@ class Prepared:
 
     def _part(self, utterances: Sequence[Utterance]) -> Part:
         number = {speaker: index for index, speaker in enumerate(self.speakers, start=1)}
+        corpora = sorted({utterance.corpus for utterance in utterances})
         return Part(
             [self.inputs[utterance.id] for utterance in utterances],
             self._targets(utterances),
             [number[utterance.speaker] for utterance in utterances if utterance.speaker] if number else (),
+            corpora=[corpora.index(utterance.corpus) for utterance in utterances],
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -160,16 +167,27 @@ def prepare(config: Config, folder: Path) -> Prepared:
     if isinstance(feature, FrozenFeature) and feature.notice:
         log.info("%s", feature.notice)
     started = time.monotonic()
-    utterances, spellings = one_spelling(corpus.utterances())
+    whole, spellings = one_spelling(corpus.utterances())
     protocol.own_folds = corpus.folds()
-    for utterance in utterances:
+    for utterance in whole:
         check_unicode(utterance.path)
-    for remark in [*spellings, *unused_split(utterances, protocol)]:
+    utterances, label_map = map_labels(whole, config.labels)
+    about = [*spellings, *unmatched(whole, config.labels), *unused_split(utterances, protocol), *uneven(utterances)]
+    for remark in about:
         log.warning("%s: %s", corpus.name, remark)
+    if label_map:
+        log.info("%s", label_map.said)
     _labels(utterances)
+    if config.sampling == "corpus" and len({utterance.corpus for utterance in utterances}) < 2:
+        raise ConfigError(
+            f"sampling=corpus: there is one corpus, {corpus.name}; name several, as corpus=[ravdess,demo]"
+        )
     by_speaker = is_by_speaker(config.normalize, utterances)
     names = {utterance.id: utterance.id for utterance in utterances}
-    check_sense(protocol.folds(utterances, names), names)  # refused before audio is read
+    folds = protocol.folds(utterances, names)
+    check_sense(folds, names)  # refused before audio is read
+    for line in account(folds, protocol.by):
+        log.info("%s", line)
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(utterances, store, **sanity.hearing(config, feature))
     views: list[Mapping[str, Input]] = [recordings.waveforms]
@@ -187,7 +205,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
         ]
         rate = frozen.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
-    for remark in [*corpus.remarks(usable), *recordings.about(usable)]:
+    there = [utterance for utterance in whole if utterance.id not in recordings.broken]
+    for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
     usable = sanity.labelled(config, usable, recordings.digests)
     labels = _labels(usable)
@@ -195,11 +214,11 @@ def prepare(config: Config, folder: Path) -> Prepared:
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
-    described, here = _describe_corpus(corpus, usable, recordings), Provenance.here()
+    described, here = _describe_corpus(corpus, usable, recordings, label_map), Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
-    folds = sanity.reduced(config, folds, recordings.digests)
+    folds = sanity.reduced(config, [replace(split, is_mapped=bool(label_map)) for split in folds], recordings.digests)
     n_processes = processes.n_processes(trainer)
     if any(min(len(split.train), len(split.val), len(split.test)) < n_processes for split in folds):
         raise ConfigError(
@@ -222,6 +241,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
         labels=labels,
         folds=folds,
         corpus=described,
+        label_map=label_map,
         provenance=here,
         speakers=speakers,
         audio_s=round(time.monotonic() - started, 1),
@@ -298,7 +318,9 @@ def _labels(utterances: Sequence[Utterance]) -> list[str]:
     return labels
 
 
-def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings) -> CorpusFacts:
+def _describe_corpus(
+    corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings, label_map: LabelMap | None
+) -> CorpusFacts:
     content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
     return CorpusFacts(
         name=corpus.name,
@@ -306,5 +328,5 @@ def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Re
         n_utterances=len(usable),
         n_broken=len(recordings.broken),
         fingerprint=digest(content.encode())[:16],
-        listeners=corpus.listeners,
+        listeners=None if label_map else corpus.listeners,  # who were asked for the emotions as they are
     )

@@ -12,7 +12,7 @@ GROUPS = choices.groups()
 
 
 def test_the_groups_are_those_that_can_be_typed() -> None:
-    assert list(GROUPS)[:3] == ["corpus", "split", "feature"]
+    assert list(GROUPS)[:3] == ["corpus", "labels", "split"]
     assert "hydra" not in GROUPS and not any(
         name.startswith("_") for names in [list(GROUPS), *GROUPS.values()] for name in names
     )

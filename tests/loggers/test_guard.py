@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,9 @@ def test_a_run_without_hydra_is_described_too(tmp_path: Path) -> None:
     config.check = "shuffled"
     elsewhere = describe(config, tmp_path / "a", "pooled", SPLIT, CORPUS)
     assert (elsewhere.group, elsewhere.tags) == ("a", ["check=shuffled"])
+    config.labels.name, config.corpus = "big4", {"parts": {"demo": {}, "own": {}}}
+    several = describe(config, tmp_path / "a", "pooled", SPLIT, replace(CORPUS, name="demo+own"))
+    assert several.tags == ["check=shuffled", "labels=big4", "demo", "own"]
 
 
 def test_a_key_of_the_group_that_is_no_logger_is_refused(command: Command) -> None:

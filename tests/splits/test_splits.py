@@ -11,6 +11,7 @@ import pytest
 from ser.corpora.base import Utterance
 from ser.corpora.ravdess import ACTORS
 from ser.errors import ConfigError, SplitError
+from ser.splits.account import account
 from ser.splits.audit import audit
 from ser.splits.base import PARTS, Protocol, Split
 from tests import components
@@ -20,13 +21,14 @@ PUBLISHED = {
     "emobox": ["1 11 20 21", "4 10 12 14", "8 9 19 23", "3 5 7 24", "2 15 16 18", "6 13 17 22"],
     "luna": ["2 5 14 15 16", "3 6 7 13 18", "10 11 12 19 20", "8 17 21 23 24", "1 4 9 22"],
 }
-BY_SPEAKER = {"speaker", "loso", *PUBLISHED}
+BY_SPEAKER = {"speaker", "loso", "speakers", *PUBLISHED}
+ASKED: dict[str, dict[str, Any]] = {"speakers": {"test": [1, 11, 20, 21]}, "held_out": {"by": "sentence"}}
 Digests = dict[str, str]
 
 
 def protocol(name: str, **settings: Any) -> Protocol:
-    """The shipped protocol with some settings changed."""
-    made: Protocol = components.make(f"split/{name}", **settings)
+    """The shipped protocol with some settings changed, and with those without which it is none."""
+    made: Protocol = components.make(f"split/{name}", **{**ASKED.get(name, {}), **settings})
     return made
 
 
@@ -43,6 +45,7 @@ def corpus(speakers: Sequence[str] = ACTORS, emotions: str = "abc", n_clips: int
             who,
             gender="mf"[number % 2],
             split="test" if clip == n_clips - 1 else "train",
+            sentence=str((number + clip) % 12),
         )
         for number, who in enumerate(speakers)
         for emotion in emotions
@@ -443,3 +446,79 @@ def test_speakers_of_uneven_size_leave_no_part_empty() -> None:
     ]
     for split in protocol("speaker", fold="all", k=4).folds(utterances, distinct(utterances)):
         check(split, utterances, distinct(utterances))
+
+
+SPEAKERS = ["ravdess/01", "ravdess/02", "tess/OAF", "tess/YAF", "own/Anna", "own/Bo", "own/S3"]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [(1, "ravdess/01"), ("02", "ravdess/02"), ("anna", "own/Anna"), ("own/BO", "own/Bo"), (3.0, "own/S3")],
+)
+def test_a_speaker_is_named_by_what_can_mean_nobody_else(word: object, meant: str) -> None:
+    utterances = corpus(SPEAKERS)
+    [split] = protocol("speakers", test=[word]).folds(utterances, distinct(utterances))
+    assert {u.speaker for u in split.test} == {meant}
+
+
+def test_named_speakers_are_on_the_sides_they_are_named_for() -> None:
+    utterances = corpus()
+    [split] = protocol("speakers", test=[1, "11"], val=[7, "024"]).folds(utterances, distinct(utterances))
+    assert {u.speaker for u in split.test} == {"01", "11"} and {u.speaker for u in split.val} == {"07", "24"}
+    assert account([split], None) == [
+        "split=speakers, fold 1 of 1:",
+        f"  training    180 clips of 20 speakers: {', '.join(sorted({str(u.speaker) for u in split.train}))}",
+        "  validation  18 clips of 2 speakers: 07, 24",
+        "  test        18 clips of 2 speakers: 01, 11",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"test": []}, r"^split\.test names nobody; set split\.test=\[\.\.\.\] to some of"),
+        ({"test": [9]}, r"^split\.test: the speaker 9 is none of other/F2, other/M2, own/Anna"),
+        ({"test": ["01", "Anna"], "val": ["own/anna"]}, r"own/Anna cannot be both in split\.test and in split\.val"),
+        ({"test": ["tess/1"]}, r"the speaker tess/1 is none of"),
+        ({"test": [2]}, r"the speaker 2 may mean other/F2 or other/M2; write which"),
+    ],
+)
+def test_speakers_who_are_not_there_or_not_one_are_refused(settings: dict[str, Any], said: str) -> None:
+    utterances = corpus([*SPEAKERS[:1], *SPEAKERS[2:], "other/F2", "other/M2"])
+    with pytest.raises(SplitError, match=said):
+        protocol("speakers", **settings).folds(utterances, distinct(utterances))
+
+
+def test_each_value_of_an_attribute_is_held_out_in_turn() -> None:
+    utterances = corpus()
+    folds = protocol("held_out", by="sentence", fold="all", val_fraction=0.2).folds(utterances, distinct(utterances))
+    assert len(folds) == 12
+    for split in folds:
+        train, val, test = ({u.attributes["sentence"] for u in getattr(split, part)} for part in PARTS)
+        assert (len(train), len(val), len(test)) == (9, 2, 1) and not train & val and not test & (train | val)
+    assert account(folds, "sentence")[0].startswith(
+        "split=held_out, fold 1 of 12: 162 clips for training, 36 for validation; test: sentence 0: 18 clips of 6 speak"
+    )
+    [split] = protocol("held_out", by="gender").folds(utterances, distinct(utterances))
+    assert {u.attributes["gender"] for u in [*split.train, *split.val]} == {"m"}  # of a single value some clips
+
+
+def test_an_attribute_that_cannot_be_held_out_is_refused() -> None:
+    utterances = corpus()
+    for by in (None, "age"):
+        with pytest.raises(
+            SplitError, match=rf"^split\.by must be an attribute .*: gender, split, sentence; got {by!r}"
+        ):
+            protocol("held_out", by=by).folds(utterances, distinct(utterances))
+    few = [replace(u, attributes={"age": age}) for u, age in zip(utterances, ["9", ""], strict=False)]
+    with pytest.raises(SplitError, match="1 of 2 clips do not say their age"):
+        protocol("held_out", by="age").folds(few, distinct(few))
+    with pytest.raises(SplitError, match="the age of all clips is 9"):
+        protocol("held_out", by="age").folds(few[:1], distinct(few))
+
+
+def test_labels_are_part_of_the_hash_where_they_were_mapped() -> None:
+    clips = [utterance(name, emotion, "x") for name, emotion in zip("abc", "123", strict=True)]
+    split = Split("x", 1, 1, False, clips[:1], clips[1:2], clips[2:])
+    other = replace(split, test=[replace(clips[2], emotion="1")])
+    assert other.hash == split.hash != replace(split, is_mapped=True).hash != replace(other, is_mapped=True).hash

@@ -193,12 +193,12 @@ class TestBalanced:
         assert balanced_chances([0, 3, 3]).tolist() == [1, 0.5, 0.5]
 
     def test_it_is_off_unless_asked_for(self) -> None:
-        part = Part(waveforms(*[100] * 12), [0] * 11 + [1])
+        part = Part(waveforms(*[100] * 12), [0] * 11 + [1], corpora=[1] * 11 + [0])
         times = {}
-        for sampling in ("natural", "balanced"):
+        for sampling in ("natural", "balanced", "corpus"):
             data = SpeechData({"train": part}, rate=16000, batch_size=4, seed=0, sampling=sampling, fingerprint="")
             times[sampling] = [place for batch in data.train_dataloader() for place in batch.places.tolist()].count(11)
-        assert times["natural"] == 1 and times["balanced"] > 2
+        assert times["natural"] == 1 and times["balanced"] > 2 and times["corpus"] > 2
 
 
 @pytest.mark.parametrize("balanced", [False, True])

@@ -42,6 +42,8 @@ def explain(error: Exception, words: Sequence[str] = ()) -> str:
         return _explain_key(str(cause.full_key), cause.parent_node)
     if isinstance(cause, ValidationError) and cause.full_key and (hint := hint_of(str(cause.full_key))):
         return _explain_value(str(cause.full_key), hint, str(cause))
+    if isinstance(cause, OmegaConfBaseException) and str(cause).startswith("Cannot merge DictConfig with"):
+        return f"{cause.full_key} must be a mapping, as '{cause.full_key}={{name: value}}'"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return f"{cause.full_key}: {own.first_line(cause)}"
     return f"{error}\n--help lists groups and settings"
@@ -95,4 +97,6 @@ def _explain_launcher(choice: str) -> str | None:
 def _explain_key(full_key: str, parent: DictConfig) -> str:
     group = full_key.rpartition(".")[0]
     names = [str(name) for name in parent if name != "hydra" and not str(name).startswith("_")]
+    if group and isinstance(parts := parent.get("parts"), DictConfig):  # of several side by side
+        names = [f"parts.{part!s}.{name}" for part, own in parts.items() for name in own if str(name)[0] != "_"]
     return unknown(full_key, [f"{group}.{name}" if group else name for name in names])

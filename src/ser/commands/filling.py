@@ -10,6 +10,7 @@ from ser.config.schema import Config
 from ser.corpora.base import Corpus
 from ser.corpora.files import check_unicode
 from ser.corpora.keys import one_spelling
+from ser.corpora.mapping import map_labels
 from ser.features.base import FrozenFeature
 from ser.files import printable
 from ser.models.base import SolvedModel
@@ -35,7 +36,7 @@ def fill(overrides: Sequence[str], shard: int, n_shards: int) -> None:
     check_settings(config, Path(config.paths.outputs))
     corpus: Corpus = build("corpus", config.corpus, Corpus)
     draft = draft_recognizer(config)
-    utterances, _ = one_spelling(corpus.utterances())
+    utterances, _ = map_labels(one_spelling(corpus.utterances())[0], config.labels)
     mine = sorted(utterances, key=lambda utterance: utterance.id)[shard - 1 :: n_shards]
     for utterance in mine:
         check_unicode(utterance.path)

@@ -40,6 +40,7 @@ SETTINGS = {
     "optim.lr": "highest learning rate",
     "loss.class_weights": "true: each emotion counts alike",
     "sampling": "balanced: each emotion is drawn equally often",
+    "labels.min_clips": "emotions with fewer clips are left out",
     "training.patience": "epochs without a better one until it stops",
     "tta": "views of a test clip whose mean is told apart",
     "resume": "true: go on with the newest run, or sweep (-m)",

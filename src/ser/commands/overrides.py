@@ -33,13 +33,17 @@ def for_hydra(words: Sequence[str]) -> list[str]:
     """Overrides as a person types them, as Hydra can read them.
 
     Raises:
-        ConfigError: features side by side are named in a way that cannot be.
+        ConfigError: features or corpora side by side are named in a way that cannot be.
     """
     return [readable(own) for word in words for own in side_by_side(word)]
 
 
+# Groups of which several can be chosen at once, with the choice that holds them, and what they are called.
+_SEVERAL = {"feature": ("side_by_side", "features"), "corpus": ("several", "corpora")}
+
+
 def side_by_side(word: str) -> list[str]:
-    """The words of Hydra's for one that chooses several features at once; any other word as it is.
+    """The words of Hydra's for one that chooses several features or corpora at once; any other word as it is.
 
     >>> side_by_side("feature=[whisper,compare]")
     ['feature=side_by_side', '+feature@feature.parts.whisper=whisper', '+feature@feature.parts.compare=compare']
@@ -47,17 +51,18 @@ def side_by_side(word: str) -> list[str]:
     (['feature=[melspec]'], ['feature=melspec,mfcc'])
 
     Raises:
-        ConfigError: the features are one of several values, or one of them is named twice.
+        ConfigError: the list is one of several values, or something is named twice in it.
     """
-    name, _, value = word.partition("=")
-    if name != "feature" or "[" not in value or "," not in value:
+    group, _, value = word.partition("=")
+    if group not in _SEVERAL or "[" not in value or "," not in value:
         return [word]
+    choice, called = _SEVERAL[group]
     names = [part.strip() for part in value.removeprefix("[").removesuffix("]").split(",")]
     if not re.fullmatch(r"\[[^\[\]]*\]", value):
-        raise ConfigError(f"{word}: features side by side cannot be one of several values; give each a command")
+        raise ConfigError(f"{word}: {called} side by side cannot be one of several values; give each a command")
     if len(set(names)) < len(names):
-        raise ConfigError(f"{word}: names a feature twice; name each once")
-    return ["feature=side_by_side", *(f"+feature@feature.parts.{part}={part}" for part in names)]
+        raise ConfigError(f"{word}: names a {group} twice; name each once")
+    return [f"{group}={choice}", *(f"+{group}@{group}.parts.{part}={part}" for part in names)]
 
 
 def readable(word: str) -> str:

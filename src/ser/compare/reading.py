@@ -36,8 +36,8 @@ from ser.runs.status import FINISHED, INTERRUPTED, UNFINISHED, read_status
 from ser.splits.audit import Audit
 
 # What cannot change what is learnt and tested, or is said otherwise: the corpus is known by its fingerprint, wherever
-# it lies; an experiment by what it sets.
-IGNORED = (*MAY_DIFFER, "seed", "corpus", "tta", "experiment", "search", "debug", "check")
+# it lies; labels by what became of them; an experiment by what it sets.
+IGNORED = (*MAY_DIFFER, "seed", "corpus", "labels", "tta", "experiment", "search", "debug", "check")
 NO_PROTOCOL = ("split.fold", "split._target_")
 OF_PROTOCOL = ("split.", "normalize.")  # what is known of the clips, and not what is made of them
 MAX_EPOCHS = "trainer.max_epochs"
@@ -179,7 +179,8 @@ def _read(folder: Path, results: Results) -> Run:
     max_epochs = config.pop(MAX_EPOCHS, None)
     if isinstance(max_epochs, int):  # and not the reference to epochs that it is by default
         config["epochs"] = max_epochs
-    split, corpus = results.facts.split, results.facts.corpus
+    split, corpus, label_map = results.facts.split, results.facts.corpus, results.facts.label_map
+    labels, speakers = label_map and label_map.rule, _about_speakers(results.facts.audit)
     used = {name: _frozen(value) for name, value in config.items() if not is_below(name, IGNORED)}
     if used.setdefault("normalize.by", "training") == "training":
         idle = ["normalize.clips", "normalize.emotion", "normalize.prior"]
@@ -187,6 +188,7 @@ def _read(folder: Path, results: Results) -> Run:
     protocol = {
         "corpus": corpus.name,
         "fingerprint of the corpus": corpus.fingerprint,
+        "labels": labels or "as they are",
         "split": split.name,
         "split.seed": split.seed,
         "number of folds": split.n_folds,
@@ -199,7 +201,7 @@ def _read(folder: Path, results: Results) -> Run:
         choices=_choices(hydra.get("runtime", {}).get("choices", {})),
         typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
-        notes=tuple(note for note in (corpus.notice, _about_speakers(results.facts.audit)) if note),
+        notes=tuple(note for note in (corpus.notice, labels and f"{labels}.", speakers) if note),
         labels=results.scores.labels,
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,

@@ -71,6 +71,20 @@ def _open() -> Any:
 
 
 @dataclass
+class Labels:
+    """Which classes a corpus's emotions become, see `ser.corpora.mapping`. `name`: of the choice.
+
+    `map`: of a label another one, or null: its clips are left out. `only`: the classes that are kept; null: all.
+    `min_clips`: how many a class must have to be kept.
+    """
+
+    name: str = MISSING
+    map: Any = field(default_factory=_open)
+    only: list[str] | None = MISSING
+    min_clips: int = MISSING
+
+
+@dataclass
 class Config:
     """The top level of conf/train.yaml: an unknown key or a wrong type is refused with its name.
 
@@ -92,6 +106,7 @@ class Config:
     trainer: Any = field(default_factory=_open)
     callbacks: Any = field(default_factory=_open)
     logger: Any = field(default_factory=_open)
+    labels: Labels = field(default_factory=Labels)
     normalize: Normalize = field(default_factory=Normalize)
     loss: Loss = field(default_factory=Loss)
     training: Training = field(default_factory=Training)

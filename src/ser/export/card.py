@@ -35,7 +35,7 @@ def card(name: str, members: Sequence[Member], origin: Origin, usage: str, notes
         library_name=LIBRARY,
         pipeline_tag="audio-classification",
         tags=["speech-emotion-recognition", "audio-classification"],
-        datasets=[results.facts.corpus.name] if results else None,
+        datasets=results.facts.corpus.name.split("+") if results else None,
         metrics=["accuracy", "recall", "f1"] if results else None,
         model_name=name if own else None,
         eval_results=list(_evaluations(own)) if own else None,

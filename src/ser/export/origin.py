@@ -100,12 +100,12 @@ def _last_part(text: str) -> str:
 
 
 def _terms(corpus: str) -> tuple[str, str]:
-    """Licence and terms of a corpus of which they are published."""
-    if corpus in choices.groups()["corpus"]:
-        about = pkgutil.resolve_name(str(choices.choice("corpus", corpus)["_target_"])).about
-        if about is not None:
-            return about.license, about.terms
-    return UNKNOWN, ""
+    """Licence and terms of a corpus, or of several joined by +, of which they are published."""
+    known = choices.groups()["corpus"]
+    targets = [str(choices.choice("corpus", name)["_target_"]) for name in corpus.split("+") if name in known]
+    abouts = [about for target in targets if (about := pkgutil.resolve_name(target).about) is not None]
+    licences = {about.license for about in abouts} if len(abouts) == len(corpus.split("+")) else set()
+    return licences.pop() if len(licences) == 1 else UNKNOWN, "\n".join(about.terms for about in abouts if about.terms)
 
 
 def licence_of(card: Path) -> str:

@@ -11,15 +11,18 @@ from omegaconf import OmegaConf
 
 from ser.config.dotted import is_below
 from ser.config.schema import Config
+from ser.corpora.mapping import AS_THEY_ARE
 from ser.loggers.base import FOLD, POOLED, Job
 from ser.runs.folder import MAY_DIFFER
 from ser.runs.results import CorpusFacts, SplitFacts
 
 # Not told in a name: they do not change what is learnt, or are said otherwise.
 UNTOLD = (
-    *(*MAY_DIFFER, "search", "corpus.root", "corpus.path", "corpus.download"),
+    *(*MAY_DIFFER, "search"),
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
 )
+
+PLACES = ("root", "path", "download")  # of a corpus
 
 # Of the facts, what goes with the configuration.
 PROTOCOL = ("name", "hash", "fold", "n_folds", "seed", "speaker_independent")
@@ -51,10 +54,16 @@ def describe(config: Config, folder: Path, kind: str, split: SplitFacts, corpus:
         "protocol": {name: getattr(split, name) for name in PROTOCOL},
         "corpus": {**config.corpus, **{name: getattr(corpus, name) for name in CORPUS}},
     }
-    tags = [tag for tag in (sweep_name, config.check and f"check={config.check}") if tag]
+    tags = [sweep_name, config.check and f"check={config.check}", *_about_clips(config, corpus)]
     known: Any = HydraConfig.instance().cfg
     is_first = kind != FOLD and (sweep is None or OmegaConf.select(known, "hydra.job.num", default=0) == 0)
-    return Job(folder, kind, name.strip() or kind, group, tags, outputs, told, is_first)
+    return Job(folder, kind, name.strip() or kind, group, [tag for tag in tags if tag], outputs, told, is_first)
+
+
+def _about_clips(config: Config, corpus: CorpusFacts) -> list[str]:
+    """Tags of runs whose labels are mapped, or that have several corpora."""
+    names = corpus.name.split("+") if "parts" in config.corpus else []
+    return [*([] if config.labels.name == AS_THEY_ARE else [f"labels={config.labels.name}"]), *names]
 
 
 def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:
@@ -63,13 +72,16 @@ def run_name(overrides: Sequence[str], choices: Mapping[str, Any]) -> str:
     >>> run_name(["model=crnn", "corpus=ravdess", "optim.lr=0.001", "seed=2", "paths.outputs=x", "+experiment=best"],
     ...          {"model": "crnn", "feature": "melspec"})
     'crnn melspec corpus=ravdess lr=0.001 seed=2 best'
+    >>> run_name(["corpus=several", "+corpus@corpus.parts.own=table", "corpus.parts.own.path=a.csv", "labels=big4"], {})
+    'corpus=several table labels=big4'
     """
     words = [str(choices[group]) for group in ("model", "feature") if group in choices]
     told = [override.lstrip("+~").partition("=") for override in overrides]
     told = [parts for parts in told if parts[0] != "trainer" and not is_below(parts[0], UNTOLD)]
+    told = [parts for parts in told if not (is_below(parts[0], ["corpus"]) and parts[0].split(".")[-1] in PLACES)]
     leaves = [name.rpartition(".")[2] for name, _, _ in told]
     for (name, _, value), leaf in zip(told, leaves, strict=True):
-        if name == "experiment":
+        if name == "experiment" or "@" in name:  # one of several side by side
             words.append(value)
         elif name not in ("model", "feature"):
             words.append(f"{leaf if leaves.count(leaf) == 1 else name}={value}")

@@ -57,6 +57,8 @@ def protocol(results: Results) -> list[str]:
         said.append(f"{several} identical in training and test, such as {one} and {other}.")
     else:
         said.append("No recording of the test is in training too.")
+    if facts.label_map:
+        said.append(f"{facts.label_map.said}.")
     if corpus.n_broken:
         said.append(
             f"{_count(corpus.n_broken, 'clip', 'clips')} could not be used; {BROKEN} in the run folder tells why."

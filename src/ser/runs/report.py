@@ -175,7 +175,8 @@ def headline(results: Results) -> str:
     check = results.facts.check
     about = f"check={check.name}, NO RESULT: " if check else ""
     about = "fast_dev_run, NO RESULT: " if results.facts.rehearsal else about
-    return f"{about}{results.facts.corpus.name}, split={split.name}, {which}"
+    labels = f", {results.facts.label_map.title}" if results.facts.label_map else ""
+    return f"{about}{results.facts.corpus.name}{labels}, split={split.name}, {which}"
 
 
 def render(results: Results) -> str:
@@ -188,6 +189,8 @@ def render(results: Results) -> str:
         lines += ["one batch of everything was heard, to see whether it runs: this is no result", ""]
     if facts.corpus.notice:
         lines += [facts.corpus.notice, ""]
+    if facts.label_map:
+        lines += [facts.label_map.said, ""]
     if facts.interrupted:
         lines += [_stopped(facts.interrupted), ""]
     if facts.untested:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ser.corpora.base import Listeners
+from ser.corpora.mapping import LabelMap
 from ser.files import replacing
 from ser.runs.assessment import Assessment, read_assessment
 from ser.runs.calibration import Calibration, read_calibration
@@ -171,6 +172,7 @@ class Facts:
         rehearsal: whether it was fast_dev_run: one batch of everything.
         ensemble: of `ser ensemble` only.
         check: what came of check=...; None: this is a result.
+        label_map: what became of the corpus's labels; None: they are the emotions as they are.
     """
 
     seed: int | None
@@ -191,6 +193,7 @@ class Facts:
     interrupted: Interruption | None = None
     ensemble: Ensemble | None = None
     check: Check | None = None
+    label_map: LabelMap | None = None
 
 
 @dataclass(frozen=True)
@@ -270,7 +273,7 @@ def read_results(folder: Path) -> Results:
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
     listeners = content["corpus"].get("listeners")
-    ensemble, check = content.get("ensemble"), content.get("check")
+    ensemble, check, label_map = (content.get(name) for name in ("ensemble", "check", "label_map"))
     facts = {
         **_those_of(Facts, content),
         "corpus": CorpusFacts(**{**content["corpus"], "listeners": listeners and Listeners(**listeners)}),
@@ -282,6 +285,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         "ensemble": ensemble
         and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
         "check": check and Check(**check),
+        "label_map": label_map and LabelMap(**label_map),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")

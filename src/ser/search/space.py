@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What would make the trials' validation scores those of other clips or epochs, or is not a matter of the model.
 _FIXED = (
-    *("corpus", "split", "paths", "hydra", "experiment", "search", "launcher", "debug", "check", "resume"),
+    *("corpus", "labels", "split", "paths", "hydra", "experiment", "search", "launcher", "debug", "check", "resume"),
     *("epochs", "trainer.max_epochs"),
 )
 

@@ -23,6 +23,7 @@ class Split:
         fold, n_folds: which of how many, from 1.
         by_speaker: whether the protocol promises that nobody is both in training and in test.
         train, val, test: the utterances.
+        is_mapped: whether the corpus's labels were mapped; then the hash is of the labels too.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Split:
     train: list[Utterance]
     val: list[Utterance]
     test: list[Utterance]
+    is_mapped: bool = False
 
     def rows(self) -> list[tuple[Utterance, str]]:
         """Every utterance with its part, sorted by utterance id."""
@@ -41,7 +43,8 @@ class Split:
     @property
     def hash(self) -> str:
         """Of the exact assignment: equal hashes mean the same clips in the same parts."""
-        lines = "\n".join(f"{utterance.id}\t{part}" for utterance, part in self.rows())
+        label = "\t{}" if self.is_mapped else ""
+        lines = "\n".join(f"{one.id}\t{part}{label.format(one.emotion)}" for one, part in self.rows())
         return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
@@ -59,6 +62,8 @@ class Protocol(ABC):
     """
 
     by_speaker = False
+    by: str | None = None
+    """An attribute of which no value is on both sides."""
     own_folds: Sequence[Mapping[str, str]] | None = None
     """What `Corpus.folds` gives, for the protocol that uses it."""
 

@@ -1,5 +1,6 @@
-"""The protocol that a corpus brings along, in folds of its own or in a column of its table."""
+"""Protocols by what a corpus says of its clips: folds or parts of its own, or an attribute."""
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,51 @@ from ser.errors import SplitError
 from ser.splits.base import PARTS, Protocol
 
 COLUMN = "split"
+
+
+class HeldOut(Protocol):
+    """Each value of an attribute (a sentence, a session, a corpus) is the test in turn: what is new to the model there.
+
+    Validation is cut out in the same manner, `val_fraction` of the other values and one at least; where a single value
+    is left, of its clips.
+
+    Args:
+        by: the attribute.
+        name, fold, seed, val_fraction: see `Protocol`; there is a fold a value, in the order of their names.
+    """
+
+    def __init__(self, *, name: str, fold: int | str, seed: int, val_fraction: float, by: str | None) -> None:
+        super().__init__(name=name, fold=fold, seed=seed, val_fraction=val_fraction)
+        self.by = by
+
+    def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
+        there = list(dict.fromkeys(name for utterance in utterances for name in utterance.attributes))
+        if self.by not in there:
+            raise SplitError(
+                f"split.by must be an attribute of the clips: {', '.join(there) or 'this corpus has none'}; got"
+                f" {self.by!r} (split=loso leaves out speakers)"
+            )
+        without = [utterance for utterance in utterances if self._value(utterance) is None]
+        if without:
+            raise SplitError(
+                f"split={self.name}: {len(without)} of {len(utterances)} clips do not say their {self.by}; the first"
+                f" is {without[0].id}"
+            )
+        values = sorted({self._value(utterance) or "" for utterance in utterances})
+        if len(values) < 2:
+            raise SplitError(f"split={self.name}: the {self.by} of all clips is {values[0]}; two values are needed")
+        return [{utterance.id for utterance in utterances if self._value(utterance) == value} for value in values]
+
+    def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
+        values = sorted({self._value(utterance) or "" for utterance in rest})
+        if len(values) < 2:
+            return self._clips_for_validation(rest, digests)
+        n_values = min(max(round(self.val_fraction * len(values)), 1), len(values) - 1)
+        held_out = random.Random(self.seed).sample(values, n_values)
+        return {utterance.id for utterance in rest if self._value(utterance) in held_out}
+
+    def _value(self, utterance: Utterance) -> str | None:
+        return key(utterance.attributes.get(self.by or "", ""))
 
 
 class Given(Protocol):

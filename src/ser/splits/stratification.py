@@ -81,7 +81,11 @@ def speaker_folds(utterances: Sequence[Utterance], k: int, seed: int) -> list[se
     """The ids of k parts that share no speaker."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-    strata = [f"{utterance.emotion}/{key(utterance.attributes.get('gender', ''))}" for utterance in utterances]
+    several = len({utterance.corpus for utterance in utterances}) > 1
+    strata = [
+        f"{one.emotion}/{key(one.attributes.get('gender', ''))}" + (f"/{one.corpus}" if several else "")
+        for one in utterances
+    ]
     if max(Counter(strata).values()) < k:
         strata = [""] * len(utterances)  # too few clips of anything to be balanced
     speakers = [str(utterance.speaker) for utterance in utterances]

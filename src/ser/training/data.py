@@ -58,12 +58,14 @@ class Part:
         targets: class numbers.
         speakers: by number, from 1; none: nobody is known.
         variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
+        corpora: by number, from 0; none: there is one.
     """
 
     inputs: Sequence[Input]
     targets: Sequence[int]
     speakers: Sequence[int] = ()
     variants: Sequence[Sequence[Input]] = ()
+    corpora: Sequence[int] = ()
 
 
 class ClipDataset(Dataset[Item]):
@@ -78,6 +80,7 @@ class ClipDataset(Dataset[Item]):
     def __init__(self, part: Part, longest: int | None = None) -> None:
         self.inputs, self.targets, self.longest, self.variants = part.inputs, part.targets, longest, part.variants
         self.speakers = part.speakers or [0] * len(part.inputs)
+        self.groups = {"balanced": part.targets, "corpus": part.corpora}
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -176,10 +179,12 @@ class LengthBatches(Sampler[list[int]]):
         return min(max(2, self.n_processes), self.batch_size)
 
 
-def balanced_chances(targets: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Chances (n_clips,) to draw each clip by, so that every class (class numbers `targets`) comes up equally often."""
-    counts = np.bincount(targets)
-    chances: npt.NDArray[np.float64] = 1.0 / counts[np.asarray(targets)]
+def balanced_chances(groups: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Chances (n_clips,) to draw each clip by, so that every group (numbers of classes or corpora) comes up equally
+    often.
+    """
+    counts = np.bincount(groups)
+    chances: npt.NDArray[np.float64] = 1.0 / counts[np.asarray(groups)]
     return chances
 
 
@@ -193,7 +198,7 @@ class SpeechData(pl.LightningDataModule):
         rate: samples or frames a second.
         batch_size: over all processes.
         seed: of the order in training.
-        sampling: natural, or balanced (every class equally often in training).
+        sampling: natural, balanced (every class equally often in training), or corpus (every corpus equally often).
         fingerprint: of the corpus; a checkpoint remembers it.
         lower: where the clips are frames that come from a model's frozen lower part, a digest of that, which a
             checkpoint remembers too; such a clip is given as a whole. Empty: they are not.
@@ -223,7 +228,7 @@ class SpeechData(pl.LightningDataModule):
             dataset.lengths,
             self.batch_size,
             self.seed,
-            chances=balanced_chances(dataset.targets) if self.sampling == "balanced" else None,
+            chances=None if self.sampling == "natural" else balanced_chances(dataset.groups[self.sampling]),
             process=process,
             n_processes=n_processes,
         )

@@ -38,7 +38,7 @@ OURS = {
     "use_distributed_sampler": "clips are shared out among processes in any case",
     "barebones": "use debug=fast",
 }
-SAMPLINGS = ("natural", "balanced")
+SAMPLINGS = ("natural", "balanced", "corpus")
 CHECKED = ("accelerator", "devices", "precision", "num_nodes", "max_epochs", "accumulate_grad_batches")  # by themselves
 PROFILERS = {
     "simple": profilers.SimpleProfiler,

@@ -28,6 +28,8 @@ PROTOCOLS = {
     "loso": "one speaker is left out at a time",
     "emobox": "the speaker-independent folds of EmoBox [@ma2024]",
     "luna": "the speaker-independent folds of Luna-Jiménez et al. [@lunajimenez2021]",
+    "speakers": "named speakers are tested",
+    "held_out": "the clips with one value of an attribute are left out at a time",
     "given": "the parts that the corpus names itself",
 }
 CORPORA = {"ravdess": "livingstone2018"}
@@ -97,7 +99,8 @@ def _sentences(number: int, table: Table) -> Iterator[str]:
 def _material(number: int, table: Table, facts: Facts, *, any_solved: bool) -> Iterator[str]:
     first, corpus, split = table.rows[0], facts.corpus, facts.split
     labels, speakers = first.labels, {clip.speaker for clip in first.clips if clip.speaker}
-    cited = f" [@{CORPORA[corpus.name]}]" if corpus.name in CORPORA else ""
+    sources = "; ".join(f"@{CORPORA[name]}" for name in corpus.name.split("+") if name in CORPORA)
+    cited = f" [{sources}]" if sources else ""
     left_out = f" ({corpus.n_broken} that could not be used were left out)" if corpus.n_broken else ""
     yield (
         f"[@{_TABLE}{number}]: the corpus is {corpus.name}{cited} with {corpus.n_utterances:,} clips{left_out} and the"
@@ -117,7 +120,8 @@ def _material(number: int, table: Table, facts: Facts, *, any_solved: bool) -> I
         f" number of folds: {split.n_folds}, {tested}): {len(first.clips):,} test clips{of}."
     )
     yield from dict.fromkeys(note for row in table.rows for run in row.runs for note in run.notes)
-    cut = "is what the corpus names, or else" if split.name == "given" else "is"
+    named = {"given": "what the corpus names", "speakers": "who is named for it"}
+    cut = f"is {named[split.name]}, or else" if split.name in named else "is"
     yield (
         f"Validation {cut} cut out of training in the same manner as test; epochs, and what a model that is solved"
         " chooses, are chosen on it, and not on test."

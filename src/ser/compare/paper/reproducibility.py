@@ -56,6 +56,7 @@ def _run(run: Run) -> dict[str, Any]:
         "device": facts.device,
         "precision": facts.precision,
         "corpus": plain(facts.corpus),
+        "label_map": plain(facts.label_map),
         "split": plain(facts.split),
         "splits of the folds": {
             place.name: read_results(place).facts.split.hash for place in places[1:] if (place / METRICS).exists()
