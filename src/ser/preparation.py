@@ -11,11 +11,9 @@ from ser import sanity
 from ser.config.build import build
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
-from ser.corpora.files import check_unicode
-from ser.corpora.keys import one_spelling
 from ser.corpora.labels import EMOTIONS, label_order
-from ser.corpora.mapping import LabelMap, map_labels, unmatched
-from ser.corpora.several import uneven
+from ser.corpora.mapping import LabelMap
+from ser.corpora.reading import read_clips
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest
@@ -167,13 +165,10 @@ def prepare(config: Config, folder: Path) -> Prepared:
     if isinstance(feature, FrozenFeature) and feature.notice:
         log.info("%s", feature.notice)
     started = time.monotonic()
-    whole, spellings = one_spelling(corpus.utterances())
+    clips = read_clips(corpus, config.labels)
+    utterances, label_map = clips.wanted, clips.label_map
     protocol.own_folds = corpus.folds()
-    for utterance in whole:
-        check_unicode(utterance.path)
-    utterances, label_map = map_labels(whole, config.labels)
-    about = [*spellings, *unmatched(whole, config.labels), *unused_split(utterances, protocol), *uneven(utterances)]
-    for remark in about:
+    for remark in [*clips.remarks, *unused_split(utterances, protocol)]:
         log.warning("%s: %s", corpus.name, remark)
     if label_map:
         log.info("%s", label_map.said)
@@ -205,7 +200,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
         ]
         rate = frozen.frame_rate or 1.0
     usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
-    there = [utterance for utterance in whole if utterance.id not in recordings.broken]
+    there = [utterance for utterance in clips.whole if utterance.id not in recordings.broken]
     for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
     usable = sanity.labelled(config, usable, recordings.digests)
