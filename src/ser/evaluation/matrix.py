@@ -6,18 +6,19 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from omegaconf import OmegaConf
 from rich.cells import cell_len
 
 from ser.compare.reading import LeftOut, find_runs, read_run, read_yaml
-from ser.errors import EvaluateError, SerError
+from ser.errors import CorpusNotFound, EvaluateError, SerError
 from ser.evaluation.testing import Target, evaluate
 from ser.evaluation.trained import read_trained
 from ser.files import write_csv
 from ser.report.page import write_page
 from ser.runs.folder import is_finished
-from ser.runs.names import CONFIG, HYDRA
+from ser.runs.names import CONFIG
 from ser.runs.results import Results, read_results
 
 log = logging.getLogger("ser")
@@ -82,17 +83,18 @@ def read_rows(places: Iterable[Path]) -> list[Row]:
     """
     rows: list[Row] = []
     for folder in find_runs(places):
+        if "trained" in read_yaml(folder / CONFIG):  # a test as we leave it
+            continue
         run = read_run(folder)
         if isinstance(run, LeftOut):
             log.warning("%s: left out (%s)", folder, run.reason)
             continue
         facts = read_results(folder).facts
-        if facts.trained:  # a test as we leave it
-            continue
-        config = read_yaml(folder / CONFIG)
-        choices = read_yaml(folder / HYDRA).get("hydra", {}).get("runtime", {}).get("choices", {})
-        store = Path(str(config["paths"]["store"])).expanduser()
-        rows.append(Row(folder, config["corpus"], choices.get("corpus", facts.corpus.name), store, facts.corpus.name))
+        config = OmegaConf.load(folder / CONFIG)
+        corpus = OmegaConf.to_container(config.corpus, resolve=True)  # where the environment says that it lies now
+        store = Path(config.paths.store).expanduser()
+        choice = run.choices.get("corpus", facts.corpus.name)
+        rows.append(Row(folder, cast(dict[str, Any], corpus), choice, store, facts.corpus.name))
     if len({repr(row.corpus) for row in rows}) < 2:
         raise EvaluateError(
             f"{len(rows)} finished runs, and no two corpora that they were trained on; train on each of several: ser"
@@ -152,7 +154,8 @@ def _test(row: Row, column: Row, place: Path, trusted: Sequence[str], say: Calla
         results = evaluate(run, Target(column.corpus, None, column.choice, column.store, command), place).results
         write_page(place)
     except SerError as error:
-        say(f"{row.name} on {column.name}: cannot be tested: {error}")
+        as_then = f"; it is looked for as the run in {column.folder} did" if isinstance(error, CorpusNotFound) else ""
+        say(f"{row.name} on {column.name}: cannot be tested: {error}{as_then}")
         return None
     return results
 

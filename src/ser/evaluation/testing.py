@@ -130,8 +130,9 @@ def _audited(
     split = Split(ACROSS, 1, 1, True, run.train, run.val, named, is_mapped)
     leaks = audit(split, content, known, run.normalize.emotion)
     ids = {test for _, test in leaks.identical}
-    same = {one.speaker for one in named if one.id in ids and one.speaker}  # whatever they are called in training
-    leaks = replace(leaks, shared_speakers=sorted({*leaks.shared_speakers, *same}))
+    speaks = {one.id: one.speaker for one in [*run.train, *run.val, *named]}
+    same = {speaks[learnt_from] or speaks[test] for learnt_from, test in leaks.identical}  # whatever they are called
+    leaks = replace(leaks, shared_speakers=sorted({*leaks.shared_speakers, *filter(None, same)}))
     notice = ""
     if ids:
         notice = (
