@@ -66,6 +66,14 @@ def test_a_run_on_other_corpora(
         page = Path(f"{name}-other/report.html").read_text(encoding="utf-8")
         assert "trained on another corpus, ravdess" in page and "ser evaluate" in page
 
+    assert main(["ensemble", "plain", "speaker", "--out", "both"]) == 0
+    assert main(["evaluate", "both", *OTHER, store, "--out", "both-other"]) == 0
+    each = [
+        read_predictions(Path(f"{name}-other/predictions.csv")).probabilities for name in ("plain", "speaker", "both")
+    ]
+    np.testing.assert_allclose((each[0] + each[1]) / 2, each[2], atol=1e-5)
+    assert "the mean of 2 recognisers" in capfd.readouterr().out
+
     assert main(["evaluate", "plain/checkpoints/best.ckpt", "corpus=ravdess", "corpus.root=corpus", store]) == 0
     said = capfd.readouterr()
     facts = read_results(Path(said.out.splitlines()[-1].removeprefix("run folder "))).facts

@@ -81,8 +81,8 @@ def evaluate(run: TrainedRun, target: Target, folder: Path) -> Evaluation:
     for remark in [*corpus.remarks(there), *heard.recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
     read = time.monotonic()
-    known = known_clips(run.normalize, usable, run.facts.split.seed) if run.members[0].recognizer.speakers else []
-    probabilities = _heard(run, usable, heard, [one for one in known if one.speaker])
+    known = _known(run, usable)
+    probabilities = _heard(run, usable, heard, known)
     split, leaks, notice = _audited(run, usable, known, heard, target.store, corpus.name, is_mapped=bool(label_map))
     described = describe_corpus(corpus, usable, heard.recordings, label_map)
     facts = _facts(run, target, split, leaks, described, label_map, notice)
@@ -97,6 +97,19 @@ def evaluate(run: TrainedRun, target: Target, folder: Path) -> Evaluation:
     )
     Status(FINISHED, round(time.monotonic() - started, 1)).write(folder)
     return evaluation
+
+
+def _known(run: TrainedRun, clips: Sequence[Utterance]) -> list[Utterance]:
+    """What is heard of each speaker beforehand, without labels, as in the run's own test; none: nobody is known."""
+    if not any(member.recognizer.speakers for member in run.members):
+        return []
+    named = [one for one in clips if one.speaker]
+    if len(named) < len(clips):
+        log.warning(
+            "normalize=speaker: %d of %d clips do not say who speaks; they are normalised as anybody's",
+            *(len(clips) - len(named), len(clips)),
+        )
+    return known_clips(run.normalize, named, run.facts.split.seed)
 
 
 def _heard(run: TrainedRun, clips: Sequence[Utterance], heard: Material, known: Sequence[Utterance]) -> Any:
@@ -136,8 +149,8 @@ def _audited(
     notice = ""
     if ids:
         notice = (
-            f"LEAK: {len(ids)} of the {len(clips)} test clips were in the training, such as {min(ids)}: the score is"
-            " none of another corpus."
+            f"LEAK: {len(ids)} of the {len(clips)} test clips were in the training, such as {min(ids)}: this is no"
+            " result."
         )
     elif len(learnt) < len(run.train + run.val):
         n_gone = len(run.train + run.val) - len(learnt)
