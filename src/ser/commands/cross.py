@@ -44,10 +44,12 @@ def command(places: tuple[Path, ...], out: Path | None, again: bool, trust: tupl
     folder = out or (places[0] / "cross" if is_sweep else dated)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"{folder}: stopped, this goes on with --out {folder}", file=sys.stderr)
         cells = cross(rows, folder, again=again, trusted=trust, say=lambda line: print(line, file=sys.stderr))
         write_table(folder / TABLE, cells)
         figure.plot(folder / FIGURE, cells)
+    except KeyboardInterrupt:
+        print(f"interrupted; the same command with --out {folder} goes on", file=sys.stderr)
+        raise
     except OSError as error:
         raise EvaluateError(
             f"--out: cannot write to {folder} ({error.strerror or error}); free space, or name another folder"

@@ -147,7 +147,7 @@ def _tested_before(place: Path, row: Row) -> Results | None:
 
 
 def _test(row: Row, column: Row, place: Path, trusted: Sequence[str], say: Callable[[str], None]) -> Results | None:
-    say(f"{row.name} on {column.name}")
+    say(f"{row.name} on {column.name}: {place}")
     command = shlex.join(["ser", "cross", str(row.folder), str(column.folder)])
     try:
         run = read_trained(row.folder, trusted)
