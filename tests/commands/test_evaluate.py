@@ -64,7 +64,7 @@ def test_a_run_on_other_corpora(
         assert "other, labels mapped, split=across, trained on ravdess" in said.out
         assert "without 怒り (2 clips left out)" in said.out
         page = Path(f"{name}-other/report.html").read_text(encoding="utf-8")
-        assert "trained on another corpus, ravdess" in page and "ser evaluate" in page
+        assert "trained on ravdess (speakers, fold 1 of 1): " in page and "ser evaluate" in page
 
     assert main(["ensemble", "plain", "speaker", "--out", "both"]) == 0
     assert main(["evaluate", "both", *OTHER, store, "--out", "both-other"]) == 0

@@ -19,6 +19,7 @@ from ser.evaluation.hearing import Material, answers, material
 from ser.evaluation.trained import TrainedRun, in_corpus
 from ser.files import replacing
 from ser.inference.answering import way_of
+from ser.metrics import Floats
 from ser.preparation import describe_corpus, leave_out_broken
 from ser.runs.names import CONFIG, HYDRA
 from ser.runs.predictions import predictions_of
@@ -80,10 +81,10 @@ def evaluate(run: TrainedRun, target: Target, folder: Path) -> Evaluation:
     there = [one for one in clips.whole if one.id not in heard.recordings.broken]
     for remark in [*corpus.remarks(there), *heard.recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
-    read = time.monotonic()
     known = _known(run, usable)
-    probabilities = _heard(run, usable, heard, known)
     split, leaks, notice = _audited(run, usable, known, heard, target.store, corpus.name, is_mapped=bool(label_map))
+    read = time.monotonic()
+    probabilities = _heard(run, usable, heard, known)
     described = describe_corpus(corpus, usable, heard.recordings, label_map)
     facts = _facts(run, target, split, leaks, described, label_map, notice)
     facts = replace(
@@ -112,7 +113,7 @@ def _known(run: TrainedRun, clips: Sequence[Utterance]) -> list[Utterance]:
     return known_clips(run.normalize, named, run.facts.split.seed)
 
 
-def _heard(run: TrainedRun, clips: Sequence[Utterance], heard: Material, known: Sequence[Utterance]) -> Any:
+def _heard(run: TrainedRun, clips: Sequence[Utterance], heard: Material, known: Sequence[Utterance]) -> Floats:
     from rich.console import Console
     from rich.progress import Progress
 

@@ -194,7 +194,7 @@ def headline(results: Results) -> str:
 def across(trained: Trained) -> str:
     """What was tested on another corpus, in words."""
     mean = f", the mean of {trained.n_recognizers} recognisers" if trained.n_recognizers > 1 else ""
-    return f"trained on another corpus, {trained.corpus} ({trained.split}), in {trained.run}{mean}"
+    return f"trained on {trained.corpus} ({trained.split}): {trained.run}{mean}"
 
 
 def render(results: Results) -> str:
