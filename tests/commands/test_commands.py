@@ -13,7 +13,20 @@ from ser.config.places import conf_dir
 from ser.errors import SerError
 
 COMMANDS = [
-    *("train", "compare", "report", "ensemble", "robustness", "predict", "live", "demo", "serve", "export", "push"),
+    *(
+        "train",
+        "explore",
+        "compare",
+        "report",
+        "ensemble",
+        "robustness",
+        "predict",
+        "live",
+        "demo",
+        "serve",
+        "export",
+        "push",
+    ),
     *("fetch", "store", "listen", "find-lr", "wandb-report"),
 ]
 SCRIPTS = sorted((conf_dir().parent / "scripts").glob("*.py"))

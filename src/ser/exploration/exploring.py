@@ -9,9 +9,10 @@ import numpy as np
 from ser.corpora.base import Corpus
 from ser.corpora.labels import label_order
 from ser.corpora.reading import Clips
+from ser.corpora.table import TIMES
 from ser.errors import CorpusNotFound
 from ser.exploration.copies import Copies, find_copies
-from ser.exploration.measuring import Clip, measure
+from ser.exploration.measuring import Clip
 from ser.exploration.speakers import Voice, compare_speakers
 from ser.exploration.telling import Telling, tell
 from ser.metrics import Floats
@@ -60,7 +61,7 @@ class Explored:
         The speaker comes first, however many there are.
         """
         found = {"speaker": [clip.utterance.speaker or "" for clip in self.clips]}
-        names = dict.fromkeys(name for clip in self.clips for name in clip.utterance.attributes)
+        names = dict.fromkeys(name for clip in self.clips for name in clip.utterance.attributes if name not in TIMES)
         found |= {name: [clip.utterance.attributes.get(name, "") for clip in self.clips] for name in names}
         return {
             name: {value: self._of_each(values, value) for value in sorted(set(values))}
@@ -83,18 +84,17 @@ class Explored:
         return values
 
 
-def explore(corpus: Corpus, read: Clips, advance: Callable[[int], None] = lambda n: None) -> Explored:
-    """Look at all clips that are asked for.
+def explore(corpus: Corpus, read: Clips, clips: list[Clip], broken: dict[str, str]) -> Explored:
+    """Look at the clips that are asked for.
 
     Args:
         corpus: whose clips they are.
         read: see `ser.corpora.reading.read_clips`.
-        advance: see `ser.exploration.measuring.measure`.
+        clips, broken: of those that are wanted, see `ser.exploration.measuring.measure`.
 
     Raises:
         CorpusNotFound: no clip can be used.
     """
-    clips, broken = measure(read.wanted, advance)
     if not clips:
         raise CorpusNotFound(f"none of the {len(broken)} clips can be used; the first: {next(iter(broken.values()))}")
     used = [clip.utterance for clip in clips]

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from ser.audio.levels import LOWEST_DB
 from ser.exploration.copies import NEAR, SAME, Copies
 from ser.exploration.exploring import Explored
 from ser.exploration.measuring import Clip
@@ -16,8 +18,18 @@ NOISY_DB = 15.0  # of speech above noise: less is hard to hear
 _NAMED = 5  # in a sentence
 
 
-def findings(explored: Explored) -> list[str]:
-    """What stands out, a sentence or two each, what hurts most first; empty: nothing."""
+class Finding(NamedTuple):
+    """What it is about, and a sentence or two of it."""
+
+    about: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.said}"
+
+
+def findings(explored: Explored) -> list[Finding]:
+    """What stands out, what hurts most first; empty: nothing."""
     return [
         *_broken(explored),
         *_copies(explored.copies),
@@ -29,29 +41,37 @@ def findings(explored: Explored) -> list[str]:
     ]
 
 
-def _broken(explored: Explored) -> Iterator[str]:
+def _broken(explored: Explored) -> Iterator[Finding]:
     if explored.broken:
         n = len(explored.broken)
         first = next(iter(explored.broken.values()))
-        yield f"{n} of {n + len(explored.clips)} clips cannot be used, and a training leaves them out: {first}"
+        yield Finding(
+            "Broken clips",
+            f"{n} of {n + len(explored.clips)} cannot be used, and a training leaves them out; the first: {first}",
+        )
 
 
-def _copies(copies: Sequence[Copies]) -> Iterator[str]:
+def _copies(copies: Sequence[Copies]) -> Iterator[Finding]:
     same = [group for group in copies if group.kind == SAME]
     near = [group for group in copies if group.kind == NEAR]
+    if disagreeing := [group for group in copies if group.disagree]:
+        yield Finding(
+            "Copies with different labels",
+            f"{_groups(disagreeing)} one recording, but not of one emotion: {_names(disagreeing[0], labels=True)}.",
+        )
     if same:
-        yield (
+        yield Finding(
+            "Identical clips",
             f"{_groups(same)} identical, or overlap: {_names(same[0])}. A split keeps them in one part, but they count"
-            " twice."
+            " twice.",
         )
     if near:
-        yield (
+        yield Finding(
+            "Copies of a take",
             f"{_groups(near)} probably the same take in another format, at another level, or cut otherwise:"
             f" {_names(near[0])}. A split does not know it: on both sides of a test they are a leak. Listen, and take"
-            " one out."
+            " one out.",
         )
-    if disagreeing := [group for group in copies if group.disagree]:
-        yield f"{_groups(disagreeing)} copies under different labels: {_names(disagreeing[0], labels=True)}."
 
 
 def _groups(groups: Sequence[Copies]) -> str:
@@ -64,32 +84,31 @@ def _names(group: Copies, *, labels: bool = False) -> str:
     return " and ".join(names) + (" and others" if len(group.clips) > _NAMED else "")
 
 
-def _told(explored: Explored) -> Iterator[str]:
+def _told(explored: Explored) -> Iterator[Finding]:
     telling = explored.telling
     told = {one.measure: one for one in telling.measures if one.is_told}
     strong = sorted((one for one in told.values() if one.is_recording), key=lambda one: -one.uar)
+    whom = "speakers it has never heard" if telling.unit == "speakers" else "other clips"
     if strong:
-        single = [one for one in strong if one.measure != TOGETHER]
-        together = told.get(TOGETHER)
-        best = together or strong[0]
-        names = ", ".join(f"{one.measure} ({one.uar:.3f})" for one in single)
-        whom = "speakers it has never heard" if telling.unit == "speakers" else "other clips"
-        what = f"of {_listed([one.measure for one in single])} alone" if single else "of all that together"
-        yield (
-            f"Labels can be told from the recording: a model that knows nothing {what} names the emotion of {whom} with"
-            f" a UAR of {best.uar:.3f} {_interval(best)}, where guessing gives {telling.chance:.3f}"
-            + (f" (each alone: {names})" if together and single else "")
-            + ". A trained model may use the same, and then its score is partly not about emotion: check=silence says"
-            " how much of a model's score comes from the parts without speech."
+        single = [one.measure for one in strong if one.measure != TOGETHER]
+        best = told.get(TOGETHER, strong[0])
+        each = "; ".join(f"{one.measure} alone {one.uar:.3f}" for one in strong if one is not best)
+        yield Finding(
+            "Labels told from the recording",
+            f"a model that knows nothing of a clip but {_listed(single or ['all of its outer measures'])} names the"
+            f" emotion of {whom} with a UAR of {best.uar:.3f} {_interval(best)}; guessing gives {telling.chance:.3f}"
+            f"{f' ({each})' if each else ''}. A trained model may use the same, and then its score is partly not about"
+            " emotion. check=silence measures the same for a whole model: what it makes of the parts without speech.",
         )
     either = [one for one in told.values() if not one.is_recording and one.measure != ALL]
     if either:
-        names = _listed([f"{one.measure} ({one.uar:.3f})" for one in either])
-        more = f"; with all measures together {told[ALL].uar:.3f} {_interval(told[ALL])}" if ALL in told else ""
-        yield (
-            f"So much tells {names}, where guessing gives {telling.chance:.3f}{more}. That may be how the emotions are"
-            " spoken, anger loud and sadness slow, or how they were recorded and cut: a model has to do better than"
-            " this to have heard more."
+        names = _listed([f"{one.measure} {one.uar:.3f}" for one in either])
+        more = f"; all measures together {told[ALL].uar:.3f} {_interval(told[ALL])}" if ALL in told else ""
+        yield Finding(
+            "Labels told by length and level",
+            f"so high a UAR comes of one measure alone: {names}{more}; guessing gives {telling.chance:.3f}. That may"
+            " be how emotions are spoken, anger loud and sadness slow, or how they were recorded and cut. A model that"
+            " does no better has heard no more.",
         )
 
 
@@ -101,57 +120,64 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _voices(explored: Explored) -> Iterator[str]:
+def _voices(explored: Explored) -> Iterator[Finding]:
     for name, what in MEASURES.items():
         apart = [voice for voice in explored.voices if name in voice.differs]
         if apart:
-            unit = "dB apart" if name == "room_db" else "dB" if name == "snr_db" else "dBFS"
+            unit = "dB" if name in ("room_db", "snr_db") else "dBFS"
             middle = float(np.median([voice.medians[name] for voice in explored.voices]))
             told = [f"{voice.speaker} ({voice.medians[name]:.0f} {unit})" for voice in apart[:_NAMED]]
             more = f" and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
-            yield (
-                f"{'Speakers' if len(apart) > 1 else 'A speaker'} recorded otherwise than most, by the {what}:"
-                f" {', '.join(told)}{more}; the median is {middle:.0f}. A model may know them by it."
+            silent = ", digital silence" if name == "noise_db" and middle <= LOWEST_DB else ""
+            yield Finding(
+                "Speakers recorded otherwise",
+                f"by the {what}, {', '.join(told)}{more}; the median is {middle:.0f} {unit}{silent}. A model may know"
+                " them by it.",
             )
 
 
-def _counts(explored: Explored) -> Iterator[str]:
+def _counts(explored: Explored) -> Iterator[Finding]:
     counts = Counter(explored.emotions)
     (most, n_most), (rarest, n_rarest) = counts.most_common(1)[0], counts.most_common()[-1]
     if n_most >= UNEVEN * n_rarest:
-        yield (
-            f"Emotions are uneven: {n_most} clips of {most}, {n_rarest} of {rarest}. Read the UAR, not the accuracy;"
-            " loss.class_weights=true or sampling=balanced helps."
+        yield Finding(
+            "Uneven emotions",
+            f"{n_most} clips of {most}, {n_rarest} of {rarest}. Read the UAR, not the accuracy; loss.class_weights=true"
+            " or sampling=balanced helps.",
         )
     own: dict[str, set[str]] = {}
     for clip in explored.clips:
         if clip.utterance.speaker:
             own.setdefault(clip.utterance.speaker, set()).add(clip.utterance.emotion)
-    lacking = [speaker for speaker, emotions in own.items() if len(emotions) < len(counts)]
-    if lacking:
-        yield f"{len(lacking)} of {len(own)} speakers lack an emotion, such as {lacking[0]}: voices may tell labels."
+    if lacking := [speaker for speaker, emotions in own.items() if len(emotions) < len(counts)]:
+        yield Finding(
+            "Speakers who lack an emotion",
+            f"{len(lacking)} of {len(own)}, such as {lacking[0]}: voices may tell labels.",
+        )
     if unknown := sum(clip.utterance.speaker is None for clip in explored.clips):
-        yield f"{unknown} clips do not say who speaks: no split can keep their speakers apart."
+        yield Finding("Unknown speakers", f"of {unknown} clips; no split can keep them apart.")
 
 
-def _files(clips: Sequence[Clip]) -> Iterator[str]:
+def _files(clips: Sequence[Clip]) -> Iterator[Finding]:
     for what, values in {
         "sample rates": [f"{clip.sample_rate} Hz" for clip in clips],
         "numbers of channels": [str(clip.channels) for clip in clips],
-        "file formats": [clip.form for clip in clips],
+        "formats": [clip.form for clip in clips],
     }.items():
         counts = Counter(values).most_common()
         if len(counts) > 1:
-            yield f"{len(counts)} {what}: {', '.join(f'{value} ({n} clips)' for value, n in counts[:_NAMED])}."
+            told = ", ".join(f"{value} ({n} clip{'s' if n > 1 else ''})" for value, n in counts[:_NAMED])
+            yield Finding(f"Different {what}", f"{told}{' and others' if len(counts) > _NAMED else ''}.")
 
 
-def _sound(clips: Sequence[Clip]) -> Iterator[str]:
+def _sound(clips: Sequence[Clip]) -> Iterator[Finding]:
     if clipped := [clip for clip in clips if clip.clipped]:
         by_emotion = Counter(clip.utterance.emotion for clip in clipped)
         told = ", ".join(f"{n} of {emotion}" for emotion, n in by_emotion.most_common(_NAMED))
-        yield f"{len(clipped)} clips are clipped ({told}), such as {clipped[0].utterance.id}."
+        yield Finding("Clipping", f"{len(clipped)} of {len(clips)} clips ({told}), such as {clipped[0].utterance.id}.")
     if noisy := [clip for clip in clips if clip.snr_db < NOISY_DB]:
-        yield (
-            f"In {len(noisy)} clips the speech is less than {NOISY_DB:g} dB above the quietest parts, such as"
-            f" {noisy[0].utterance.id}: noise, or no pause."
+        yield Finding(
+            "Noise",
+            f"in {len(noisy)} of {len(clips)} clips the speech is less than {NOISY_DB:g} dB above the quietest parts,"
+            f" such as {noisy[0].utterance.id}; or they have no pause.",
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from ser import audio
 from ser.audio import decoding, levels
-from ser.audio.reading import BLOCK_SAMPLES, Reading, Waveform, resample
+from ser.audio.reading import BLOCK_SAMPLES, Reading, Waveform
 from ser.corpora.base import Utterance
 from ser.errors import AudioError
 from ser.exploration import fingerprint, pitch
@@ -185,9 +185,11 @@ def _room(waveform: Waveform, rate: int, quiet: np.ndarray) -> Floats:
     window = np.hanning(size)
     power = 2 * np.square(np.abs(np.fft.rfft(frames * window))).mean(axis=0) / (size * np.square(window).sum())
     hz = np.fft.rfftfreq(size, 1 / rate)
-    bands = np.array([
-        power[(hz >= centre / 2**0.5) & (hz < centre * 2**0.5)].sum() if centre * 2**0.5 <= rate / 2 else math.nan
-        for centre in BANDS_HZ
-    ])
+    bands = np.array(
+        [
+            power[(hz >= centre / 2**0.5) & (hz < centre * 2**0.5)].sum() if centre * 2**0.5 <= rate / 2 else math.nan
+            for centre in BANDS_HZ
+        ]
+    )
     told: Floats = levels.decibels(bands)
     return told

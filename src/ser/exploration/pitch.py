@@ -14,6 +14,7 @@ from ser.metrics import Floats
 RATE_HZ = 8000
 LOWEST_HZ, HIGHEST_HZ = 75.0, 600.0
 FRAME, HOP, N_FFT = 400, 160, 1024  # samples: 50 and 20 ms
+FINER = 4  # times: places of the autocorrelation between two samples, where a short period may end
 VOICED = 0.5  # of the autocorrelation at 0: what has a lower peak is noise
 WITHIN_DB = 25.0  # of the loudest frame: what is softer is no speech
 OCTAVE_COST = 0.01  # by which a period twice as long must be better
@@ -28,7 +29,7 @@ def pitches(waveform: Waveform) -> Floats:
     centred = frames - frames.mean(axis=1, keepdims=True)
     correlation = _autocorrelation(centred * np.hanning(FRAME)) / _of_the_window()
     correlation /= np.maximum(correlation[:, :1], 1e-12)
-    lags = np.arange(int(RATE_HZ / HIGHEST_HZ), int(RATE_HZ / LOWEST_HZ) + 1)
+    lags = np.arange(int(FINER * RATE_HZ / HIGHEST_HZ), int(FINER * RATE_HZ / LOWEST_HZ) + 1)
     before, at, after = (correlation[:, lags + step] for step in (-1, 0, 1))
     is_peak = (at > before) & (at >= after) & (at > VOICED)
     strength = np.where(is_peak, at - OCTAVE_COST * np.log2(lags), -np.inf)
@@ -36,17 +37,18 @@ def pitches(waveform: Waveform) -> Floats:
     voiced = np.isfinite(np.take_along_axis(strength, best, axis=1))[:, 0]
     left, middle, right = (np.take_along_axis(part, best, axis=1)[voiced, 0] for part in (before, at, after))
     lag = lags[best[voiced, 0]] + (left - right) / (2 * (left - 2 * middle + right) - 1e-12)  # of the parabola
-    found: Floats = RATE_HZ / lag
+    found: Floats = FINER * RATE_HZ / lag
     return found
 
 
 def _autocorrelation(frames: Floats) -> Floats:
     power = np.abs(np.fft.rfft(frames, N_FFT)) ** 2
-    lags: Floats = np.fft.irfft(power)[..., : FRAME // 2]
+    lags: Floats = np.fft.irfft(power, FINER * N_FFT)[..., : FINER * FRAME // 2]
     return lags
 
 
 @cache
 def _of_the_window() -> Floats:
     window = _autocorrelation(np.hanning(FRAME))
-    return window / window[0]
+    scaled: Floats = window / window[0]
+    return scaled

@@ -118,7 +118,9 @@ def tell(clips: Sequence[Clip], groups: Mapping[str, int]) -> Telling:
     if len(labels) < 2 or n_units < N_FOLDS or not sets:
         return Telling([], 1 / len(labels), len(clips), n_units, unit, constant)
     folds = _folds(truth, clusters)
-    answers = {name: _answers(np.stack([varying[one] for one in names], 1), truth, folds) for name, names in sets.items()}
+    answers = {
+        name: _answers(np.stack([varying[one] for one in names], 1), truth, folds) for name, names in sets.items()
+    }
     dealt = _dealt(truth, clusters if unit == "speakers" else np.zeros_like(clusters))
     p_values = holm([_p_value(truth, answer, dealt, len(labels)) for answer in answers.values()])
     told = []
