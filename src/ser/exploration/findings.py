@@ -90,15 +90,16 @@ def _told(explored: Explored) -> Iterator[Finding]:
     strong = sorted((one for one in told.values() if one.is_recording), key=lambda one: -one.uar)
     whom = "speakers it has never heard" if telling.unit == "speakers" else "other clips"
     if strong:
-        single = [one.measure for one in strong if one.measure != TOGETHER]
-        best = told.get(TOGETHER, strong[0])
+        best = strong[0]
+        tried = [one.measure for one in telling.measures if one.is_recording and one.measure != TOGETHER]
         each = "; ".join(f"{one.measure} alone {one.uar:.3f}" for one in strong if one is not best)
         yield Finding(
             "Labels told from the recording",
-            f"a model that knows nothing of a clip but {_listed(single or ['all of its outer measures'])} names the"
-            f" emotion of {whom} with a UAR of {best.uar:.3f} {_interval(best)}; guessing gives {telling.chance:.3f}"
-            f"{f' ({each})' if each else ''}. A trained model may use the same, and then its score is partly not about"
-            " emotion. check=silence measures the same for a whole model: what it makes of the parts without speech.",
+            f"a model that knows nothing of a clip but {_listed(tried) if best.measure == TOGETHER else best.measure}"
+            f" names the emotion of {whom} with a UAR of {best.uar:.3f} {_interval(best)}; guessing gives"
+            f" {telling.chance:.3f}{f' ({each})' if each else ''}. A trained model may use the same, and then its score"
+            " is partly not about emotion. check=silence measures the same for a whole model: what it makes of the"
+            " parts without speech.",
         )
     either = [one for one in told.values() if not one.is_recording and one.measure != ALL]
     if either:

@@ -10,6 +10,7 @@ from ser.metrics import Floats
 from ser.statistics import MIN_SPEAKERS
 
 OUTLYING = 3.5  # of a modified z-score (Iglewicz and Hoaglin 1993, How to Detect and Handle Outliers)
+LEAST_CLIPS = 5  # fewer say little of a speaker
 LEAST_DB = 6.0  # twice the amplitude: less is no other recording
 TO_DEVIATION = 1.4826  # of a normal distribution: its deviation by its median absolute deviation
 
@@ -40,7 +41,7 @@ class Voice:
 
 
 def compare_speakers(clips: Sequence[Clip]) -> list[Voice]:
-    """The speakers by name; who differs is only said where there are `MIN_SPEAKERS`."""
+    """The speakers by name; who differs is only said of `MIN_SPEAKERS`, of one with `LEAST_CLIPS`."""
     own: dict[str, list[Clip]] = {}
     for clip in clips:
         if clip.utterance.speaker:
@@ -53,13 +54,17 @@ def compare_speakers(clips: Sequence[Clip]) -> list[Voice]:
         for name in ("level_db", "noise_db", "snr_db")
     }
     values["room_db"] = _rooms([own[speaker] for speaker in names])
+
+    def is_known(speaker: str) -> bool:
+        return len(names) >= MIN_SPEAKERS and len(own[speaker]) >= LEAST_CLIPS
+
     far = {name: _outlying(column) for name, column in values.items()}
     return [
         Voice(
             speaker,
             len(own[speaker]),
             {name: float(column[place]) for name, column in values.items()},
-            [name for name in MEASURES if len(names) >= MIN_SPEAKERS and far[name][place]],
+            [name for name in MEASURES if far[name][place] and is_known(speaker)],
         )
         for place, speaker in enumerate(names)
     ]

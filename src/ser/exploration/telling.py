@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ser.corpora.labels import label_order
 from ser.exploration.measuring import Clip
 from ser.metrics import Floats, confusions_by_cluster, scores
-from ser.statistics import bootstrap, clusters_of, holm, percentile_interval
+from ser.statistics import bootstrap, clusters_of, holm, luck_p, percentile_interval
 
 Integers = npt.NDArray[np.signedinteger[Any]]
 
@@ -115,14 +115,16 @@ def tell(clips: Sequence[Clip], groups: Mapping[str, int]) -> Telling:
         sets[TOGETHER] = recording
     if len(varying) > len(recording) and len(varying) > 1:
         sets[ALL] = list(varying)
-    if len(labels) < 2 or n_units < N_FOLDS or not sets:
+    if len(labels) < 2 or min(n_units, np.bincount(truth).max()) < N_FOLDS or not sets:
         return Telling([], 1 / len(labels), len(clips), n_units, unit, constant)
     folds = _folds(truth, clusters)
     answers = {
         name: _answers(np.stack([varying[one] for one in names], 1), truth, folds) for name, names in sets.items()
     }
-    dealt = _dealt(truth, clusters if unit == "speakers" else np.zeros_like(clusters))
-    p_values = holm([_p_value(truth, answer, dealt, len(labels)) for answer in answers.values()])
+    among = _groups(truth, clusters if unit == "speakers" else np.zeros_like(clusters))
+    p_values = holm(
+        [luck_p(truth, answer, among, len(labels), n_permutations=N_PERMUTATIONS) for answer in answers.values()]
+    )
     told = []
     for (name, answer), p in zip(answers.items(), p_values, strict=True):
         counts = confusions_by_cluster(clusters, truth, answer, len(labels))
@@ -165,26 +167,7 @@ def _answers(columns: Floats, truth: Integers, folds: Sequence[tuple[Integers, I
     return answers
 
 
-def _dealt(truth: Integers, speakers: Integers) -> Integers:
-    """The emotions (N_PERMUTATIONS, clips), dealt out anew within each speaker."""
+def _groups(truth: Integers, speakers: Integers) -> Integers:
+    """Within which emotions are dealt out anew: speakers; those who have a single emotion are one group."""
     single = [speaker for speaker in np.unique(speakers) if len(np.unique(truth[speakers == speaker])) == 1]
-    groups = np.where(np.isin(speakers, single), -1, speakers)
-    order = np.argsort(groups, kind="stable")
-    generator = np.random.default_rng(SEED)
-    dealt = np.empty((N_PERMUTATIONS, len(truth)), np.int16)
-    for row in dealt:
-        shuffled = np.lexsort((generator.random(len(truth)), groups))
-        row[order] = truth[shuffled]
-    return dealt
-
-
-def _p_value(truth: Integers, answers: Integers, dealt: Integers, n_classes: int) -> float:
-    """Of so high a UAR by chance: one-sided, the one that happened counted too (Phipson and Smyth 2010)."""
-    weights = 1 / np.bincount(truth, minlength=n_classes)
-
-    def uar(labels: Integers) -> float:
-        return float(weights[labels[labels == answers]].sum())
-
-    reached = uar(truth)
-    as_good = sum(uar(row) >= reached - 1e-9 for row in dealt)
-    return (as_good + 1) / (N_PERMUTATIONS + 1)
+    return np.where(np.isin(speakers, single), -1, speakers)
