@@ -64,20 +64,21 @@ class Explored:
         names = dict.fromkeys(name for clip in self.clips for name in clip.utterance.attributes if name not in TIMES)
         found |= {name: [clip.utterance.attributes.get(name, "") for clip in self.clips] for name in names}
         return {
-            name: {value: self._of_each(values, value) for value in sorted(set(values))}
+            name: self._by(values)
             for name, values in found.items()
             if any(values) and (name == "speaker" or 1 < len(set(values)) <= MANY_VALUES)
         }
 
-    def _of_each(self, values: Sequence[str], value: str) -> list[int]:
-        counts = Counter(emotion for emotion, own in zip(self.emotions, values, strict=True) if own == value)
-        return [counts[label] for label in self.labels]
+    def _by(self, values: Sequence[str]) -> dict[str, list[int]]:
+        counts = Counter(zip(values, self.emotions, strict=True))
+        return {value: [counts[value, label] for label in self.labels] for value in sorted(set(values))}
 
     def against_speaker(self, of: Callable[[Clip], float]) -> Floats:
         """Of each clip a measure less its median over the clips of the same speaker; NaN where it is not known."""
         values = np.array([of(clip) for clip in self.clips])
-        speakers = np.array([clip.utterance.speaker or "" for clip in self.clips])
-        for speaker in np.unique(speakers):
+        names = [clip.utterance.speaker or "" for clip in self.clips]
+        speakers = np.unique(names, return_inverse=True)[1]
+        for speaker in range(speakers.max() + 1):
             own = speakers == speaker
             known = values[own & np.isfinite(values)]
             values[own] -= np.median(known) if len(known) else 0.0

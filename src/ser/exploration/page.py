@@ -17,7 +17,7 @@ from ser.page.rendering import render
 
 _HERE = Path(__file__).parent
 MANY = 40  # rows of a table: more of them are folded up
-MOST = 200  # copies, or broken clips, that are listed
+MOST = 200  # rows of a table; clips.csv has all
 
 # By name: the unit, and what is measured.
 SPREAD: Mapping[str, tuple[str, Callable[[Clip], float]]] = {
