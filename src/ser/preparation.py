@@ -199,7 +199,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
             load_frames(frozen, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
         ]
         rate = frozen.frame_rate or 1.0
-    usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
+    usable = leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     there = [utterance for utterance in clips.whole if utterance.id not in recordings.broken]
     for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
@@ -209,7 +209,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
-    described, here = _describe_corpus(corpus, usable, recordings, label_map), Provenance.here()
+    described, here = describe_corpus(corpus, usable, recordings, label_map), Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
@@ -279,7 +279,7 @@ def _balanced_weights(targets: Sequence[int], n_classes: int) -> list[float]:
     return [len(targets) / (n_classes * counts[label]) for label in range(n_classes)]
 
 
-def _leave_out_broken(
+def leave_out_broken(
     utterances: Sequence[Utterance], recordings: Recordings, folder: Path, *, write: bool
 ) -> list[Utterance]:
     """Leave out the clips that cannot be used, and list them in broken.csv."""
@@ -313,9 +313,10 @@ def _labels(utterances: Sequence[Utterance]) -> list[str]:
     return labels
 
 
-def _describe_corpus(
+def describe_corpus(
     corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings, label_map: LabelMap | None
 ) -> CorpusFacts:
+    """What the report says of a corpus, of which some clips are used."""
     content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
     return CorpusFacts(
         name=corpus.name,
