@@ -68,6 +68,7 @@ def _train(words: tuple[str, ...]) -> None:
 
 
 for _name, _does in {
+    "explore": "Look at a corpus before training on it.",
     "compare": "Lay runs side by side: table, intervals, tests.",
     "report": "Make the page of a run again.",
     "ensemble": "Put runs together: the mean of their probabilities.",
