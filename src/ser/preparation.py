@@ -146,7 +146,7 @@ class Prepared:
 
     def _shares(self, utterances: Sequence[Utterance]) -> Floats:
         """What part of the votes each class of each clip has, (n_clips, n_classes)."""
-        return np.stack([distribution(utterance, self.labels) for utterance in utterances])
+        return np.array([distribution(utterance, self.labels) for utterance in utterances])
 
 
 def prepare(config: Config, folder: Path) -> Prepared:

@@ -3,12 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from ser.corpora.base import Utterance
 from ser.corpora.labels import label_order
-from ser.raters import krippendorff_alpha
 
 Votes = Mapping[str, float]
 
@@ -36,13 +32,13 @@ def renamed(votes: Votes | None, name: Callable[[str], str | None]) -> Votes | N
     return made or None
 
 
-def distribution(utterance: Utterance, labels: Sequence[str]) -> npt.NDArray[np.float64]:
+def distribution(utterance: Utterance, labels: Sequence[str]) -> list[float]:
     """What part of the votes each class has, (n_classes,); where none is for any of them, all is the emotion's."""
     own = utterance.votes or {}
     counts = [own.get(label, 0.0) for label in labels]
     if not any(counts):
         counts = [float(label == utterance.emotion) for label in labels]
-    return np.array(counts) / sum(counts)
+    return [n / sum(counts) for n in counts]
 
 
 def agreement(utterances: Iterable[Utterance]) -> float | None:
@@ -50,10 +46,12 @@ def agreement(utterances: Iterable[Utterance]) -> float | None:
 
     None too where votes are no counts: they have fractions, or are per cent (100 of each clip).
     """
+    from ser.raters import krippendorff_alpha  # with NumPy, which those who read results do without
+
     votes = [utterance.votes for utterance in utterances if utterance.votes]
     words = label_order(word for one in votes for word in one)
-    counts = np.array([[one.get(word, 0) for word in words] for one in votes]).reshape(len(votes), len(words))
-    if (counts % 1).any() or (counts.sum(axis=1) == 100).all():
+    counts = [[one.get(word, 0) for word in words] for one in votes]
+    if any(n % 1 for own in counts for n in own) or all(sum(own) == 100 for own in counts):
         return None
     return krippendorff_alpha(counts)
 

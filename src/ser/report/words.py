@@ -9,7 +9,7 @@ from ser.runs.check import OVERFIT
 from ser.runs.names import BROKEN
 from ser.runs.report import headline
 from ser.runs.results import Results, SplitFacts
-from ser.runs.votes import about_agreement, told
+from ser.runs.voting import about_agreement, told
 
 
 def title(results: Results) -> str:
