@@ -137,7 +137,7 @@ class Prepared:
             self._targets(utterances),
             [number[utterance.speaker] for utterance in utterances if utterance.speaker] if number else (),
             corpora=[corpora.index(utterance.corpus) for utterance in utterances],
-            votes=self._shares(utterances) if any(utterance.votes for utterance in utterances) else None,
+            votes=self._shares(utterances) if any(self._votes(one) for one in utterances) else None,
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
@@ -146,7 +146,12 @@ class Prepared:
 
     def _shares(self, utterances: Sequence[Utterance]) -> Floats:
         """What part of the votes each class of each clip has, (n_clips, n_classes)."""
-        return np.array([distribution(utterance, self.labels) for utterance in utterances])
+        shares = [distribution(self._votes(one), self.labels, one.emotion) for one in utterances]
+        return np.array(shares)
+
+    def _votes(self, utterance: Utterance) -> Mapping[str, float] | None:
+        """What training aims at; None: the emotion."""
+        return utterance.votes if self.config.loss.votes else None
 
 
 def prepare(config: Config, folder: Path) -> Prepared:

@@ -60,13 +60,16 @@ class Table(Corpus):
         numbers: dict[str, int] = {}
         utterances = []
         header: list[str] = []
-        required = ("path",) if self._rated else REQUIRED
+        required, n_unjudged = ("path",) if self._rated else REQUIRED, 0
         for number, row in rows(text, required, _LAYOUT, self._error):
             if not header:
                 header = list(row)
                 self._check_rated(header)
             votes = self._said(number, row)
-            if votes and key(row.get("emotion", "")) is None:
+            if self._rated and key(row.get("emotion", "")) is None:
+                if votes is None:
+                    n_unjudged += 1
+                    continue
                 row["emotion"] = majority(votes)
             for column in ("path",) if votes else REQUIRED:
                 written = row.get(column, "")
@@ -85,8 +88,10 @@ class Table(Corpus):
             emotion, speaker = row.pop("emotion"), row.pop("speaker", "") or None
             utterances.append(Utterance(name, path, emotion, speaker, self.name, row, segment, votes))
         if not utterances:
-            raise self._error("there are no rows below the header")
+            raise self._error("nobody judged a row" if n_unjudged else "there are no rows below the header")
         self._remarks = self._about_columns(header)
+        if n_unjudged:
+            self._remarks.append(f"{n_unjudged} rows are left out, for no rater judged them")
         if encoding == "cp932":
             self._remarks.append(f"{self.path} was read as Shift_JIS; should names look wrong, save it as CSV UTF-8")
         return sorted(utterances, key=lambda utterance: utterance.id)

@@ -32,12 +32,15 @@ def renamed(votes: Votes | None, name: Callable[[str], str | None]) -> Votes | N
     return made or None
 
 
-def distribution(utterance: Utterance, labels: Sequence[str]) -> list[float]:
-    """What part of the votes each class has, (n_classes,); where none is for any of them, all is the emotion's."""
-    own = utterance.votes or {}
-    counts = [own.get(label, 0.0) for label in labels]
+def distribution(votes: Votes | None, labels: Sequence[str], emotion: str) -> list[float]:
+    """What part of the votes each class has; where none is for any of them, all is that of one emotion.
+
+    >>> distribution({"sad": 3, "calm": 1}, ["calm", "happy", "sad"], "sad"), distribution(None, ["calm", "sad"], "sad")
+    ([0.25, 0.0, 0.75], [0.0, 1.0])
+    """
+    counts = [(votes or {}).get(label, 0.0) for label in labels]
     if not any(counts):
-        counts = [float(label == utterance.emotion) for label in labels]
+        counts = [float(label == emotion) for label in labels]
     return [n / sum(counts) for n in counts]
 
 
