@@ -60,7 +60,8 @@ class Table(Corpus):
         numbers: dict[str, int] = {}
         utterances = []
         header: list[str] = []
-        required, n_unjudged = ("path",) if self._rated else REQUIRED, 0
+        required = ("path",) if self._rated else REQUIRED
+        n_unjudged = 0
         for number, row in rows(text, required, _LAYOUT, self._error):
             if not header:
                 header = list(row)
