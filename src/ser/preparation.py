@@ -14,7 +14,7 @@ from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.corpora.mapping import LabelMap
-from ser.corpora.reading import Clips, read_clips
+from ser.corpora.reading import read_clips
 from ser.corpora.votes import distribution
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
@@ -212,7 +212,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
             load_frames(frozen, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
         ]
         rate = frozen.frame_rate or 1.0
-    usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
+    usable = leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     there = [utterance for utterance in clips.whole if utterance.id not in recordings.broken]
     for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
@@ -222,7 +222,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
-    described, here = _describe_corpus(corpus, usable, recordings, clips), Provenance.here()
+    described = describe_corpus(corpus, usable, recordings, label_map, clips.agreement)
+    here = Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
@@ -292,7 +293,7 @@ def _balanced_weights(counts: Floats) -> list[float]:
     return weights
 
 
-def _leave_out_broken(
+def leave_out_broken(
     utterances: Sequence[Utterance], recordings: Recordings, folder: Path, *, write: bool
 ) -> list[Utterance]:
     """Leave out the clips that cannot be used, and list them in broken.csv."""
@@ -326,7 +327,14 @@ def _labels(utterances: Sequence[Utterance]) -> list[str]:
     return labels
 
 
-def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings, clips: Clips) -> CorpusFacts:
+def describe_corpus(
+    corpus: Corpus,
+    usable: Sequence[Utterance],
+    recordings: Recordings,
+    label_map: LabelMap | None,
+    agreement: float | None,
+) -> CorpusFacts:
+    """What the report says of a corpus, of which some clips are used."""
     content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
     return CorpusFacts(
         name=corpus.name,
@@ -334,6 +342,6 @@ def _describe_corpus(corpus: Corpus, usable: Sequence[Utterance], recordings: Re
         n_utterances=len(usable),
         n_broken=len(recordings.broken),
         fingerprint=digest(content.encode())[:16],
-        listeners=None if clips.label_map else corpus.listeners,  # who were asked for the emotions as they are
-        agreement=clips.agreement,
+        listeners=None if label_map else corpus.listeners,  # who were asked for the emotions as they are
+        agreement=agreement,
     )

@@ -28,7 +28,7 @@ class Clips(NamedTuple):
     wanted: list[Utterance]
     label_map: LabelMap | None
     remarks: list[str]
-    agreement: float | None
+    agreement: float | None = None
 
 
 def read_clips(corpus: Corpus, labels: "Labels") -> Clips:

@@ -17,7 +17,17 @@ from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
 from ser.runs.report_tables import broken_down, main_scores
-from ser.runs.results import ClassScores, Ensemble, Facts, Interruption, Results, Scores, Spread, read_results
+from ser.runs.results import (
+    ClassScores,
+    Ensemble,
+    Facts,
+    Interruption,
+    Results,
+    Scores,
+    Spread,
+    Trained,
+    read_results,
+)
 from ser.splits.audit import Audit
 
 
@@ -178,7 +188,15 @@ def headline(results: Results) -> str:
     about = f"check={check.name}, NO RESULT: " if check else ""
     about = "fast_dev_run, NO RESULT: " if results.facts.rehearsal else about
     labels = f", {results.facts.label_map.title}" if results.facts.label_map else ""
+    if trained := results.facts.trained:
+        return f"{results.facts.corpus.name}{labels}, split={split.name}, trained on {trained.corpus}"
     return f"{about}{results.facts.corpus.name}{labels}, split={split.name}, {which}"
+
+
+def across(trained: Trained) -> str:
+    """What was tested on another corpus, in words."""
+    mean = f", the mean of {trained.n_recognizers} recognisers" if trained.n_recognizers > 1 else ""
+    return f"trained on {trained.corpus} ({trained.split}): {trained.run}{mean}"
 
 
 def render(results: Results) -> str:
@@ -193,6 +211,8 @@ def render(results: Results) -> str:
         lines += [facts.corpus.notice, ""]
     if facts.label_map:
         lines += [facts.label_map.said, ""]
+    if facts.trained:
+        lines += [across(facts.trained), ""]
     if facts.interrupted:
         lines += [_stopped(facts.interrupted), ""]
     if facts.untested:

@@ -143,6 +143,25 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """Of a test on another corpus, the run that was tested.
+
+    Attributes:
+        run: its folder.
+        corpus: it was trained on.
+        split: its protocol, as its own report says it.
+        n_recognizers: whose mean was tested: one, those of all folds, or those of an ensemble.
+        command: what makes this test again.
+    """
+
+    run: str
+    corpus: str
+    split: str
+    n_recognizers: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Check:
     """What came of check=..., see `ser.runs.check`.
 
@@ -176,6 +195,7 @@ class Facts:
         ensemble: of `ser ensemble` only.
         check: what came of check=...; None: this is a result.
         label_map: what became of the corpus's labels; None: they are the emotions as they are.
+        trained: of `ser evaluate` only: `corpus` is what was tested, and this was trained; else None.
     """
 
     seed: int | None
@@ -197,6 +217,7 @@ class Facts:
     ensemble: Ensemble | None = None
     check: Check | None = None
     label_map: LabelMap | None = None
+    trained: Trained | None = None
 
 
 @dataclass(frozen=True)
@@ -278,7 +299,8 @@ def read_results(folder: Path) -> Results:
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
     listeners = content["corpus"].get("listeners")
-    ensemble, check, label_map = (content.get(name) for name in ("ensemble", "check", "label_map"))
+    optional = ("ensemble", "check", "label_map", "trained")
+    ensemble, check, label_map, trained = (content.get(name) for name in optional)
     facts = {
         **_those_of(Facts, content),
         "corpus": CorpusFacts(**{**content["corpus"], "listeners": listeners and Listeners(**listeners)}),
@@ -291,6 +313,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
         "check": check and Check(**check),
         "label_map": label_map and LabelMap(**label_map),
+        "trained": trained and Trained(**trained),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")

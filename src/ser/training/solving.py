@@ -17,6 +17,7 @@ from ser.config.schema import Config
 from ser.errors import ConfigError
 from ser.features.base import Heard, LayerChoice
 from ser.models.base import Examples, SolvedModel
+from ser.recognizer import Recognizer
 from ser.training import processes
 from ser.training.data import KNOWN, REFERENCE, Array, Input, SpeechData
 from ser.training.recognizer import EmotionRecognizer
@@ -64,7 +65,7 @@ def solved_at_once(config: Config) -> Config:
     return replace(config, loss=loss, trainer={**config.trainer, "max_epochs": 1, "check_val_every_n_epoch": 1})
 
 
-def summaries(recognizer: EmotionRecognizer, views: Sequence[Mapping[str, Input]]) -> dict[str, Array]:
+def summaries(recognizer: Recognizer, views: Sequence[Mapping[str, Input]]) -> dict[str, Array]:
     """What a model that is solved is told of each clip, by utterance id, (1, n, views).
 
     Args:
