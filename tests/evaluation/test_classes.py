@@ -59,3 +59,12 @@ def test_fewer_than_two_in_common_are_one_message(there: list[str], said: str) -
 )
 def test_speakers_are_those_of_their_corpus(speaker: str, corpus: str, named: str | None) -> None:
     assert in_corpus(speaker, corpus) == named
+
+
+def test_votes_are_called_as_the_emotions_are() -> None:
+    rated = [
+        Utterance("0", Path(), "怒り", None, "own", votes={"怒り": 2, "joy": 1, "poker": 1}),
+        Utterance("1", Path(), "joy", None, "own"),
+    ]
+    wanted, _ = in_common(Clips(rated, rated, None, []), MODEL)
+    assert [one.votes for one in wanted] == [{"angry": 2, "happy": 1}, None]

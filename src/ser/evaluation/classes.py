@@ -8,6 +8,7 @@ from ser.corpora.base import Utterance
 from ser.corpora.labels import known_emotion, label_order
 from ser.corpora.mapping import AS_THEY_ARE, LabelMap
 from ser.corpora.reading import Clips
+from ser.corpora.votes import renamed
 from ser.errors import EvaluateError
 
 
@@ -47,7 +48,11 @@ def in_common(clips: Clips, labels: Sequence[str]) -> tuple[list[Utterance], Lab
         became,
         {label: counts[label] for label, meant in became.items() if meant is None},
     )
-    return [replace(utterance, emotion=meant) for utterance, meant in known if meant is not None], told
+    return [
+        replace(utterance, emotion=meant, votes=renamed(utterance.votes, lambda word: _of_model(word, labels)))
+        for utterance, meant in known
+        if meant is not None
+    ], told
 
 
 def _of_model(word: str, labels: Sequence[str]) -> str | None:

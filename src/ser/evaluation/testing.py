@@ -85,7 +85,7 @@ def evaluate(run: TrainedRun, target: Target, folder: Path) -> Evaluation:
     split, leaks, notice = _audited(run, usable, known, heard, target.store, corpus.name, is_mapped=bool(label_map))
     read = time.monotonic()
     probabilities = _heard(run, usable, heard, known)
-    described = describe_corpus(corpus, usable, heard.recordings, label_map)
+    described = describe_corpus(corpus, usable, heard.recordings, label_map, clips.agreement)
     facts = _facts(run, target, split, leaks, described, label_map, notice)
     facts = replace(
         facts, seconds=replace(facts.seconds, audio=round(read - started, 1), test=round(time.monotonic() - read, 1))

@@ -9,6 +9,7 @@ from ser.runs.check import OVERFIT
 from ser.runs.names import BROKEN
 from ser.runs.report import across, headline
 from ser.runs.results import Results, SplitFacts
+from ser.runs.voting import about_agreement, told
 
 
 def title(results: Results) -> str:
@@ -99,6 +100,14 @@ def facts_of(results: Results, choices: Mapping[str, str]) -> dict[str, str]:
         f"{facts.corpus.name}, fingerprint {facts.corpus.fingerprint}",
     )
     return said
+
+
+def raters(results: Results) -> list[str]:
+    """How near the answers come to what several raters said, and how far these agree."""
+    alpha = results.facts.corpus.agreement
+    said = told(results.votes) if results.votes else []
+    said += [] if alpha is None else [about_agreement(alpha)]
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in said]
 
 
 def extremes(groups: Sequence[Group]) -> str:

@@ -12,6 +12,7 @@ from ser.files import replacing
 from ser.runs.assessment import Assessment, read_assessment
 from ser.runs.calibration import Calibration, read_calibration
 from ser.runs.names import METRICS, SCORES
+from ser.runs.votes import VoteScores, read_vote_scores
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
 
@@ -59,7 +60,8 @@ class Scores:
 class CorpusFacts:
     """The corpus; `notice`: what a reader must know; `fingerprint`: equal ones mean the same clips, equally named.
 
-    `listeners`: what people reach on it, where that is known.
+    `listeners`: what people reach on it, where that is known. `agreement`: Krippendorff's alpha of its raters, where
+    they are known.
     """
 
     name: str
@@ -68,6 +70,7 @@ class CorpusFacts:
     n_broken: int
     fingerprint: str
     listeners: Listeners | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,7 @@ class Results:
         folds: each score's spread over the folds, where they are pooled.
         assessment: intervals, baselines and breakdown of the scores; None of a run of an earlier version.
         calibration: how far the probabilities can be believed; None where they are no numbers, and of older runs.
+        votes: how near they come to what raters said; None where there are no votes.
     """
 
     scores: Scores
@@ -251,6 +255,7 @@ class Results:
     folds: dict[str, Spread] | None = None
     assessment: Assessment | None = None
     calibration: Calibration | None = None
+    votes: VoteScores | None = None
 
     def content(self) -> dict[str, Any]:
         """As metrics.json has it, in one mapping."""
@@ -319,6 +324,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         folds and {name: Spread(**spread) for name, spread in folds.items()},
         read_assessment(content),
         read_calibration(content),
+        read_vote_scores(content),
     )
 
 
