@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from ser import sanity
 from ser.config.build import build
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
+from ser.corpora.dimensions import numbers_of
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.corpora.mapping import LabelMap
 from ser.corpora.reading import read_clips
@@ -30,10 +33,12 @@ from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
-from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData
+from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData, Target
+from ser.training.dimensions import DimensionRecognizer
 from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solved_at_once, summaries
+from ser.training.task import tells_numbers
 from ser.training.trainer import check_settings, frozen_device
 
 log = logging.getLogger("ser")
@@ -52,7 +57,7 @@ class Prepared:
         variants: what training reads in turn with `inputs`, by utterance id; empty: nothing.
         lower: a digest of the model's frozen lower part, where the frames are from there; else empty.
         rate: samples or frames a second of `inputs`; where there is one frame a clip, as if each lasted a second.
-        labels: the emotions, in class order.
+        labels: the emotions, in class order; or the dimensions.
         folds: the splits to train and test on.
         corpus: for the report.
         label_map: for the report; None: labels are as they are.
@@ -83,13 +88,26 @@ class Prepared:
 
     def recognizer(self, split: Split) -> EmotionRecognizer:
         """A fresh recogniser for a fold."""
-        return _recognizer(self.config, self.labels, self.class_weights(split), self.speakers)
+        return _recognizer(self.config, self.labels, self.class_weights(split), self.speakers, self._scales(split))
+
+    @property
+    def tells_numbers(self) -> bool:
+        """Whether dimensions are told, and not emotions."""
+        return tells_numbers(self.config)
+
+    def _scales(self, split: Split) -> list[tuple[float, float]]:
+        """Mean and deviation of each dimension in a fold's training part; none: emotions are told."""
+        if not self.tells_numbers:
+            return []
+        numbers = np.array(self._targets(split.train))
+        deviations = [float(one) or 1.0 for one in numbers.std(axis=0)]
+        return list(zip(numbers.mean(axis=0).tolist(), deviations, strict=True))
 
     def class_weights(self, split: Split) -> list[float] | None:
         """By which every class of a fold's training part counts alike; None: they count as they are."""
         if not self.config.loss.class_weights:
             return None
-        return _balanced_weights(self._targets(split.train), len(self.labels))
+        return _balanced_weights([self.labels.index(one.emotion) for one in split.train], len(self.labels))
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
@@ -136,7 +154,9 @@ class Prepared:
             corpora=[corpora.index(utterance.corpus) for utterance in utterances],
         )
 
-    def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
+    def _targets(self, utterances: Sequence[Utterance]) -> list[Target]:
+        if self.tells_numbers:
+            return [numbers_of(utterance, self.labels) for utterance in utterances]
         number = {label: index for index, label in enumerate(self.labels)}
         return [number[utterance.emotion] for utterance in utterances]
 
@@ -154,6 +174,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     config = sanity.adjusted(config)
     check_settings(config, folder)
     corpus: Corpus = build("corpus", config.corpus, Corpus)
+    corpus.dimensions = config.task.dimensions if tells_numbers(config) else ()
     protocol: Protocol = build("split", config.split, Protocol)
     trainer = config.trainer
     draft = draft_recognizer(config)
@@ -204,14 +225,15 @@ def prepare(config: Config, folder: Path) -> Prepared:
     for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
     usable = sanity.labelled(config, usable, recordings.digests)
-    labels = _labels(usable)
+    labels = list(config.task.dimensions) if tells_numbers(config) else _labels(usable)
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
-    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
+    counted = f"{len(labels)} {config.task.name}"
+    log.info("%s: %d clips, %s, %d speakers", corpus.name, len(usable), counted, len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
     described, here = _describe_corpus(corpus, usable, recordings, label_map), Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
-    for remark in remarks:
+    for remark in [] if tells_numbers(config) else remarks:  # of emotions
         log.warning("%s", remark)
     folds = sanity.reduced(config, [replace(split, is_mapped=bool(label_map)) for split in folds], recordings.digests)
     n_processes = processes.n_processes(trainer)
@@ -249,7 +271,8 @@ def draft_recognizer(config: Config) -> EmotionRecognizer:
     Raises:
         ConfigError: settings of a component that cannot be used, or do not go together.
     """
-    draft = _recognizer(config, list(EMOTIONS), None)
+    dimensions = config.task.dimensions if tells_numbers(config) else []
+    draft = _recognizer(config, dimensions or list(EMOTIONS), None, scales=[(0.0, 1.0)] * len(dimensions))
     if config.tta and (isinstance(draft.feature, FrozenFeature) or draft.is_solved):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
     if config.normalize.by == "speaker" and draft.feature.is_waveform:
@@ -258,9 +281,13 @@ def draft_recognizer(config: Config) -> EmotionRecognizer:
 
 
 def _recognizer(
-    config: Config, labels: list[str], class_weights: Sequence[float] | None, speakers: Sequence[str] = ()
+    config: Config,
+    labels: list[str],
+    class_weights: Sequence[float] | None,
+    speakers: Sequence[str] = (),
+    scales: Sequence[tuple[float, float]] = (),
 ) -> EmotionRecognizer:
-    return EmotionRecognizer(
+    return (DimensionRecognizer if scales else EmotionRecognizer)(
         feature=config.feature,
         model=config.model,
         augment=config.augment,
@@ -270,6 +297,7 @@ def _recognizer(
         class_weights=class_weights,
         speakers=speakers,
         prior=config.normalize.prior,
+        scales=[list(pair) for pair in scales],
     )
 
 

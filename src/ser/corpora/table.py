@@ -20,8 +20,9 @@ _LAYOUT = "a CSV file with the columns path, emotion and, if known, speaker and 
 class Table(Corpus):
     """The rows of a table: path (relative to the table, or absolute), emotion, and optionally speaker, start, end.
 
-    A row with a start or an end, in seconds, is a segment of its recording. Further columns become attributes;
-    split=given reads the one called split. UTF-8, UTF-16 and Shift_JIS; separated by commas, semicolons, tabs or bars.
+    A corpus with `dimensions` needs no emotion. A row with a start or an end, in seconds, is a segment of its
+    recording. Further columns become attributes; split=given reads the one called split. UTF-8, UTF-16 and Shift_JIS;
+    separated by commas, semicolons, tabs or bars.
     """
 
     def __init__(self, *, path: str | Path | None) -> None:
@@ -39,9 +40,10 @@ class Table(Corpus):
         numbers: dict[str, int] = {}
         utterances = []
         header: list[str] = []
-        for number, row in rows(text, REQUIRED, _LAYOUT, self._error):
+        required = ("path",) if self.dimensions else REQUIRED
+        for number, row in rows(text, required, _LAYOUT, self._error):
             header = header or list(row)
-            for column in REQUIRED:
+            for column in required:
                 if not row[column] or (column != "path" and key(row[column]) is None):
                     found = f" ({row[column]!r})" if row[column] else ""
                     raise self._error(f"row {number} has no {column}{found}; fill it in, or take the row out")
@@ -54,7 +56,7 @@ class Table(Corpus):
                     " one out, or tell its segments apart: columns start and end, in seconds"
                 )
             numbers[name] = number
-            emotion, speaker = row.pop("emotion"), row.pop("speaker", "") or None
+            emotion, speaker = row.pop("emotion", ""), row.pop("speaker", "") or None
             utterances.append(Utterance(name, path, emotion, speaker, self.name, row, segment))
         if not utterances:
             raise self._error("there are no rows below the header")
@@ -87,7 +89,7 @@ class Table(Corpus):
 
     def _about_columns(self, header: Collection[str]) -> list[str]:
         """Which columns are used for nothing, and how they would be."""
-        unused = [name for name in header if name not in USED]
+        unused = [name for name in header if name not in (*USED, *self.dimensions)]
         if not unused:
             return []
         lacking = {meant: names for meant, names in MEANT.items() if meant not in header}

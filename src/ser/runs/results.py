@@ -8,6 +8,7 @@ from typing import Any
 
 from ser.corpora.base import Listeners
 from ser.corpora.mapping import LabelMap
+from ser.errors import TaskError
 from ser.files import replacing
 from ser.runs.assessment import Assessment, read_assessment
 from ser.runs.calibration import Calibration, read_calibration
@@ -231,6 +232,11 @@ class Results:
     assessment: Assessment | None = None
     calibration: Calibration | None = None
 
+    @property
+    def main_validation(self) -> float | None:
+        """By which runs are chosen: UAR on validation."""
+        return self.facts.validation.uar if self.facts.validation else None
+
     def content(self) -> dict[str, Any]:
         """As metrics.json has it, in one mapping."""
         whole: dict[str, Any] = plain(self)
@@ -260,17 +266,25 @@ def read_results(folder: Path) -> Results:
 
     Raises:
         FileNotFoundError: there is none.
+        TaskError: it is of another task: see `ser.runs.dimensions`.
         ValueError: it is damaged, or not of this program.
     """
     path = folder / METRICS
     content = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(content, Mapping) and "task" in content:
+        raise TaskError(f"{folder}: a run of task={content['task']}; what was asked for is of emotions only")
     try:
         return _of(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 
-def _of(content: Mapping[str, Any]) -> Results:
+def facts_of(content: Mapping[str, Any]) -> Facts:
+    """The facts that metrics.json says.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it is damaged.
+    """
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
     listeners = content["corpus"].get("listeners")
     ensemble, check, label_map = (content.get(name) for name in ("ensemble", "check", "label_map"))
@@ -287,11 +301,15 @@ def _of(content: Mapping[str, Any]) -> Results:
         "check": check and Check(**check),
         "label_map": label_map and LabelMap(**label_map),
     }
+    return Facts(**facts)
+
+
+def _of(content: Mapping[str, Any]) -> Results:
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")
     return Results(
         Scores(**{**_those_of(Scores, content), "per_class": per_class}),
-        Facts(**facts),
+        facts_of(content),
         content.get("tta"),
         folds and {name: Spread(**spread) for name, spread in folds.items()},
         read_assessment(content),

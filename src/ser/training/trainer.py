@@ -27,6 +27,7 @@ from ser.training import processes
 from ser.training.checkpoints import MONITORS, AtomicCheckpoints, checkpoint_callbacks
 from ser.training.interruption import EndOnTermination, StopOnInterrupt
 from ser.training.progress import History, ProgressBar
+from ser.training.task import check_task
 
 # Arguments of Lightning's Trainer that a run gives by itself.
 OURS = {
@@ -60,6 +61,7 @@ def check_settings(config: Config, folder: Path) -> None:
     if config.tta == 1:
         raise ConfigError("tta=1 is one view at another speed; set tta=0 for none, or 2 and more")
     check_choice("sampling", config.sampling, SAMPLINGS)
+    check_task(config)
     if config.sampling == "balanced" and config.loss.class_weights:
         raise ConfigError(
             "sampling=balanced and loss.class_weights=true both make up for rare emotions; use one of them"
