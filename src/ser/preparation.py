@@ -297,7 +297,7 @@ def _recognizer(
         class_weights=class_weights,
         speakers=speakers,
         prior=config.normalize.prior,
-        scales=[list(pair) for pair in scales],
+        scales=[list(pair) for pair in scales] or None,
     )
 
 

@@ -25,7 +25,7 @@ class Recognizer(nn.Module):
     Args:
         feature, model: settings of the components (`_target_` and arguments).
         labels: the emotions, in class order; or the names of the dimensions.
-        scales: of dimensions the mean and the deviation that each has in the training part; none: they are emotions.
+        scales: of dimensions the mean and the deviation that each has in the training part; None: they are emotions.
         speakers: by name, whose clips are normalised by what is known of each one's own; none: all are normalised by
             the training part.
         prior: as of `Normalization`.
@@ -49,7 +49,7 @@ class Recognizer(nn.Module):
         labels: Sequence[str],
         speakers: Sequence[str] = (),
         prior: float = 0.0,
-        scales: Sequence[Sequence[float]] = (),
+        scales: Sequence[Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
         self.labels, self.speakers = list(labels), list(speakers)
@@ -64,7 +64,9 @@ class Recognizer(nn.Module):
         n_told = self.feature.n_bands * n_statistics
         self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
         self.register_buffer("temperature", torch.ones(()))
-        self.register_buffer("scale", torch.tensor(scales, dtype=torch.float32).reshape(-1, 2).T, persistent=False)
+        self.register_buffer(
+            "scale", torch.tensor(scales or [], dtype=torch.float32).reshape(-1, 2).T, persistent=False
+        )
 
     @property
     def tells_numbers(self) -> bool:
@@ -163,9 +165,9 @@ class Recognizer(nn.Module):
         return lower if waveforms.shape[1] <= lower.longest else None
 
 
-def n_outputs(labels: Sequence[str], scales: Sequence[Sequence[float]]) -> int:
+def n_outputs(labels: Sequence[str], scales: Sequence[Sequence[float]] | None) -> int:
     """How many classes the model of a recogniser has."""
-    return len(labels) + (len(scales) > 0)
+    return len(labels) + bool(scales)
 
 
 def free(log_probabilities: Tensor) -> Tensor:

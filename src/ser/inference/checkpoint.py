@@ -40,7 +40,7 @@ def from_checkpoint(path: Path, trusted: Sequence[str] = ()) -> Recognizer:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         settings = {name: content["hyper_parameters"][name] for name in SETTINGS}
-        settings[SCALES] = content["hyper_parameters"].get(SCALES, ())
+        settings[SCALES] = content["hyper_parameters"].get(SCALES)
         state, reads_lower = content["state_dict"], bool(content["SpeechData"]["lower"])
     except Exception as error:  # torch has many words for a file that is not what it expects
         raise _damaged(path, error) from None
@@ -139,7 +139,7 @@ def _is_told(name: str) -> bool:
 
 def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
     """Refuse settings of a model that would take much more memory than the file has weights for."""
-    labels, mean, scales = settings["labels"], state["normalization.mean"], settings.get(SCALES, ())
+    labels, mean, scales = settings["labels"], state["normalization.mean"], settings.get(SCALES)
     fewest = 1 if scales else 2
     if not isinstance(labels, list) or len(labels) < fewest or len({*map(str, labels)}) < len(labels):
         raise ValueError("its emotions are no list of different words")

@@ -30,7 +30,11 @@ TRAIN_LOSS, VAL_UAR = "train/loss", "val/uar"  # of each epoch
 CONFUSION, LEARNING_CURVES, CALIBRATION = "figures/confusion", "figures/curves", "figures/calibration"
 MISTAKES = "test/mistakes"
 EPOCH = "epoch"
-BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"} | {"val/ccc": "max", "val/pearson": "max", "val/rmse": "min"}
+BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"} | {
+    "val/ccc": "max",
+    "val/pearson": "max",
+    "val/rmse": "min",
+}
 CURVES = (TRAIN_LOSS, *BEST, "lr", "grad_norm", "clips_per_s")
 NOT_USED = {  # W&B's own variables, and why
     "WANDB_DIR": "W&B's files lie in the run folder, which paths.outputs=<folder> moves",

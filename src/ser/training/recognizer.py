@@ -59,7 +59,7 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
         class_weights: Sequence[float] | None = None,
         speakers: Sequence[str] = (),
         prior: float = 0.0,
-        scales: Sequence[Sequence[float]] = (),
+        scales: Sequence[Sequence[float]] | None = None,
         n_views: int = 0,
     ) -> None:
         super().__init__(feature=feature, model=model, labels=labels, speakers=speakers, prior=prior, scales=scales)
