@@ -26,7 +26,7 @@ from ser.runs.environment import write_environment
 from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.predictions import predictions_of
-from ser.runs.report import Evaluation, write_report
+from ser.runs.report import write_report
 from ser.runs.results import Facts, Interruption, Seconds, SplitFacts
 from ser.runs.split import check_unchanged, write_split
 from ser.runs.tested import Tested, pool_any, read_tested, rendered
@@ -96,7 +96,7 @@ def run(config: Config, folder: Path) -> Outcome:
         else:
             outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
     tested = outcome.evaluation
-    if isinstance(tested, Evaluation) and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
+    if tested and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
         illustrate(folder, tested.predictions, prepared)
     if outcome.evaluation:
         _draw_page(folder)

@@ -8,10 +8,11 @@ from ser.runs.dimensions.report import (
     pool_dimensions,
     read_dimension_evaluation,
     render_dimensions,
+    rewrite_dimension_report,
 )
 from ser.runs.dimensions.results import tells_numbers
 from ser.runs.pooled import pool
-from ser.runs.report import Evaluation, read_evaluation, render
+from ser.runs.report import Evaluation, read_evaluation, render, rewrite_report
 
 Tested = Evaluation | DimensionEvaluation
 
@@ -24,6 +25,15 @@ def read_tested(folder: Path) -> Tested:
         ValueError: a file is damaged.
     """
     return read_dimension_evaluation(folder) if tells_numbers(folder) else read_evaluation(folder)
+
+
+def rewrite(folder: Path) -> Tested:
+    """Make the report of a run folder again, from what was told in its test.
+
+    Raises:
+        OSError, ValueError: as `read_tested`.
+    """
+    return rewrite_dimension_report(folder) if tells_numbers(folder) else rewrite_report(folder)
 
 
 def rendered(tested: Tested) -> str:

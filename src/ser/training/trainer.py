@@ -61,7 +61,6 @@ def check_settings(config: Config, folder: Path) -> None:
     if config.tta == 1:
         raise ConfigError("tta=1 is one view at another speed; set tta=0 for none, or 2 and more")
     check_choice("sampling", config.sampling, SAMPLINGS)
-    check_task(config)
     if config.sampling == "balanced" and config.loss.class_weights:
         raise ConfigError(
             "sampling=balanced and loss.class_weights=true both make up for rare emotions; use one of them"
@@ -77,7 +76,7 @@ def check_trainer(config: Config, folder: Path) -> None:
             GPU asked for where there is none.
     """
     trainer, training = config.trainer, config.training
-    check_choice("training.monitor", training.monitor, MONITORS)
+    check_task(config)
     if training.patience is not None:
         check_range("training.patience", training.patience, 1, 1_000_000)
     if training.ema_decay is not None:

@@ -43,6 +43,21 @@ class Numbers:
         told = {*self.dimensions, *map(predicted_column, self.dimensions)}
         return [name for name in self.rows[0] if name not in told and not is_reserved(name)]
 
+    @property
+    def farthest(self) -> list[int]:
+        """The places of all clips, those first that were told farthest from the truth, in deviations of that."""
+        truth = self.truth
+        apart = (self.predicted - truth) / np.maximum(truth.std(axis=0), 1e-12)
+        return [int(place) for place in np.argsort(-(apart**2).mean(axis=1), kind="stable")]
+
+    def caption(self, place: int) -> tuple[str, str]:
+        """The true numbers of a clip, and those that were told, in words."""
+        rows = (self.truth[place], self.predicted[place])
+        true, told = (
+            ", ".join(f"{n} {value:.2f}" for n, value in zip(self.dimensions, row, strict=True)) for row in rows
+        )
+        return true, told
+
     def write(self, path: Path) -> None:
         """Write the table."""
         write_csv(path, self.rows)
