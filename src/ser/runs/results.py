@@ -272,7 +272,7 @@ def read_results(folder: Path) -> Results:
     path = folder / METRICS
     content = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, Mapping) and "task" in content:
-        raise TaskError(f"{folder}: a run of task={content['task']}; what was asked for is of emotions only")
+        raise TaskError(f"{folder}: a run of task={content['task']}, and this is of emotions alone; docs/dimensions.md")
     try:
         return _of(content)
     except (KeyError, TypeError, AttributeError) as error:
