@@ -1,6 +1,7 @@
 """task=dimensions from a table to its report: known numbers are told of speakers that were never heard."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ser.commands import main
 from ser.compare.comparison import compare
 from ser.compare.formats import text
 from ser.compare.reading import Run, read_run
+from ser.config.places import conf_dir
 from ser.errors import TaskError
 from ser.files import read_csv
 from ser.recognizer import free
@@ -49,6 +51,12 @@ def test_it_is_learnt_compared_reported_and_predicted(command: Command, tones: l
     assert list(rows[0]) == [*wanted, "gender", "fold"]
     assert Path("linear/scatter.png").exists() and not Path("linear/confusion.png").exists()
 
+    page = "".join((conf_dir().parent / "docs" / f"{name}.md").read_text("utf-8") for name in ("runs", "dimensions"))
+    content = json.loads(Path("linear/metrics.json").read_text(encoding="utf-8"))
+    inner = [content["validation"], content["per_dimension"]["arousal"], content["breakdown"]["gender"][0]]
+    words = [*content, *(word for one in inner for word in one), "scatter.png", "predicted_<dimension>"]
+    assert [word for word in words if f"`{word}`" not in page] == []
+
     before = Path("linear/metrics.json").read_text(encoding="utf-8")
     rewrite(Path("linear"))
     assert Path("linear/metrics.json").read_text(encoding="utf-8") == before
@@ -79,7 +87,8 @@ def test_a_network_is_trained_by_ccc(command: Command, tones: list[str], capfd: 
     assert np.isfinite(table.predicted).all()
     with pytest.raises(TaskError, match="task=dimensions"):
         read_results(Path("run"))
-    for asked in ("ensemble run run", "export run out", "robustness run", "demo run", "live run x.wav", PLOT):
+    shutil.copytree("run", "other")
+    for asked in ("ensemble run other", "export run out", "robustness run", "demo run", "live run -", PLOT):
         capfd.readouterr()
         assert main(asked.split()) == 1
         assert "of emotions" in capfd.readouterr().err.strip().splitlines()[-1], asked
