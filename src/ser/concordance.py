@@ -48,7 +48,8 @@ def scores(sums: Floats) -> dict[str, Floats]:
     """
     n = sums[..., 0]
     x, y, xx, yy, xy = (sums[..., place] / n for place in range(1, N_SUMS))
-    var_x, var_y, cov = _variance(x, xx), _variance(y, yy), xy - x * y
+    var_x, var_y = _variance(x, xx), _variance(y, yy)
+    cov = np.where((var_x > 0) & (var_y > 0), xy - x * y, 0.0)
     return {
         "ccc": _ratio(2 * cov, var_x + var_y + (x - y) ** 2),
         "pearson": np.clip(_ratio(cov, np.sqrt(var_x * var_y)), -1, 1),

@@ -38,6 +38,7 @@ class Task:
 class Loss:
     """What training minimises. `name`: cross_entropy, nll (on the model's log-probabilities), or focal.
 
+    `votes`: whether its target is what part of the raters named each emotion, where several judged.
     Of task=dimensions: ccc or mse; what else is here is of emotions.
     """
 
@@ -45,6 +46,7 @@ class Loss:
     label_smoothing: float = MISSING
     focal_gamma: float = MISSING
     class_weights: bool = MISSING
+    votes: bool = MISSING
 
 
 @dataclass

@@ -89,6 +89,7 @@ def _shown(run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "intervals": assessment and assessment.intervals,
         "hint": few_speakers(assessment) if assessment else "",
         "listeners": results.facts.corpus.listeners,
+        "raters": words.raters(results),
         "per_class": results.scores.per_class,
         "labels": results.scores.labels,
         "matrix": confusion(predictions.confusion),

@@ -8,8 +8,9 @@ from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
 from ser.runs.dimensions.results import DimensionResults
 from ser.runs.names import BROKEN
-from ser.runs.report import headline
+from ser.runs.report import across, headline
 from ser.runs.results import Facts, Results, SplitFacts
+from ser.runs.voting import about_agreement, told
 
 
 def title(results: Results) -> str:
@@ -38,6 +39,8 @@ def protocol(facts: Facts, n_test: int) -> list[str]:
     """Who trained, who was tested (so many clips), and what the audit has found."""
     split, audit, corpus = facts.split, facts.audit, facts.corpus
     said = [f"{_folds(split)} {n_test} clips are tested."]
+    if facts.trained:
+        said = [f"Test on {corpus.name}, {n_test} clips; {across(facts.trained)}."]
     each = " in the first fold" if split.is_pooled else ""
     said.append(
         f"{split.n_train} clips are for training and {split.n_val} for validation{each}; nothing is chosen on test."
@@ -98,6 +101,14 @@ def facts_of(results: Results | DimensionResults, choices: Mapping[str, str]) ->
         f"{facts.corpus.name}, fingerprint {facts.corpus.fingerprint}",
     )
     return said
+
+
+def raters(results: Results) -> list[str]:
+    """How near the answers come to what several raters said, and how far these agree."""
+    alpha = results.facts.corpus.agreement
+    said = told(results.votes) if results.votes else []
+    said += [] if alpha is None else [about_agreement(alpha)]
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in said]
 
 
 def extremes(groups: Sequence[Group]) -> str:
