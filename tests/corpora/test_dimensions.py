@@ -52,7 +52,7 @@ def test_names_that_cannot_be_told_are_refused(dimensions: list[str]) -> None:
 def test_a_table_needs_no_emotion_then(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("path,arousal\na.wav,1\n", encoding="utf-8")
-    table = Table(path=path)
+    table = Table(path=path, raters=None, votes=None)
     with pytest.raises(CorpusError, match="lacks emotion"):
         table.utterances()
     table.dimensions = ["arousal"]

@@ -60,7 +60,7 @@ def numbered(utterances: Sequence[Utterance], dimensions: Sequence[str]) -> tupl
             )
     strata = _strata(values[:, 0])
     named = [
-        replace(one, emotion=f"{stratum} {dimensions[0]}", attributes=_with_emotion(one))
+        replace(one, emotion=f"{stratum} {dimensions[0]}", attributes=_with_emotion(one), votes=None)
         for one, stratum in zip(kept, strata, strict=True)
     ]
     told = ", ".join(f"{name} ({n})" for name, n in lacking.items() if n)

@@ -156,7 +156,7 @@ def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str, *, by_
     targets = np.asarray(data.datasets[part].targets)
     if recognizer.tells_numbers:  # in deviations of the training part, as in training
         mean, deviation = recognizer.scale.double().numpy()
-        targets = (targets - mean) / deviation
+        return Examples(normalized, (targets - mean) / deviation, np.ones(len(targets)))
     weights = recognizer.class_weights
     of_class = np.ones(len(recognizer.labels)) if weights is None else weights.double().numpy()
     votes, model = data.datasets[part].votes, recognizer.model
