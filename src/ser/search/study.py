@@ -101,6 +101,7 @@ class Search:
         if name not in known:
             study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
             study.set_user_attr("space", _to_json(self.space))
+            study.set_user_attr(report.SCORE, "ccc" if self.config.task.name == "dimensions" else "uar")
             OmegaConf.save(without_hydra(self.config), self.folder / CONFIG)
             return study
         if not self.config.resume:
