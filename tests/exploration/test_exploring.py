@@ -198,10 +198,12 @@ def test_it_is_said_when_there_is_nothing_to_look_at(
 def test_few_clips_without_speakers_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, name in enumerate("xyz"):
         soundfile.write(tmp_path / f"{name}.wav", framed(spoken(number), 0.1, 0.1, number), RATE)
-    (tmp_path / "a.csv").write_text("path,emotion\nx.wav,sad\ny.wav,angry\nz.wav,angry\n")
+    (tmp_path / "a.csv").write_text("path,one,two\nx.wav,sad,sad\ny.wav,angry,angry\nz.wav,angry,\n")
     words = ["corpus=table", f"corpus.path={tmp_path / 'a.csv'}", "labels.map={sad: low, angry: high}"]
+    words.append("corpus.raters=[one,two]")
     assert main(["explore", *words, "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "3 clips, " in printed and "high 2, low 1" in printed and "Unknown speakers: of 3 clips" in printed
+    assert "Krippendorff's alpha 1.000" in printed
     html = (tmp_path / "out" / "explore.html").read_text(encoding="utf-8")
     assert "Not tried" in html and "does not say who speaks" in html

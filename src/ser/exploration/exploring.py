@@ -34,6 +34,7 @@ class Explored:
         copies: clips that hold the same.
         voices: the speakers.
         telling: what can be told without listening.
+        agreement: see `ser.corpora.reading.Clips`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Explored:
     copies: list[Copies]
     voices: list[Voice]
     telling: Telling
+    agreement: float | None
 
     @property
     def emotions(self) -> list[str]:
@@ -114,6 +116,7 @@ def explore(corpus: Corpus, read: Clips, clips: list[Clip], broken: dict[str, st
         copies=copies,
         voices=compare_speakers(clips),
         telling=tell(clips, groups),
+        agreement=read.agreement,
     )
 
 

@@ -12,6 +12,7 @@ from ser.exploration.exploring import Explored
 from ser.exploration.measuring import Clip
 from ser.exploration.speakers import MEASURES
 from ser.exploration.telling import ALL, TOGETHER, Told
+from ser.runs.voting import about_agreement
 
 UNEVEN = 3  # times as many clips of one emotion as of another
 NOISY_DB = 15.0  # of speech above noise: less is hard to hear
@@ -36,6 +37,7 @@ def findings(explored: Explored) -> list[Finding]:
         *_told(explored),
         *_voices(explored),
         *_counts(explored),
+        *_raters(explored.agreement),
         *_files(explored.clips),
         *_sound(explored.clips),
     ]
@@ -157,6 +159,11 @@ def _counts(explored: Explored) -> Iterator[Finding]:
         )
     if unknown := sum(clip.utterance.speaker is None for clip in explored.clips):
         yield Finding("Unknown speakers", f"of {unknown} clips; no split can keep them apart.")
+
+
+def _raters(agreement: float | None) -> Iterator[Finding]:
+    if agreement is not None:
+        yield Finding("Raters", f"{about_agreement(agreement)}. Where people disagree, no answer is right for all of them.")
 
 
 def _files(clips: Sequence[Clip]) -> Iterator[Finding]:

@@ -81,6 +81,7 @@ def _summary(explored: Explored, told: Sequence[Finding]) -> dict[str, Any]:
         "findings": [one._asdict() for one in told],
         "remarks": explored.remarks,
         "labels": explored.labels,
+        "agreement": explored.agreement,
         "counts": explored.counted(),
         "speakers": [asdict(voice) for voice in explored.voices],
         "copies": [
