@@ -17,7 +17,8 @@ from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
-from ser.preparation import Prepared, prepare
+from ser.preparation import prepare
+from ser.prepared import Prepared
 from ser.report.page import write_page
 from ser.runs.check import judge
 from ser.runs.dimensions.report import validated_in, write_dimension_report

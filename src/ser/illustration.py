@@ -15,7 +15,7 @@ from ser.explanation.embedding import embed
 from ser.explanation.examples import LONGEST_S, N_MISTAKES, OF_A_SPEAKER, Row, choose, describe
 from ser.explanation.occlusion import occlude
 from ser.features.base import Heard
-from ser.preparation import Prepared
+from ser.prepared import Prepared
 from ser.runs.dimensions.table import Numbers
 from ser.runs.embeddings import Embeddings, chosen
 from ser.runs.examples import Example, Relevance, write_examples
