@@ -185,8 +185,8 @@ def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if request.node.get_closest_marker("figures"):
         return
     monkeypatch.setattr("ser.experiment.illustrate", lambda *_: None)
-    for name in ("confusion", "curves", "calibration"):
-        monkeypatch.setattr(f"ser.runs.figures.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
+    for name in ("figures.confusion", "figures.curves", "figures.calibration", "dimensions.figures.scatter"):
+        monkeypatch.setattr(f"ser.runs.{name}", lambda path, *_, **__: imsave(path, np.ones((1, 1, 3))))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class EncoderError(SerError):
     """A pretrained encoder cannot be had, or cannot be used."""
 
 
+class TaskError(SerError):
+    """A run, or a model, tells numbers where emotions are asked for."""
+
+
 class CompareError(SerError):
     """There are no runs to compare, or the comparison cannot be written."""
 

@@ -17,17 +17,20 @@ from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
-from ser.preparation import Prepared, prepare
+from ser.preparation import prepare
+from ser.prepared import Prepared
 from ser.report.page import write_page
 from ser.runs.check import judge
+from ser.runs.dimensions.report import validated_in, write_dimension_report
+from ser.runs.dimensions.table import numbers_table
 from ser.runs.environment import write_environment
 from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
-from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
-from ser.runs.report import Evaluation, read_evaluation, render, write_report
-from ser.runs.results import Facts, Interruption, Seconds, SplitFacts, Validation
+from ser.runs.report import write_report
+from ser.runs.results import Facts, Interruption, Seconds, SplitFacts
 from ser.runs.split import check_unchanged, write_split
+from ser.runs.tested import Tested, pool_any, read_tested, rendered
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.trial import read_trial
 from ser.splits.audit import Audit, audit
@@ -38,7 +41,6 @@ from ser.training.checkpoints import best_path, epoch_of, fingerprint_of, replac
 from ser.training.interruption import StopOnInterrupt
 from ser.training.loops import fit, predict
 from ser.training.progress import History
-from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solve, solve_again
 from ser.training.trainer import device_name, make_trainer
 
@@ -59,18 +61,18 @@ class Outcome:
     report: str
     interrupted: bool = False
     pruned: bool = False
-    evaluation: Evaluation | None = None
+    evaluation: Tested | None = None
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> "Outcome":
+    def of(cls, evaluation: Tested) -> "Outcome":
         """Of a run, or a fold, that was tested."""
         interrupted = evaluation.results.facts.interrupted is not None
-        return cls(render(evaluation.results), interrupted, evaluation=evaluation)
+        return cls(rendered(evaluation), interrupted, evaluation=evaluation)
 
     @property
-    def validation(self) -> Validation | None:
-        """Scores of the epoch kept, or their means over the folds."""
-        return self.evaluation.results.facts.validation if self.evaluation else None
+    def validation(self) -> float | None:
+        """UAR, or mean CCC, on validation, of the epoch kept, or its mean over the folds."""
+        return self.evaluation.results.main_validation if self.evaluation else None
 
 
 def run(config: Config, folder: Path) -> Outcome:
@@ -94,8 +96,9 @@ def run(config: Config, folder: Path) -> Outcome:
             outcome = _run_folds(folder, prepared, loggers)
         else:
             outcome = _run_fold(folder, prepared.folds[0], prepared, loggers, _pruning(folder, prepared))
-    if outcome.evaluation and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
-        illustrate(folder, outcome.evaluation.predictions, prepared)
+    tested = outcome.evaluation
+    if tested and not outcome.interrupted and not config.trainer.get("fast_dev_run"):
+        illustrate(folder, tested.predictions, prepared)
     if outcome.evaluation:
         _draw_page(folder)
     return outcome
@@ -132,7 +135,7 @@ def _pruning(folder: Path, prepared: Prepared, earlier: Sequence[float] = ()) ->
 
 def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     """Train and test on every fold in a folder of its own, and pool the predictions."""
-    folds: dict[int, Evaluation] = {}
+    folds: dict[int, Tested] = {}
     scores: list[float] = []
     outcome = Outcome("")
     for split in prepared.folds:
@@ -146,10 +149,10 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
             folds[split.fold] = outcome.evaluation
         if outcome.interrupted:
             break
-        scores.append(outcome.validation.uar if outcome.validation else 0.0)  # only the main process has any
+        scores.append(outcome.validation or 0.0)  # only the main process has any
     if not prepared.is_main:
         return outcome
-    evaluation = pool(folder, folds, audio_s=prepared.audio_s, n_folds=len(prepared.folds))
+    evaluation = pool_any(folder, folds, audio_s=prepared.audio_s, n_folds=len(prepared.folds))
     if loggers:
         facts = evaluation.results.facts
         with loggers.running(describe(prepared.config, folder, POOLED, facts.split, facts.corpus)):
@@ -186,16 +189,16 @@ def _run_fold(
             return Outcome(str(pruned), pruned=True)
 
 
-def _finished(folder: Path) -> Evaluation | None:
+def _finished(folder: Path) -> Tested | None:
     """The test of the run or fold in a folder, if it came to its end; None also where its files are damaged."""
     try:
-        evaluation = read_evaluation(folder)
+        evaluation = read_tested(folder)
     except (FileNotFoundError, ValueError):
         return None
     return None if evaluation.results.facts.interrupted else evaluation
 
 
-def _fingerprint_before(folder: Path, finished: Evaluation | None) -> str | None:
+def _fingerprint_before(folder: Path, finished: Tested | None) -> str | None:
     """Fingerprint of the corpus that the run or fold in a folder has seen, where it has noted one."""
     if finished:
         return finished.results.facts.corpus.fingerprint
@@ -237,7 +240,7 @@ def _train_and_test(
     if best_path(trainer) is None and interrupted is None:  # no epoch was validated, or by fast_dev_run none is kept
         trainer.save_checkpoint(best)
     with interruption.ending():
-        recognizer = EmotionRecognizer.load_from_checkpoint(best, weights_only=True)
+        recognizer = type(recognizer).load_from_checkpoint(best, weights_only=True)
         recognizer.temperature.fill_(1)  # a run that goes on may have been stopped after it was fitted
         validated, validation, _ = predict(trainer, recognizer, data.val_dataloader())
         temperature = None
@@ -253,7 +256,6 @@ def _train_and_test(
     if not prepared.is_main:
         return Outcome("", interrupted is not None)
     heard = [split.test[place] for place in places]
-    tested = predictions_of(heard, prepared.labels, plain)
     facts = Facts(
         seed=config.seed,
         corpus=prepared.corpus,
@@ -262,7 +264,7 @@ def _train_and_test(
         seconds=Seconds(prepared.audio_s, round(trained - started, 1), round(time.monotonic() - trained, 1)),
         split=protocol,
         audit=leaks,
-        validation=validation_of(history.rows, epoch_of(best)),
+        validation=None if prepared.tells_numbers else validation_of(history.rows, epoch_of(best)),
         n_parameters=sum(parameter.numel() for parameter in recognizer.trained.parameters()),
         device=device_name(trainer),
         precision=str(trainer.precision),
@@ -271,18 +273,31 @@ def _train_and_test(
         untested=len(split.test) - len(heard) or None,
         rehearsal=bool(config.trainer.get("fast_dev_run")) or None,
         interrupted=Interruption(interrupted.epoch, config.trainer["max_epochs"]) if interrupted else None,
-        check=judge(config.check, tested) if config.check else None,
+        check=judge(config.check, predictions_of(heard, prepared.labels, plain)) if config.check else None,
         label_map=prepared.label_map,
     )
-    evaluation = write_report(
-        folder,
-        facts,
-        tested,
-        views=None if views is None else predictions_of(heard, prepared.labels, views),
-        validated=predictions_of([split.val[place] for place in validated], prepared.labels, validation),
-        history=history.rows,
-        temperature=temperature,
-    )
+    kept = [split.val[place] for place in validated]
+    evaluation: Tested
+    if prepared.tells_numbers:
+        evaluation = write_dimension_report(
+            folder,
+            facts,
+            numbers_table(heard, prepared.labels, plain),
+            validation=validated_in(history.rows, epoch_of(best)),
+            views=None if views is None else numbers_table(heard, prepared.labels, views),
+            validated=numbers_table(kept, prepared.labels, validation),
+            history=history.rows,
+        )
+    else:
+        evaluation = write_report(
+            folder,
+            facts,
+            predictions_of(heard, prepared.labels, plain),
+            views=None if views is None else predictions_of(heard, prepared.labels, views),
+            validated=predictions_of(kept, prepared.labels, validation),
+            history=history.rows,
+            temperature=temperature,
+        )
     if loggers:
         loggers.log_results(evaluation, prepared.recordings)
     if interrupted is None:

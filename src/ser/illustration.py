@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,13 @@ from rich.progress import Progress
 
 from ser.errors import Aborted
 from ser.explanation.embedding import embed
-from ser.explanation.examples import LONGEST_S, Row, choose, describe
+from ser.explanation.examples import LONGEST_S, N_MISTAKES, OF_A_SPEAKER, Row, choose, describe
 from ser.explanation.occlusion import occlude
 from ser.features.base import Heard
-from ser.preparation import Prepared
+from ser.prepared import Prepared
+from ser.runs.dimensions.table import Numbers
 from ser.runs.embeddings import Embeddings, chosen
-from ser.runs.examples import Relevance, write_examples
+from ser.runs.examples import Example, Relevance, write_examples
 from ser.runs.names import BEST, FOLD, SPEAKER, UTTERANCE, fold_folder
 from ser.runs.predictions import Predictions
 from ser.splits.base import ALL_FOLDS, Split
@@ -31,8 +33,8 @@ QUICK_S = 2.0  # what takes no longer needs no progress bar
 LONGEST_LOOK_S = 30.0  # that a clip may take
 
 
-def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> None:
-    """Leave embeddings.npz and examples/ in a run folder.
+def illustrate(folder: Path, predictions: Predictions | Numbers, prepared: Prepared) -> None:
+    """Leave embeddings.npz and examples/ in a run folder; of dimensions examples alone.
 
     The run is whole without them: what goes wrong here is said, and costs nothing else. Ctrl-C ends this alone.
 
@@ -43,6 +45,9 @@ def illustrate(folder: Path, predictions: Predictions, prepared: Prepared) -> No
     """
     try:
         with interruption.ending():
+            if isinstance(predictions, Numbers):
+                _try("examples", lambda: _write_farthest(folder, predictions, prepared))
+                return
             models = _Models(folder, prepared)
             _try("embeddings", lambda: models.embeddings(predictions).write(folder))
             _try("examples", lambda: _write_examples(folder, predictions, prepared, models))
@@ -114,6 +119,24 @@ def _write_examples(folder: Path, predictions: Predictions, prepared: Prepared, 
         example, own = describe(f"{number:02}", row, waveform, rate, is_mistake=is_mistake, relevance=relevance)
         examples.append(replace(example, wanted=row in listened))
         files.update(own)
+    write_examples(folder, examples, files)
+
+
+def _write_farthest(folder: Path, table: Numbers, prepared: Prepared) -> None:
+    """The clips whose numbers were told farthest from the truth, of a speaker a few at most."""
+    waveforms, rate = prepared.recordings.waveforms, prepared.recordings.sample_rate
+    shown: Counter[str] = Counter()
+    examples: list[Example] = []
+    files = {}
+    for place in table.farthest:
+        row = table.rows[place]
+        if len(examples) < N_MISTAKES and shown[row[SPEAKER]] < OF_A_SPEAKER:
+            shown[row[SPEAKER]] += bool(row[SPEAKER])
+            name, waveform = f"{len(examples) + 1:02}", waveforms[row[UTTERANCE]]
+            told = table.caption(place)
+            example, own = describe(name, row, waveform, rate, is_mistake=True, relevance=None, numbers=told)
+            examples.append(example)
+            files.update(own)
     write_examples(folder, examples, files)
 
 

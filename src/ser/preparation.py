@@ -3,10 +3,8 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from ser import sanity
 from ser.config.build import build
@@ -15,143 +13,31 @@ from ser.corpora.base import Corpus, Utterance
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.corpora.mapping import LabelMap
 from ser.corpora.reading import read_clips
-from ser.corpora.votes import distribution
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest
-from ser.metrics import Floats
 from ser.models.base import SolvedModel
+from ser.prepared import Prepared, new_recognizer
 from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
 from ser.runs.results import CorpusFacts
 from ser.splits.account import account
-from ser.splits.base import PARTS, Protocol, Split
+from ser.splits.base import Protocol, Split
 from ser.splits.by_column import unused_split
-from ser.splits.known import is_by_speaker, known_clips
+from ser.splits.known import is_by_speaker
 from ser.splits.overlaps import shared_content
 from ser.splits.sense import check_sense
 from ser.store.frozen import load_frames
 from ser.store.recordings import Recordings, load_recordings
 from ser.training import processes
-from ser.training.data import KNOWN, REFERENCE, Input, Part, SpeechData
+from ser.training.data import Input
 from ser.training.lower import constant_part, load_variants
 from ser.training.recognizer import EmotionRecognizer
 from ser.training.solving import solved_at_once, summaries
+from ser.training.task import tells_numbers
 from ser.training.trainer import check_settings, frozen_device
 
 log = logging.getLogger("ser")
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What all folds of a run share.
-
-    Attributes:
-        config: of the run.
-        recordings: waveforms of all usable clips.
-        content: what each clip shares with those that hold the same, by id; see `ser.splits.overlaps`.
-        inputs: what training reads, by utterance id: the waveforms, the frames of a frozen feature or of a model's
-            frozen lower part, or summaries.
-        variants: what training reads in turn with `inputs`, by utterance id; empty: nothing.
-        lower: a digest of the model's frozen lower part, where the frames are from there; else empty.
-        rate: samples or frames a second of `inputs`; where there is one frame a clip, as if each lasted a second.
-        labels: the emotions, in class order.
-        folds: the splits to train and test on.
-        corpus: for the report.
-        label_map: for the report; None: labels are as they are.
-        provenance: for the report.
-        speakers: those whose clips are normalised by what is known of each one; none: all by the training part.
-        audio_s: wall time of reading the corpus and computing a frozen feature.
-    """
-
-    config: Config
-    recordings: Recordings
-    content: Mapping[str, str]
-    inputs: Mapping[str, Input]
-    variants: Mapping[str, Sequence[Input]]
-    lower: str
-    rate: float
-    labels: list[str]
-    folds: list[Split]
-    corpus: CorpusFacts
-    label_map: LabelMap | None
-    provenance: Provenance
-    speakers: list[str]
-    audio_s: float
-
-    @property
-    def is_main(self) -> bool:
-        """Whether this process writes and reports."""
-        return processes.is_main(self.config.trainer)
-
-    def recognizer(self, split: Split) -> EmotionRecognizer:
-        """A fresh recogniser for a fold."""
-        return _recognizer(self.config, self.labels, self.class_weights(split), self.speakers)
-
-    def class_weights(self, split: Split) -> list[float] | None:
-        """By which every class of a fold's training part counts alike; None: they count as they are."""
-        if not self.config.loss.class_weights:
-            return None
-        return _balanced_weights(self._shares(split.train).sum(axis=0))
-
-    def data(self, split: Split) -> SpeechData:
-        """The clips of a fold in batches."""
-        parts = {}
-        for name in PARTS:
-            utterances: list[Utterance] = getattr(split, name)
-            parts[name] = self._part(utterances)
-        if self.variants:
-            parts["train"] = replace(parts["train"], variants=[self.variants[one.id] for one in split.train])
-        known = self.known(split)
-        if known:
-            parts[KNOWN] = self._part(known)
-        if self.speakers and self.config.normalize.emotion:
-            of_kind = [utterance for utterance in split.train if utterance.emotion == self.config.normalize.emotion]
-            parts[REFERENCE] = self._part(of_kind)
-        return SpeechData(
-            parts,
-            rate=self.rate,
-            batch_size=self.config.batch_size,
-            seed=self.config.seed,
-            sampling=self.config.sampling,
-            fingerprint=self.corpus.fingerprint,
-            lower=self.lower,
-        )
-
-    def known(self, split: Split) -> list[Utterance]:
-        """What normalisation by speaker hears beside the training part of a fold, without labels."""
-        if not self.speakers:
-            return []
-        # Each part for itself: what is known of test does not depend on whether validation is being learnt from.
-        return [
-            utterance
-            for part in (split.val, split.test)
-            for utterance in known_clips(self.config.normalize, part, self.config.seed)
-        ]
-
-    def _part(self, utterances: Sequence[Utterance]) -> Part:
-        number = {speaker: index for index, speaker in enumerate(self.speakers, start=1)}
-        corpora = sorted({utterance.corpus for utterance in utterances})
-        return Part(
-            [self.inputs[utterance.id] for utterance in utterances],
-            self._targets(utterances),
-            [number[utterance.speaker] for utterance in utterances if utterance.speaker] if number else (),
-            corpora=[corpora.index(utterance.corpus) for utterance in utterances],
-            votes=self._shares(utterances) if any(self._votes(one) for one in utterances) else None,
-        )
-
-    def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
-        number = {label: index for index, label in enumerate(self.labels)}
-        return [number[utterance.emotion] for utterance in utterances]
-
-    def _shares(self, utterances: Sequence[Utterance]) -> Floats:
-        """What part of the votes each class of each clip has, (n_clips, n_classes)."""
-        shares = [distribution(self._votes(one), self.labels, one.emotion) for one in utterances]
-        return np.array(shares)
-
-    def _votes(self, utterance: Utterance) -> Mapping[str, float] | None:
-        """What training aims at; None: the emotion."""
-        return utterance.votes if self.config.loss.votes else None
 
 
 def prepare(config: Config, folder: Path) -> Prepared:
@@ -167,6 +53,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     config = sanity.adjusted(config)
     check_settings(config, folder)
     corpus: Corpus = build("corpus", config.corpus, Corpus)
+    corpus.dimensions = config.task.dimensions if tells_numbers(config) else ()
     protocol: Protocol = build("split", config.split, Protocol)
     trainer = config.trainer
     draft = draft_recognizer(config)
@@ -217,15 +104,16 @@ def prepare(config: Config, folder: Path) -> Prepared:
     for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
     usable = sanity.labelled(config, usable, recordings.digests)
-    labels = _labels(usable)
+    labels = list(config.task.dimensions) if tells_numbers(config) else _labels(usable)
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
-    log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
+    counted = f"{len(labels)} {config.task.name}"
+    log.info("%s: %d clips, %s, %d speakers", corpus.name, len(usable), counted, len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
     described = describe_corpus(corpus, usable, recordings, label_map, clips.agreement)
     here = Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
-    for remark in remarks:
+    for remark in [] if tells_numbers(config) else remarks:  # of emotions
         log.warning("%s", remark)
     folds = sanity.reduced(config, [replace(split, is_mapped=bool(label_map)) for split in folds], recordings.digests)
     n_processes = processes.n_processes(trainer)
@@ -263,34 +151,13 @@ def draft_recognizer(config: Config) -> EmotionRecognizer:
     Raises:
         ConfigError: settings of a component that cannot be used, or do not go together.
     """
-    draft = _recognizer(config, list(EMOTIONS), None)
+    dimensions = config.task.dimensions if tells_numbers(config) else []
+    draft = new_recognizer(config, dimensions or list(EMOTIONS), None, scales=[(0.0, 1.0)] * len(dimensions))
     if config.tta and (isinstance(draft.feature, FrozenFeature) or draft.is_solved):
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
     if config.normalize.by == "speaker" and draft.feature.is_waveform:
         raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
     return draft
-
-
-def _recognizer(
-    config: Config, labels: list[str], class_weights: Sequence[float] | None, speakers: Sequence[str] = ()
-) -> EmotionRecognizer:
-    return EmotionRecognizer(
-        feature=config.feature,
-        model=config.model,
-        augment=config.augment,
-        optim=config.optim,
-        loss=asdict(config.loss),
-        labels=labels,
-        class_weights=class_weights,
-        speakers=speakers,
-        prior=config.normalize.prior,
-    )
-
-
-def _balanced_weights(counts: Floats) -> list[float]:
-    """Weights by which every class counts alike, 1 on average over the clips, of which each class has so many."""
-    weights: list[float] = (counts.sum() / (len(counts) * np.maximum(counts, 1))).tolist()  # votes may be few
-    return weights
 
 
 def leave_out_broken(

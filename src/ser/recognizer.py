@@ -16,11 +16,16 @@ from ser.models.base import Model, SolvedModel, WaveformModel
 
 
 class Recognizer(nn.Module):
-    """Waveform in, log-probabilities of the emotions out.
+    """Waveform in, log-probabilities of the emotions out; or numbers, such as how aroused a voice is.
+
+    For numbers the model has a class more than there are dimensions: log-probabilities of n + 1 classes are n free
+    numbers, how far each lies above the last one (the additive log-ratio: Aitchison 1982, J. R. Stat. Soc. B 44,
+    139-177). So a model is the same whatever is told by it.
 
     Args:
         feature, model: settings of the components (`_target_` and arguments).
-        labels: the emotions, in class order.
+        labels: the emotions, in class order; or the names of the dimensions.
+        scales: of dimensions the mean and the deviation that each has in the training part; None: they are emotions.
         speakers: by name, whose clips are normalised by what is known of each one's own; none: all are normalised by
             the training part.
         prior: as of `Normalization`.
@@ -34,6 +39,7 @@ class Recognizer(nn.Module):
 
     reads_lower = False
     temperature: Tensor
+    scale: Tensor
 
     def __init__(
         self,
@@ -43,22 +49,32 @@ class Recognizer(nn.Module):
         labels: Sequence[str],
         speakers: Sequence[str] = (),
         prior: float = 0.0,
+        scales: Sequence[Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
         self.labels, self.speakers = list(labels), list(speakers)
         self.settings = {"feature": feature, "model": model, "labels": labels, "speakers": speakers, "prior": prior}
+        self.settings |= {"scales": scales} if scales else {}
         self.feature: Feature = build("feature", feature, Feature)
         n_bands = self.feature.n_bands // self.feature.n_layers
         self.layer_sum = (LayerChoice if self.feature.chooses_layer else LayerSum)(self.feature.n_layers)
-        given = {"n_bands": n_bands, "n_channels": self.feature.n_channels, "n_classes": len(self.labels)}
+        given = {"n_bands": n_bands, "n_channels": self.feature.n_channels, "n_classes": n_outputs(labels, scales)}
         self.model: Model = build("model", model, Model, **given)
         n_statistics = len(self.model.statistics.names) if isinstance(self.model, SolvedModel) else 1
         n_told = self.feature.n_bands * n_statistics
         self.normalization = Normalization(n_told, n_speakers=len(self.speakers), prior=prior)
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer(
+            "scale", torch.tensor(scales or [], dtype=torch.float32).reshape(-1, 2).T, persistent=False
+        )
+
+    @property
+    def tells_numbers(self) -> bool:
+        """Whether dimensions are told, and not emotions."""
+        return "scales" in self.settings
 
     def forward(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None = None) -> Tensor:
-        """Log-probabilities (batch, n_classes) of padded clips.
+        """Log-probabilities (batch, n_classes) of padded clips; or numbers (batch, n_dimensions), in their own scale.
 
         Args:
             inputs: waveforms (batch, samples), frames (batch, n_bands, frames) that a frozen feature has made, or the
@@ -67,6 +83,8 @@ class Recognizer(nn.Module):
             speakers: (batch,) who speaks: the place in `speakers`, from 1; 0: somebody unknown. None: all are.
         """
         log_probabilities: Tensor = self.model(*self.told(inputs, lengths, speakers))
+        if self.tells_numbers:
+            return free(log_probabilities) * self.scale[1] + self.scale[0]
         return F.log_softmax(log_probabilities / self.temperature, dim=-1)
 
     def know(self, name: str, inputs: Tensor, lengths: Tensor) -> int:
@@ -145,3 +163,13 @@ class Recognizer(nn.Module):
             return None
         lower = LowerLayers(model.lower)
         return lower if waveforms.shape[1] <= lower.longest else None
+
+
+def n_outputs(labels: Sequence[str], scales: Sequence[Sequence[float]] | None) -> int:
+    """How many classes the model of a recogniser has."""
+    return len(labels) + bool(scales)
+
+
+def free(log_probabilities: Tensor) -> Tensor:
+    """The numbers (..., n) that log-probabilities (..., n + 1) say: how far each lies above the last."""
+    return (log_probabilities[..., :-1] - log_probabilities[..., -1:]).float()

@@ -8,6 +8,7 @@ import optuna
 import pytest
 import torch
 
+from ser.runs.names import MAIN_SCORES
 from ser.search.database import open_database, sqlite_url
 from ser.search.pruning import PruneBadTrials, Pruned
 from ser.search.settings import Pruner
@@ -36,6 +37,7 @@ def told(callback: PruneBadTrials, *scores: float, first: int = 1, loss: float =
             check_val_every_n_epoch=every,
             is_global_zero=True,
             callback_metrics={"val/uar": torch.tensor(score), "val/loss": torch.tensor(loss)},
+            lightning_module=SimpleNamespace(scores=MAIN_SCORES),
             strategy=SimpleNamespace(reduce_boolean_decision=lambda decision, all: decision),
         )
         try:

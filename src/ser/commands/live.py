@@ -45,6 +45,7 @@ def command(
     from ser.inference.loading import load
 
     predictor = load(model, fold=fold, trust=trust)
+    predictor.refuse_numbers("ser live")
     listener = Listener(predictor, rate, window_s=window_s, hop_s=hop_s, speaker=speaker)
     print(f"{predictor.about}; Ctrl-C ends", file=sys.stderr)
     blocks = from_stream(sys.stdin.buffer, rate, hop_s) if source else from_microphone(rate, hop_s, device)

@@ -16,7 +16,7 @@ from ser.errors import AudioError, PredictError
 from ser.files import digest, one_line, printable, replacing
 from ser.inference import formats
 from ser.inference.job import Job
-from ser.inference.prediction import Prediction
+from ser.inference.prediction import Numbers, Prediction
 from ser.inference.predictor import How, Predictor
 from ser.inference.table import Table
 from ser.inference.timeline import Turn
@@ -82,6 +82,8 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
     Returns:
         the exit code: 1 where a recording could not be used.
     """
+    if "plot" in outputs.timelines:
+        predictor.refuse_numbers("--plot")
     table_of_turns = None if speakers is None else read_turns(speakers)
     turns = None if table_of_turns is None else {file: turns_of(table_of_turns, file) for file in files}
     who = digest(repr(turns).encode(errors="surrogateescape")) if turns else None
@@ -168,8 +170,8 @@ def _line(file: Path, said: Prediction | AudioError) -> str:
 
 
 def likely(emotion: str, probabilities: Mapping[str, float]) -> str:
-    """The likeliest emotion, and the next two."""
-    if not probabilities:
+    """The likeliest emotion, and the next two; of numbers all."""
+    if not probabilities or isinstance(probabilities, Numbers):
         return emotion
     first, *others = sorted(probabilities.items(), key=lambda pair: -pair[1])[:3]
     return f"{first[0]} {first[1]:.2f} ({', '.join(f'{name} {value:.2f}' for name, value in others)})"

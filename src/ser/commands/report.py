@@ -10,7 +10,7 @@ from ser.compare.reading import find_runs
 from ser.errors import ReportError, SerError
 from ser.report.page import write_page
 from ser.runs.names import METRICS
-from ser.runs.report import rewrite_report
+from ser.runs.tested import rewrite
 
 EXAMPLES = """\b
 Examples:
@@ -49,7 +49,7 @@ def _make(folder: Path) -> Path:
     if not (folder / METRICS).exists():
         raise ReportError(f"{folder}: the run has not come to a result; go on with it by resume=true")
     try:
-        rewrite_report(folder)
+        rewrite(folder)
         return write_page(folder)
     except OSError as error:
         raise ReportError(f"{folder}: {error.strerror or error} ({error.filename})") from None

@@ -45,6 +45,8 @@ def loaded(models: Sequence[str], fold: int | None, trust: Sequence[str]) -> "di
 
     predictors = [load(model, fold=fold, trust=trust) for model in models]
     for predictor in predictors:
+        predictor.refuse_numbers("what is served")
+    for predictor in predictors:
         print(predictor.about, file=sys.stderr)
     return dict(zip(names(models), predictors, strict=True))
 

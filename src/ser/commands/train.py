@@ -69,7 +69,7 @@ def _run(cfg: DictConfig) -> float | None:
     log.info("\n%s\n\n%srun folder %s", outcome.report, page, folder)
     if outcome.interrupted and not workers.is_worker():
         raise KeyboardInterrupt  # a sweep shall stop too
-    return outcome.validation.uar if outcome.validation else None
+    return outcome.validation
 
 
 @contextmanager

@@ -1,18 +1,19 @@
 """Tables of rows that can be compared, each row with intervals, the best tested against the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ser import metrics, statistics
+from ser import statistics
+from ser.compare.measures import EMOTIONS
 from ser.compare.ranks import Ranks, rank
 from ser.compare.reading import Clip, LeftOut, Run
 from ser.compare.rows import NONE, Row, differing, gather, shortened
 from ser.metrics import Floats
-from ser.runs.names import MAIN_SCORES
+from ser.runs.names import SCORES
 from ser.runs.report_tables import p_word
 from ser.runs.results import Spread
 from ser.statistics import CONFIDENCE
@@ -36,13 +37,16 @@ class Test:
 
     Attributes:
         other: number of the other row; the best is number 1.
-        difference, low, high: UAR of the best less that of the other, with its 95 % interval.
+        score: the word for the main score.
+        difference, low, high: main score of the best less that of the other, with its 95 % interval.
         p, p_holm: of the permutation test; as it is, and corrected for the number of comparisons.
-        only_best, only_other: clips that more of the trainings of the one row named rightly than of the other.
-        mcnemar, mcnemar_holm: p-values of McNemar's exact test on those clips.
+        only_best, only_other: clips that more of the trainings of the one row named rightly than of the other; of
+            dimensions, clips that it told nearer to the truth.
+        mcnemar, mcnemar_holm: p-values of McNemar's exact test on those clips; of dimensions it is the sign test.
     """
 
     other: int
+    score: str
     difference: float
     low: float
     high: float
@@ -61,14 +65,18 @@ class Test:
         return "better" if self.difference > 0 else "worse"
 
     @property
+    def _on_clips(self) -> str:
+        return "McNemar's test" if self.score == SCORES["uar"] else "told nearer to the truth"
+
+    @property
     def sentence(self) -> str:
         if self.p_holm >= LEVEL:
             said = f"no difference can be shown between 1 and {self.other}"
         else:
             said = f"1 is {self.verdict} than {self.other}"
         return (
-            f"{said}: UAR {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], {p_word(self.p_holm)};"
-            f" McNemar's test: {self.only_best} clips to {self.only_other}, {p_word(self.mcnemar_holm)}"
+            f"{said}: {self.score} {self.difference:+.3f} [{self.low:+.3f}, {self.high:+.3f}], {p_word(self.p_holm)};"
+            f" {self._on_clips}: {self.only_best} clips to {self.only_other}, {p_word(self.mcnemar_holm)}"
         )
 
 
@@ -80,7 +88,7 @@ class Table:
         heading: corpus and protocol, in a line.
         apart: why these rows are not in the first table; empty for the first.
         columns: what the rows differ in: a value for each row, by name.
-        scores: for each row, those of MAIN_SCORES by name.
+        scores: for each row, those of `words` by name.
         tests: of the first row against each other one.
         ranks: of all rows over the speakers; None where there are not enough of either, or too many rows.
         unit: what is resampled, speakers or clips.
@@ -96,6 +104,11 @@ class Table:
     ranks: Ranks | None
     unit: str
     remarks: list[str]
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """The scores by name; the first is the one that counts."""
+        return self.rows[0].measure.words
 
     def name(self, index: int) -> str:
         """What sets a row apart, in a line; its first folder where nothing does."""
@@ -149,7 +162,7 @@ def _table(rows: list[Row], first: Row) -> Table:
     clips, protocol = rows[0].clips, rows[0].protocol
     clusters, unit = statistics.clusters_of([clip.speaker for clip in clips])
     n_clusters = int(clusters.max()) + 1
-    confusions = [_summed(row.confusions, clusters) for row in rows]
+    confusions = [_summed(row.counts, clusters) for row in rows]
     tests = _tests(rows, confusions) if rows[0].validation else []
     heading = (
         f"{protocol['corpus']}, split={protocol['split']}, split.seed={protocol['split.seed']}: {len(clips)} test clips"
@@ -174,7 +187,7 @@ def _table(rows: list[Row], first: Row) -> Table:
         columns=differing(rows),
         scores=[_scores(row, own) for row, own in zip(rows, confusions, strict=True)],
         tests=tests,
-        ranks=rank(confusions, LEVEL) if unit == "speakers" else None,
+        ranks=rank(confusions, LEVEL) if unit == "speakers" and rows[0].measure is EMOTIONS else None,
         unit=unit,
         remarks=remarks,
     )
@@ -193,37 +206,40 @@ def _few_speakers(clips: Sequence[Clip]) -> str | None:
 
 
 def _summed(confusions: Floats, clusters: Any) -> Floats:
-    """What each cluster adds to the confusion: (n_clusters, n_classes, n_classes)."""
+    """What each cluster adds (n_clusters, ...), of what each clip adds (n_clips, ...)."""
     sums = np.zeros((clusters.max() + 1, *confusions.shape[1:]))
     np.add.at(sums, clusters, confusions)
     return sums
 
 
 def _scores(row: Row, confusions: Floats) -> dict[str, Score]:
-    """The scores of a row by the confusions (n_clusters, n_classes, n_classes) of its clusters, whatever the others."""
-    values, resampled = metrics.scores(confusions.sum(axis=0)), statistics.bootstrap(confusions)
-    each = metrics.scores(row.confusion_of_each)
+    """The scores of a row by what its clusters add, (n_clusters, ...), whatever the others."""
+    measure = row.measure
+    values, resampled = measure.scores(confusions.sum(axis=0)), measure.bootstrap(confusions)
+    each = measure.scores(row.counts_of_each)
     return {
         name: Score(
             float(values[name]),
             *statistics.percentile_interval(resampled[name]),
             Spread.of(each[name].tolist()),
         )
-        for name in MAIN_SCORES
+        for name in measure.words
     }
 
 
 def _tests(rows: Sequence[Row], confusions: Sequence[Floats]) -> list[Test]:
     """The first row against each other one, corrected for their number; `confusions` by row, as in `_scores`."""
     tests = []
+    measure = rows[0].measure
+    word = measure.words[measure.main]
     for number, (row, others) in enumerate(zip(rows[1:], confusions[1:], strict=True), start=2):
-        best, other = (float(metrics.scores(own.sum(axis=0))["uar"]) for own in (confusions[0], others))
-        low, high = statistics.percentile_interval(statistics.bootstrap_difference(confusions[0], others))
-        p = statistics.permutation_p(confusions[0], others)
-        rightly = rows[0].rightly - row.rightly
+        best, other = (float(measure.scores(own.sum(axis=0))[measure.main]) for own in (confusions[0], others))
+        low, high = statistics.percentile_interval(measure.difference(confusions[0], others))
+        p = measure.p(confusions[0], others)
+        rightly = rows[0].goodness - row.goodness
         clips = int((rightly > 0).sum()), int((rightly < 0).sum())
         mcnemar = statistics.sign_test(*clips)
-        tests.append(Test(number, round(best - other, 12) + 0.0, low, high, p, p, *clips, mcnemar, mcnemar))
+        tests.append(Test(number, word, round(best - other, 12) + 0.0, low, high, p, p, *clips, mcnemar, mcnemar))
     p_holm = statistics.holm([test.p for test in tests])
     mcnemar_holm = statistics.holm([test.mcnemar for test in tests])
     return [

@@ -14,13 +14,13 @@ from ser.compare.comparison import Score, Table
 from ser.compare.ranks import Ranks
 from ser.compare.reading import LeftOut
 from ser.compare.rows import NONE
-from ser.runs.names import MAIN_SCORES, SCORES, validation_column
+from ser.runs.names import validation_column
 from ser.runs.report_tables import p_word
 from ser.runs.results import Spread
 
 PRIMARY = (
-    "1, the best on validation, against the others (UAR difference with its 95 % interval, by bootstrap over {unit};"
-    " paired permutation test over {unit}; p-values corrected after Holm):"
+    "1, the best on validation, against the others ({score} difference with its 95 % interval, by bootstrap over"
+    " {unit}; paired permutation test over {unit}; p-values corrected after Holm):"
 )
 RANKED = (
     "Mean ranks over {n} speakers, by the UAR of each (1 is best; Friedman's test: chi-square {chi2:.1f}, {freedom}"
@@ -42,7 +42,18 @@ def left_out_line(left_out: Sequence[LeftOut], n_runs: int) -> str:
 
 def header(table: Table) -> list[str]:
     """The columns that a reader sees."""
-    return ["", *table.columns, "runs", "validation UAR", *(f"test {SCORES[name]}" for name in MAIN_SCORES)]
+    words = table.words
+    return ["", *table.columns, "runs", f"validation {main_word(table)}", *(f"test {word}" for word in words.values())]
+
+
+def main_word(table: Table) -> str:
+    """The word for the score that counts."""
+    return next(iter(table.words.values()))
+
+
+def primary(table: Table) -> str:
+    """What stands above the tests."""
+    return PRIMARY.format(unit=table.unit, score=main_word(table))
 
 
 def explained(table: Table) -> str:
@@ -78,7 +89,7 @@ def cells(table: Table, index: int) -> list[list[str]]:
         *([values[index]] for values in table.columns.values()),
         [str(len(row.trainings))],
         [_spread(row.validation, several)],
-        *(_score(scores[name], several) for name in MAIN_SCORES),
+        *(_score(scores[name], several) for name in table.words),
     ]
 
 
@@ -114,7 +125,7 @@ def text(tables: Sequence[Table], left_out: str) -> str:
         lines += [printable(table.heading), *filter(None, [printable(table.apart)]), "", *_grid(table), ""]
         lines += [explained(table), *map(printable, table.remarks)]
         if table.tests:
-            lines += ["", PRIMARY.format(unit=table.unit), *(f"  {test.sentence}" for test in table.tests)]
+            lines += ["", primary(table), *(f"  {test.sentence}" for test in table.tests)]
         if table.ranks:
             lines += ["", ranked(table.ranks), f"  {ranks_line(table.ranks)}", groups_line(table.ranks)]
         lines += ["", "run folders:"]
@@ -155,7 +166,7 @@ def markdown(tables: Sequence[Table], left_out: str) -> str:
         lines += ["", marked(" ".join([explained(table), *table.remarks])), ""]
         if table.tests:
             items = [f"- {marked(test.sentence)}" for test in table.tests]
-            lines += [marked(PRIMARY.format(unit=table.unit)), "", *items, ""]
+            lines += [marked(primary(table)), "", *items, ""]
         if table.ranks:
             said = [ranked(table.ranks), f"{ranks_line(table.ranks)}.", groups_line(table.ranks)]
             lines += [marked(" ".join(said)), ""]
@@ -230,7 +241,8 @@ def comma_separated(tables: Sequence[Table]) -> str:
         for index in range(len(table.rows))
     ]
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return file.getvalue()
@@ -238,12 +250,12 @@ def comma_separated(tables: Sequence[Table]) -> str:
 
 def _numbers(table: Table, index: int) -> dict[str, Any]:
     row, scores = table.rows[index], table.scores[index]
-    val_uar = validation_column("uar")
+    main = validation_column(table.rows[0].measure.main)
     values: dict[str, Any] = {
         "runs": len(row.trainings),
         "n_test": len(row.clips),
-        val_uar: row.validation.mean if row.validation else "",
-        f"{val_uar}_std": row.validation.std if row.validation else "",
+        main: row.validation.mean if row.validation else "",
+        f"{main}_std": row.validation.std if row.validation else "",
     }
     for name, score in scores.items():
         values |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}

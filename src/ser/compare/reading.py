@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ser.compare.measures import EMOTIONS, NUMBERS, Measure
 from ser.config.dotted import is_below, leaves
 from ser.config.places import conf_dir
 from ser.errors import CompareError
+from ser.runs.dimensions.results import DimensionResults, read_any_results
+from ser.runs.dimensions.table import read_numbers
 from ser.runs.folder import MAY_DIFFER
 from ser.runs.history import History, read_history
 from ser.runs.names import (
@@ -31,24 +34,28 @@ from ser.runs.names import (
     fold_folders,
 )
 from ser.runs.predictions import read_predictions
-from ser.runs.results import Results, read_results
+from ser.runs.results import Results
 from ser.runs.status import FINISHED, INTERRUPTED, UNFINISHED, read_status
 from ser.splits.audit import Audit
 
 # What cannot change what is learnt and tested, or is said otherwise: the corpus is known by its fingerprint, wherever
 # it lies; labels by what became of them; an experiment by what it sets.
-IGNORED = (*MAY_DIFFER, "seed", "corpus", "labels", "tta", "experiment", "search", "debug", "check")
+IGNORED = (*MAY_DIFFER, "seed", "corpus", "task", "labels", "tta", "experiment", "search", "debug", "check")
 NO_PROTOCOL = ("split.fold", "split._target_")
 OF_PROTOCOL = ("split.", "normalize.")  # what is known of the clips, and not what is made of them
 MAX_EPOCHS = "trainer.max_epochs"
 
 
 class Clip(NamedTuple):
-    """A test clip: equal ones are the same recording with the same label. `speaker` is empty where nobody is named."""
+    """A test clip: equal ones are the same recording with the same label. `speaker` is empty where nobody is named.
+
+    `truth`: of dimensions, what the label is in numbers; else empty.
+    """
 
     utterance: str
     speaker: str
     emotion: str
+    truth: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,10 +65,10 @@ class Training:
     Attributes:
         folder: of the run, or of the fold.
         seed, fold: what it differs in from others of its row; an ensemble of several seeds has none.
-        validation: UAR on the validation part, of the epoch kept; None where it is not known.
+        validation: UAR (of dimensions mean CCC) on the validation part, of the epoch kept; None where it is not known.
         kept: that epoch; None where it is not known.
         history: rows of history.csv; none where there is no such file.
-        predicted: the emotion each test clip was given.
+        predicted: the emotion each test clip was given; or the numbers.
     """
 
     folder: Path
@@ -70,7 +77,7 @@ class Training:
     validation: float | None
     kept: int | None
     history: History
-    predicted: dict[Clip, str]
+    predicted: dict[Clip, Any]
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class Run:
         typed: names of the settings given on the command line.
         protocol: corpus, split and classes, in words for a reader.
         notes: what a reader must know of the corpus, and whether speakers are in training too.
-        labels: the emotions, in the order of the classes.
+        labels: the emotions, in the order of the classes; or the dimensions.
+        measure: how it is scored.
         trainings: one, or one a fold.
         written: when its result was, in seconds since 1970.
     """
@@ -96,6 +104,7 @@ class Run:
     protocol: dict[str, Any]
     notes: tuple[str, ...]
     labels: list[str]
+    measure: Measure
     trainings: list[Training]
     written: float
 
@@ -151,7 +160,7 @@ def read_run(folder: Path) -> Run | LeftOut:
             return LeftOut(folder, status.state)
         if not (folder / METRICS).exists():
             return LeftOut(folder, UNFINISHED)
-        results = read_results(folder)
+        results = read_any_results(folder)
         if results.facts.interrupted:
             return LeftOut(folder, INTERRUPTED)
         if results.facts.check:
@@ -165,7 +174,7 @@ def read_run(folder: Path) -> Run | LeftOut:
         return LeftOut(folder, "damaged, or not of this program")
 
 
-def _read(folder: Path, results: Results) -> Run:
+def _read(folder: Path, results: Results | DimensionResults) -> Run:
     config = dict(leaves(read_yaml(folder / CONFIG)))
     if not any(is_below(name, ["ensemble"]) for name in config):  # which says what its members share, and no more
         by = config.get("normalize.by", "training")
@@ -193,7 +202,7 @@ def _read(folder: Path, results: Results) -> Run:
         "split.seed": split.seed,
         "number of folds": split.n_folds,
         **{name: value for name, value in used.items() if name.startswith(OF_PROTOCOL) and name not in NO_PROTOCOL},
-        "emotions": tuple(results.scores.labels),
+        **_told(results),
     }
     return Run(
         folder=folder,
@@ -202,10 +211,22 @@ def _read(folder: Path, results: Results) -> Run:
         typed=frozenset(match[1].replace(MAX_EPOCHS, "epochs") for match in typed if match),
         protocol=protocol,
         notes=tuple(note for note in (corpus.notice, labels and f"{labels}.", speakers) if note),
-        labels=results.scores.labels,
+        labels=_labels(results),
+        measure=NUMBERS if isinstance(results, DimensionResults) else EMOTIONS,
         trainings=_trainings(folder, results),
         written=(folder / METRICS).stat().st_mtime,
     )
+
+
+def _labels(results: Results | DimensionResults) -> list[str]:
+    return results.dimensions if isinstance(results, DimensionResults) else results.scores.labels
+
+
+def _told(results: Results | DimensionResults) -> dict[str, Any]:
+    """What is told of a clip, as part of the protocol."""
+    if isinstance(results, DimensionResults):
+        return {"task": "dimensions", "dimensions": tuple(_labels(results))}
+    return {"task": "emotions", "emotions": tuple(_labels(results))}
 
 
 @cache
@@ -234,31 +255,48 @@ def _about_speakers(audit: Audit) -> str:
     return "No speaker of the test part is in training."
 
 
-def _trainings(folder: Path, results: Results) -> list[Training]:
-    predictions, scores, split = read_predictions(folder / PREDICTIONS), results.scores, results.facts.split
-    if (predictions.labels, len(predictions.rows)) != (scores.labels, scores.n_test):
-        raise ValueError(f"{PREDICTIONS} is of another run")
-    by_fold: dict[int, dict[Clip, str]] = {}
-    for row in predictions.rows:
-        clip = Clip(row[UTTERANCE], row[SPEAKER], row[EMOTION])
-        by_fold.setdefault(int(row[FOLD] if split.is_pooled else split.fold), {})[clip] = row[PREDICTED]
+def _trainings(folder: Path, results: Results | DimensionResults) -> list[Training]:
+    split = results.facts.split
+    by_fold: dict[int, dict[Clip, Any]] = {}
+    for row, clip, predicted in _answers(folder, results):
+        by_fold.setdefault(int(row[FOLD] if split.is_pooled else split.fold), {})[clip] = predicted
     trainings = []
     for fold, predicted in by_fold.items():
         place = fold_folder(folder, fold) if split.is_pooled else folder
-        own = read_results(place) if (place / METRICS).exists() else results
-        validation = own.facts.validation
+        own = read_any_results(place) if (place / METRICS).exists() else results
+        validation = own.validation if isinstance(own, DimensionResults) else own.facts.validation
         trainings.append(
             Training(
                 folder=place,
                 seed=results.facts.seed,
                 fold=fold,
-                validation=validation.uar if validation else None,
+                validation=own.main_validation,
                 kept=validation.epoch if validation else None,
                 history=read_history(place),
                 predicted=predicted,
             )
         )
     return trainings
+
+
+def _answers(folder: Path, results: Results | DimensionResults) -> Iterator[tuple[dict[str, str], Clip, Any]]:
+    """Each row of predictions.csv, with its clip and what was said of it.
+
+    Raises:
+        ValueError: it is of another run.
+    """
+    if isinstance(results, DimensionResults):
+        table = read_numbers(folder / PREDICTIONS)
+        if (table.dimensions, len(table.rows)) != (results.dimensions, results.n_test):
+            raise ValueError(f"{PREDICTIONS} is of another run")
+        for row, truth, told in zip(table.rows, table.truth.tolist(), table.predicted.tolist(), strict=True):
+            yield row, Clip(row[UTTERANCE], row[SPEAKER], "", tuple(truth)), tuple(told)
+        return
+    predictions, scores = read_predictions(folder / PREDICTIONS), results.scores
+    if (predictions.labels, len(predictions.rows)) != (scores.labels, scores.n_test):
+        raise ValueError(f"{PREDICTIONS} is of another run")
+    for row in predictions.rows:
+        yield row, Clip(row[UTTERANCE], row[SPEAKER], row[EMOTION]), row[PREDICTED]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ser import concordance
+from ser.compare.measures import NUMBERS, Measure
 from ser.compare.reading import Clip, LeftOut, Run, Training
 from ser.metrics import Floats
 from ser.runs.results import Spread
@@ -39,6 +41,50 @@ class Row:
     def clips(self) -> list[Clip]:
         """The test clips of all trainings, sorted."""
         return sorted({clip for training in self.trainings for clip in training.predicted})
+
+    @property
+    def measure(self) -> Measure:
+        return self.runs[0].measure
+
+    @property
+    def counts(self) -> Floats:
+        """(n_clips, ...): what each clip adds to what the row's measure scores; each clip counts alike."""
+        return self.sums if self.measure is NUMBERS else self.confusions
+
+    @property
+    def counts_of_each(self) -> Floats:
+        """(n_trainings, ...): the same, added up for each training."""
+        if self.measure is NUMBERS:
+            return np.stack([Row(self.runs, [training]).sums.sum(axis=0) for training in self.trainings])
+        return self.confusion_of_each
+
+    @property
+    def goodness(self) -> Floats:
+        """(n_clips,): the higher, the better a clip was told: see `rightly`; or how near the numbers are."""
+        return -self.distance if self.measure is NUMBERS else self.rightly
+
+    @cached_property
+    def told(self) -> Floats:
+        """(n_trainings, n_clips, n_dimensions): the numbers; not a number where a training did not test the clip."""
+        unknown = (np.nan,) * len(self.labels)
+        return np.array([[one.predicted.get(clip, unknown) for clip in self.clips] for one in self.trainings])
+
+    @property
+    def sums(self) -> Floats:
+        """(n_clips, n_dimensions, N_SUMS): of each clip, the mean over the trainings that tested it."""
+        truth = np.array([clip.truth for clip in self.clips])
+        places = np.arange(len(self.clips))
+        each = np.stack([concordance.sums_by_cluster(places, truth, told) for told in self.told])
+        mean: Floats = np.nanmean(np.where(np.isnan(self.told)[..., None], np.nan, each), axis=0)
+        return mean
+
+    @property
+    def distance(self) -> Floats:
+        """(n_clips,): squared distance from the truth in deviations of that, over dimensions and trainings."""
+        truth = np.array([clip.truth for clip in self.clips])
+        scaled = (self.told - truth) / np.maximum(truth.std(axis=0), 1e-12)
+        mean: Floats = np.nanmean(scaled**2, axis=(0, 2))
+        return mean
 
     @cached_property
     def truth(self) -> Floats:
@@ -84,7 +130,7 @@ class Row:
 
     @property
     def validation(self) -> Spread | None:
-        """UAR on the validation part over the trainings, where it is known."""
+        """The main score on the validation part over the trainings, where it is known."""
         values = [training.validation for training in self.trainings if training.validation is not None]
         return Spread.of(values) if values else None
 

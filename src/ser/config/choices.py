@@ -36,6 +36,8 @@ def choice(group: str, name: str) -> dict[str, Any]:
         if isinstance(base, str) and base != "_self_":
             file, _, part = base.partition("@")
             path = file[1:] if file.startswith("/") else f"{group}/{file}"
+            if part == "_global_":  # settings of others
+                continue
             content = choice(*path.rsplit("/", 1))
             below |= content if part in ("", "_here_") else {part: content}
     return below | settings

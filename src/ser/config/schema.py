@@ -27,10 +27,19 @@ class Paths:
 
 
 @dataclass
+class Task:
+    """What is told of a clip. `name`: emotions, or dimensions: numbers that the corpus has in attributes, so named."""
+
+    name: str = MISSING
+    dimensions: list[str] = MISSING
+
+
+@dataclass
 class Loss:
     """What training minimises. `name`: cross_entropy, nll (on the model's log-probabilities), or focal.
 
     `votes`: whether its target is what part of the raters named each emotion, where several judged.
+    Of task=dimensions: ccc or mse; what else is here is of emotions.
     """
 
     name: str = MISSING
@@ -44,8 +53,9 @@ class Loss:
 class Training:
     """What training does beside what Lightning's Trainer knows.
 
-    `monitor`: uar or loss, on validation, by which the epoch kept is chosen. `patience`: epochs without a better one
-    until training stops; null: all are trained. `ema_decay`: of the moving average of the weights; null: no average.
+    `monitor`: uar (of task=dimensions: ccc) or loss, on validation, by which the epoch kept is chosen. `patience`:
+    epochs without a better one until training stops; null: all are trained. `ema_decay`: of the moving average of the
+    weights; null: no average.
     `calibrate`: whether a temperature of the probabilities is fitted on validation; no answer changes.
     """
 
@@ -110,6 +120,7 @@ class Config:
     trainer: Any = field(default_factory=_open)
     callbacks: Any = field(default_factory=_open)
     logger: Any = field(default_factory=_open)
+    task: Task = field(default_factory=Task)
     labels: Labels = field(default_factory=Labels)
     normalize: Normalize = field(default_factory=Normalize)
     loss: Loss = field(default_factory=Loss)

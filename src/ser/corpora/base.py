@@ -135,6 +135,8 @@ class Corpus(ABC):
     """What `fetch_release` downloads; None where a corpus cannot be downloaded."""
     notice: str | None = None
     """What every reader of a result must know of this corpus; said at the start of a run and in its report."""
+    dimensions: Sequence[str] = ()
+    """Attributes that are numbers, which a run tells in place of emotions: no clip need have one then."""
     listeners: Listeners | None = None
     """What people reach, where it was published for the whole corpus."""
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from ser.corpora.base import Corpus, Utterance
+from ser.corpora.dimensions import numbered
 from ser.corpora.files import check_unicode
 from ser.corpora.keys import one_spelling
 from ser.corpora.mapping import LabelMap, map_labels, unmatched
@@ -32,12 +33,18 @@ class Clips(NamedTuple):
 
 
 def read_clips(corpus: Corpus, labels: "Labels") -> Clips:
-    """All clips of a corpus and those that are asked for.
+    """All clips of a corpus and those that are asked for; where it has `dimensions`, those with a number for each.
 
     Raises:
         CorpusError: see `Corpus.utterances`, or a path cannot be written in a list.
         ConfigError: see `map_labels`.
     """
+    if corpus.dimensions:
+        found, remarks = numbered(corpus.utterances(), corpus.dimensions)
+        whole, spellings = one_spelling(found)
+        for utterance in whole:
+            check_unicode(utterance.path)
+        return Clips(whole, whole, None, [*remarks, *spellings], None)
     read, remarks = one_spelling(corpus.utterances())
     for utterance in read:
         check_unicode(utterance.path)

@@ -23,8 +23,9 @@ _LAYOUT = "a CSV file with the columns path, emotion and, if known, speaker and 
 class Table(Corpus):
     """The rows of a table: path (relative to the table, or absolute), emotion, and optionally speaker, start, end.
 
-    A row with a start or an end, in seconds, is a segment of its recording. Further columns become attributes;
-    split=given reads the one called split. UTF-8, UTF-16 and Shift_JIS; separated by commas, semicolons, tabs or bars.
+    A corpus with `dimensions` needs no emotion. A row with a start or an end, in seconds, is a segment of its
+    recording. Further columns become attributes; split=given reads the one called split. UTF-8, UTF-16 and Shift_JIS;
+    separated by commas, semicolons, tabs or bars.
 
     Several raters give votes, and where emotion is empty, or there is no such column, what most of them say is it.
 
@@ -60,19 +61,19 @@ class Table(Corpus):
         numbers: dict[str, int] = {}
         utterances = []
         header: list[str] = []
-        required = ("path",) if self._rated else REQUIRED
+        required = ("path",) if self._rated or self.dimensions else REQUIRED
         n_unjudged = 0
         for number, row in rows(text, required, _LAYOUT, self._error):
             if not header:
                 header = list(row)
                 self._check_rated(header)
             votes = self._said(number, row)
-            if self._rated and key(row.get("emotion", "")) is None:
+            if self._rated and not self.dimensions and key(row.get("emotion", "")) is None:
                 if votes is None:
                     n_unjudged += 1
                     continue
                 row["emotion"] = majority(votes)
-            for column in ("path",) if votes else REQUIRED:
+            for column in ("path",) if votes or self.dimensions else REQUIRED:
                 written = row.get(column, "")
                 if not written or (column != "path" and key(written) is None):
                     found = f" ({written!r})" if written else ""
@@ -86,7 +87,7 @@ class Table(Corpus):
                     " one out, or tell its segments apart: columns start and end, in seconds"
                 )
             numbers[name] = number
-            emotion, speaker = row.pop("emotion"), row.pop("speaker", "") or None
+            emotion, speaker = row.pop("emotion", ""), row.pop("speaker", "") or None
             utterances.append(Utterance(name, path, emotion, speaker, self.name, row, segment, votes))
         if not utterances:
             raise self._error("nobody judged a row" if n_unjudged else "there are no rows below the header")
@@ -150,7 +151,7 @@ class Table(Corpus):
 
     def _about_columns(self, header: Collection[str]) -> list[str]:
         """Which columns are used for nothing, and how they would be."""
-        unused = [name for name in header if name not in (*USED, *self._rated)]
+        unused = [name for name in header if name not in (*USED, *self._rated, *self.dimensions)]
         if not unused:
             return []
         lacking = {meant: names for meant, names in MEANT.items() if meant not in header}

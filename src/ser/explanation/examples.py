@@ -56,7 +56,14 @@ def choose(rows: Sequence[Row], fits: Callable[[Row], bool]) -> tuple[list[Row],
 
 
 def describe(
-    name: str, row: Row, waveform: Waveform, sample_rate: int, *, is_mistake: bool, relevance: Relevance | None
+    name: str,
+    row: Row,
+    waveform: Waveform,
+    sample_rate: int,
+    *,
+    is_mistake: bool,
+    relevance: Relevance | None,
+    numbers: tuple[str, str] | None = None,
 ) -> tuple[Example, dict[str, bytes]]:
     """An example, and its files.
 
@@ -67,19 +74,21 @@ def describe(
         sample_rate: of the waveform, in Hz.
         is_mistake: whether it is shown as a mistake.
         relevance: where the model listened, if that is known.
+        numbers: of dimensions, the true ones and those that were told, in words; None: the row says emotions.
     """
     shown = waveform[: round(LONGEST_S * sample_rate)]
     audio, picture = f"{name}.flac", f"{name}.png"
     top_hz = sample_rate / 2
+    true, predicted = numbers or (row[EMOTION], row[PREDICTED])
     example = Example(
         utterance=row[UTTERANCE],
         kind=MISTAKE if is_mistake else LISTENED,
         audio=audio,
         mime="audio/flac",
         duration_s=round(len(shown) / sample_rate, 3),
-        true=row[EMOTION],
-        predicted=row[PREDICTED],
-        probability=confidence(row),
+        true=true,
+        predicted=predicted,
+        probability=None if numbers else confidence(row),
         spectrogram=picture,
         top_hz=top_hz,
         mel_ticks=[(hz, round(float(to_mel(hz) / to_mel(top_hz)), 4)) for hz in TICKS_HZ if hz <= top_hz],

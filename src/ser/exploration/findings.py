@@ -163,7 +163,8 @@ def _counts(explored: Explored) -> Iterator[Finding]:
 
 def _raters(agreement: float | None) -> Iterator[Finding]:
     if agreement is not None:
-        yield Finding("Raters", f"{about_agreement(agreement)}. Where people disagree, no answer is right for all of them.")
+        told = about_agreement(agreement)
+        yield Finding("Raters", f"{told}. Where people disagree, no answer is right for all of them.")
 
 
 def _files(clips: Sequence[Clip]) -> Iterator[Finding]:

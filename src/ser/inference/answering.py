@@ -52,7 +52,8 @@ def prepared(members: Sequence[Member], name: str, reading: Reading, speaker: st
 
 
 def answer(members: Sequence[Member], clips: Sequence[Clip]) -> Floats:
-    """The weighted mean of the members' probabilities (clips, n_classes), computed where the members are.
+    """The weighted mean of the members' probabilities (clips, n_classes), or of their numbers (clips, n_dimensions),
+    computed where the members are.
 
     Raises:
         PredictError: who speaks is not known to a member.
@@ -140,8 +141,9 @@ def _of_batch(members: Sequence[Member], clips: Sequence[Clip], device: torch.de
         if key not in heard:
             heard[key] = inputs_of(recognizer, clips, device)
         speakers = [_number(member, clip.speaker) for clip in clips]
-        log_probabilities = recognizer(*heard[key], torch.tensor(speakers, device=device))
-        total += member.weight * log_probabilities.float().exp().double().cpu().numpy()
+        answers = recognizer(*heard[key], torch.tensor(speakers, device=device)).float()
+        answers = answers if recognizer.tells_numbers else answers.exp()
+        total += member.weight * answers.double().cpu().numpy()
     return total
 
 

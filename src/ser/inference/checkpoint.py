@@ -1,6 +1,7 @@
 """Recognisers from files that may come from anybody: nothing in them is run, nor believed beyond its size."""
 
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ from ser.config.trust import check_trusted
 from ser.errors import ModelError, SerError
 from ser.features.base import Feature
 from ser.models.base import Model
-from ser.recognizer import Recognizer
+from ser.recognizer import Recognizer, n_outputs
 
-SETTINGS = ("feature", "model", "labels", "speakers", "prior")  # the arguments of a recogniser
+SETTINGS = ("feature", "model", "labels", "speakers", "prior")  # the arguments of a recogniser; and
+SCALES = "scales"  # which those of emotions may lack
 WEIGHTS, DESCRIPTION, ENCODER = "model.safetensors", "config.json", "encoder"  # of an exported folder
 FORMAT = "ser-recognizer"
 MOST_LABELS = 10_000
@@ -38,6 +40,7 @@ def from_checkpoint(path: Path, trusted: Sequence[str] = ()) -> Recognizer:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         settings = {name: content["hyper_parameters"][name] for name in SETTINGS}
+        settings[SCALES] = content["hyper_parameters"].get(SCALES)
         state, reads_lower = content["state_dict"], bool(content["SpeechData"]["lower"])
     except Exception as error:  # torch has many words for a file that is not what it expects
         raise _damaged(path, error) from None
@@ -136,9 +139,12 @@ def _is_told(name: str) -> bool:
 
 def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
     """Refuse settings of a model that would take much more memory than the file has weights for."""
-    labels, mean = settings["labels"], state["normalization.mean"]
-    if not isinstance(labels, list) or len(labels) < 2 or len({*map(str, labels)}) < len(labels):
+    labels, mean, scales = settings["labels"], state["normalization.mean"], settings.get(SCALES)
+    fewest = 1 if scales else 2
+    if not isinstance(labels, list) or len(labels) < fewest or len({*map(str, labels)}) < len(labels):
         raise ValueError("its emotions are no list of different words")
+    if scales and (len(scales) != len(labels) or not all(math.isfinite(one) for pair in scales for one in pair)):
+        raise ValueError("its dimensions and their scales are not as many")
     if len(settings["speakers"]) + 1 != len(mean) or len(labels) > MOST_LABELS:
         raise ValueError("its emotions or speakers are not as many as its weights are for")
     if not all(one.isfinite().all() for one in state.values() if one.is_floating_point()):
@@ -148,7 +154,7 @@ def _check_size(source: Path, settings: Mapping[str, Any], state: Mapping[str, T
     feature: Feature = build("feature", settings["feature"], Feature)
     bands = {"n_bands": feature.n_bands // feature.n_layers, "n_channels": feature.n_channels}
     with torch.device("meta"):
-        model: Model = build("model", settings["model"], Model, **bands, n_classes=len(settings["labels"]))
+        model: Model = build("model", settings["model"], Model, **bands, n_classes=n_outputs(labels, scales))
     wanted = sum(one.numel() for one in (*model.parameters(), *model.buffers()))
     held = sum(one.untyped_storage().nbytes() // one.element_size() for one in state.values())
     if wanted > held + SPARE:

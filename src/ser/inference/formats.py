@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ser.files import printable
-from ser.inference.prediction import SILENCE, Prediction, Segment
+from ser.inference.prediction import SILENCE, Numbers, Prediction, Segment
 
 TIER = "emotion"  # where it is not known who speaks
 
@@ -78,14 +78,13 @@ def elan(prediction: Prediction) -> str:
 
 
 def as_json(path: str | Path, prediction: Prediction) -> dict[str, Any]:
-    """What `json.dumps` takes: path, emotion, probabilities, duration_s, timeline and remarks.
+    """What `json.dumps` takes: path, emotion, probabilities (or numbers), duration_s, timeline and remarks.
 
     A part of the timeline has start_s, end_s, emotion, probabilities and, where it is known, speaker.
     """
     return {
         "path": printable(str(path)),
-        "emotion": prediction.emotion,
-        "probabilities": dict(prediction.probabilities),
+        **_said(prediction),
         "duration_s": round(prediction.duration_s, 6),
         "timeline": [_segment(one) for one in segments_of(prediction)],
         "remarks": list(prediction.remarks),
@@ -96,10 +95,15 @@ def _segment(segment: Segment) -> dict[str, Any]:
     return {
         "start_s": round(segment.start_s, 6),
         "end_s": round(segment.end_s, 6),
-        "emotion": segment.emotion,
-        "probabilities": dict(segment.probabilities),
+        **_said(segment),
         **({} if segment.speaker is None else {"speaker": segment.speaker}),
     }
+
+
+def _said(one: Prediction | Segment) -> dict[str, Any]:
+    if isinstance(one.probabilities, Numbers):
+        return {"numbers": dict(one.probabilities)}
+    return {"emotion": one.emotion, "probabilities": dict(one.probabilities)}
 
 
 def _tiers(prediction: Prediction) -> dict[str, list[Label]]:

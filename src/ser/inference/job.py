@@ -24,7 +24,8 @@ class Job:
         how: settings, as JSON values.
         files: a digest of the list of all recordings.
         n_files: how many those are.
-        labels: the emotions, in class order.
+        labels: the emotions, in class order; or the dimensions.
+        numbers: whether they are dimensions.
         shard, n_shards: which part of the list this is, from 1.
     """
 
@@ -35,6 +36,7 @@ class Job:
     labels: Sequence[str]
     shard: int = 1
     n_shards: int = 1
+    numbers: bool = False
 
     @classmethod
     def of(
@@ -48,8 +50,9 @@ class Job:
                 hashed.update(name.encode())
                 hashed.update(weight.cpu().contiguous().numpy().tobytes())
         names = digest(b"\0".join(map(os.fsencode, files)))
-        labels = list(members[0].recognizer.labels)
-        return cls(hashed.hexdigest(), dict(how), names, len(files), labels, shard, n_shards)
+        first = members[0].recognizer
+        told = list(first.labels), shard, n_shards, first.tells_numbers
+        return cls(hashed.hexdigest(), dict(how), names, len(files), *told)
 
     def mine(self, files: Sequence[Path]) -> list[Path]:
         """The files of this shard: every `n_shards`-th."""
@@ -58,7 +61,8 @@ class Job:
     @property
     def columns(self) -> list[str]:
         """Of the table."""
-        return [PATH, START, END, SPEAKER, EMOTION, *map(probability_column, self.labels), REMARK, PROBLEM]
+        told = self.labels if self.numbers else [EMOTION, *map(probability_column, self.labels)]
+        return [PATH, START, END, SPEAKER, *told, REMARK, PROBLEM]
 
     def place(self, path: Path) -> Path:
         """Where the table of this shard lies, of a table that is to lie at `path` as a whole."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from ser.errors import ModelError
 from ser.inference.checkpoint import DESCRIPTION, from_checkpoint, from_export, is_export
 from ser.recognizer import Recognizer
+from ser.runs.dimensions.results import read_any_results
 from ser.runs.folder import is_finished
 from ser.runs.names import BEST, METRICS, fold_folder, fold_folders
-from ser.runs.results import Ensemble, read_results
+from ser.runs.results import Ensemble
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _of_ensemble(place: Path, ensemble: Ensemble, fold: int | None, trusted: Seq
 
 def _ensemble(place: Path) -> Ensemble | None:
     try:
-        return read_results(place).facts.ensemble
+        return read_any_results(place).facts.ensemble
     except FileNotFoundError:
         return None
     except ValueError as error:

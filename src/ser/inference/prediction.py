@@ -11,6 +11,19 @@ TOUCHING_S = 1e-3  # less lies between segments by rounding alone
 SILENCE = "silence"  # said in place of an emotion where nobody speaks
 
 
+class Numbers(dict[str, float]):
+    """Where dimensions are told, what stands in place of the probabilities: by name, in the corpus's scale."""
+
+    @property
+    def caption(self) -> str:
+        """What stands in place of the emotion.
+
+        >>> Numbers(arousal=3.25, valence=1).caption
+        'arousal 3.25, valence 1.00'
+        """
+        return ", ".join(f"{name} {value:.2f}" for name, value in self.items())
+
+
 @dataclass(frozen=True)
 class Segment:
     """A part of a recording.
@@ -18,7 +31,7 @@ class Segment:
     Attributes:
         start_s, end_s: in seconds from the recording's beginning.
         emotion: the likeliest; `SILENCE` where nobody speaks.
-        probabilities: of each emotion, 0 to 1, of sum 1; empty where nobody speaks.
+        probabilities: of each emotion, 0 to 1, of sum 1; or `Numbers`; empty where nobody speaks.
         speaker: who speaks, where that is known.
     """
 
@@ -41,7 +54,7 @@ class Prediction:
     Attributes:
         emotion: the likeliest, of a timeline that of the mean of the probabilities, each part counting by its length;
             `SILENCE` where nobody speaks at all.
-        probabilities: of each emotion, 0 to 1, of sum 1; empty where nobody speaks.
+        probabilities: of each emotion, 0 to 1, of sum 1; or `Numbers`; empty where nobody speaks.
         duration_s: of the recording, in seconds.
         timeline: where it was heard in windows, its parts in order; else empty.
         remarks: what somebody should know of the file.
@@ -66,8 +79,11 @@ class Prediction:
         return cls(emotion, probabilities, duration_s, segments, remarks)
 
 
-def named(labels: Sequence[str], probabilities: Floats) -> tuple[str, dict[str, float]]:
-    """The likeliest emotion, and the probabilities (n_classes,) by emotion."""
+def named(labels: Sequence[str], probabilities: Floats, *, numbers: bool = False) -> tuple[str, dict[str, float]]:
+    """The likeliest emotion, and the probabilities (n_classes,) by emotion; or a caption, and numbers by dimension."""
+    if numbers:
+        told = Numbers(zip(labels, map(float, probabilities), strict=True))
+        return told.caption, told
     by_name = {label: float(value) for label, value in zip(labels, probabilities, strict=True)}
     return max(by_name, key=by_name.__getitem__), by_name
 
@@ -96,4 +112,5 @@ def _likeliest(segments: Sequence[Segment]) -> tuple[str, dict[str, float]]:
     labels = list(segments[0].probabilities)
     table = np.array([list(segment.probabilities.values()) for segment in segments])
     weights = np.array([max(segment.duration_s, 1e-9) for segment in segments])
-    return named(labels, np.average(table, axis=0, weights=weights))
+    numbers = isinstance(segments[0].probabilities, Numbers)
+    return named(labels, np.average(table, axis=0, weights=weights), numbers=numbers)

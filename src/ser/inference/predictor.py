@@ -8,7 +8,7 @@ from os import PathLike, cpu_count
 from typing import Any, overload
 
 from ser.audio import MIN_DURATION_S
-from ser.errors import AudioError, PredictError, SilentError
+from ser.errors import AudioError, PredictError, SilentError, TaskError
 from ser.inference.answering import Clip, answer, device_for, inputs_of, prepared
 from ser.inference.inputs import Recording, blocks_of, is_several, read_beginning
 from ser.inference.members import Member
@@ -39,7 +39,8 @@ class Predictor:
     """Names the emotions of recordings; made by `ser.load`.
 
     Attributes:
-        labels: the emotions, in class order.
+        labels: the emotions, in class order; or the dimensions.
+        tells_numbers: whether dimensions are told, and not emotions.
         about: what was loaded, in words.
         members: the recognisers whose mean is given.
         sample_rate: in which long recordings are read, in Hz.
@@ -48,6 +49,7 @@ class Predictor:
     def __init__(self, members: Sequence[Member], about: str) -> None:
         self.members, self.about = list(members), about
         self.labels = list(members[0].recognizer.labels)
+        self.tells_numbers = members[0].recognizer.tells_numbers
         self.sample_rate = max(member.recognizer.feature.sample_rate for member in members)
         self.device = device_for(member.recognizer for member in members)
         for member in members:
@@ -128,9 +130,17 @@ class Predictor:
         """
         if is_several(recording):
             return [self(one, top_k=top_k, **how) for one in recording]
+        self.refuse_numbers("a pipeline's answer")
         probabilities = self.predict(recording, **how).probabilities or {SILENCE: 1.0}
         ranked = sorted(probabilities.items(), key=lambda pair: -pair[1])
         return [{"score": score, "label": label} for label, score in ranked[:top_k]]
+
+    def refuse_numbers(self, what: str) -> None:
+        """Raise: TaskError, where dimensions are told, and `what` is of emotions."""
+        if self.tells_numbers:
+            raise TaskError(
+                f"{what} is of emotions, and {self.about} tells {', '.join(self.labels)}; ser predict gives its numbers"
+            )
 
     def know(self, name: str, recordings: Recording | Iterable[Recording], *, sample_rate: int | None = None) -> None:
         """Hear some clips of somebody, without labels, so that `speaker=name` can be said from then on.
@@ -217,7 +227,7 @@ class Predictor:
                 yield one
             elif one.clip:
                 assert one.prediction
-                said = named(self.labels, next(answers))
+                said = named(self.labels, next(answers), numbers=self.tells_numbers)
                 yield Prediction(*said, one.prediction.duration_s, remarks=one.prediction.remarks)
             else:
                 yield one.prediction or self._long(one, how, progress)

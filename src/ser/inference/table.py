@@ -12,7 +12,7 @@ from typing import TextIO
 from ser.errors import PredictError
 from ser.files import one_line, replacing
 from ser.inference.job import END, REMARK, START, Job
-from ser.inference.prediction import Prediction, Segment
+from ser.inference.prediction import Numbers, Prediction, Segment
 from ser.runs.names import EMOTION, PATH, PROBLEM, SPEAKER, probability_column
 
 UNFINISHED = ".part"  # behind the name of a table that is being written
@@ -149,10 +149,16 @@ def rows(path: Path, prediction: Prediction | Exception) -> Iterator[dict[str, s
             START: f"{segment.start_s:.3f}",
             END: f"{segment.end_s:.3f}",
             SPEAKER: segment.speaker or "",
-            EMOTION: segment.emotion,
-            **{probability_column(name): f"{value:.6f}" for name, value in segment.probabilities.items()},
+            **_said(segment),
             REMARK: "; ".join(prediction.remarks),
         }
+
+
+def _said(segment: Segment) -> dict[str, str]:
+    if isinstance(segment.probabilities, Numbers):
+        return {name: f"{value:.6g}" for name, value in segment.probabilities.items()}
+    each = {probability_column(name): f"{value:.6f}" for name, value in segment.probabilities.items()}
+    return {EMOTION: segment.emotion, **each}
 
 
 def join(path: Path) -> tuple[int, int]:

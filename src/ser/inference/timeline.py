@@ -166,13 +166,13 @@ def _answered(
         except AudioError:
             continue  # nothing in it
     answers = dict(zip(clips, answer(members, list(clips.values())), strict=True)) if clips else {}
-    labels = members[0].recognizer.labels
+    labels, numbers = members[0].recognizer.labels, members[0].recognizer.tells_numbers
     for turn in turns:
         own = [(number, *window[1:]) for number, window in enumerate(windows) if window[0] is turn]
         for start_s, end_s in _parts(turn.start_s, turn.end_s, hop_s):
             middle = (start_s + end_s) / 2
             around = [answers[n] for n, begin, end in own if begin <= middle <= end and n in answers]
-            said = named(labels, np.mean(around, axis=0)) if around else (SILENCE, {})
+            said = named(labels, np.mean(around, axis=0), numbers=numbers) if around else (SILENCE, {})
             yield Segment(start_s, end_s, *said, turn.speaker)
 
 

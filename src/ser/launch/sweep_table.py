@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 from filelock import FileLock
 
 from ser.files import replacing, write_csv
+from ser.runs.dimensions.names import SCORES
+from ser.runs.dimensions.results import DimensionResults, read_any_results
 from ser.runs.folder import is_finished
 from ser.runs.names import MAIN_SCORES, RUN_LOCK, validation_column
-from ser.runs.results import Scores, Validation, read_results
+from ser.runs.results import Results
 from ser.runs.status import FINISHED, INTERRUPTED, NOT_BEGUN, UNFINISHED, read_status
 
 TABLE = "sweep.csv"
@@ -81,23 +83,31 @@ def _row(folder: Path, run: PlannedRun, keys: Sequence[str]) -> dict[str, Any]:
     results = None
     if now in (FINISHED, INTERRUPTED):
         with suppress(FileNotFoundError, ValueError):  # ValueError: damaged
-            results = read_results(run.folder)
-    validation, test = (results.facts.validation, results.scores) if results else (None, None)
+            results = read_any_results(run.folder)
     check = results.facts.check if results else None
     return {
         "number": run.number,
         **{key: values[key] for key in keys},
         "state": now,
-        **{validation_column(name): _rounded(validation, name) for name in MAIN_SCORES},
-        **{f"test_{name}": _rounded(test, name) for name in MAIN_SCORES},
+        **_scores(results),
         "seconds": status.seconds if status else "",
         "message": check.said if check else status.message if status else "",
         "folder": str(run.folder.relative_to(folder)),
     }
 
 
-def _rounded(scores: Validation | Scores | None, name: str) -> float | str:
-    return "" if scores is None else round(getattr(scores, name), 5)
+def _scores(results: Results | DimensionResults | None) -> dict[str, float | str]:
+    """Columns with the scores on validation and of the test, the main one first; empty without a result."""
+    if isinstance(results, DimensionResults):
+        names, validation, test = tuple(SCORES), results.validation, results.whole
+        return {**_columns(validation, names, validation_column), **_columns(test, names, "test_{}".format)}
+    names = MAIN_SCORES
+    told = (results.facts.validation, results.scores) if results else (None, None)
+    return {**_columns(told[0], names, validation_column), **_columns(told[1], names, "test_{}".format)}
+
+
+def _columns(scores: Any, names: Sequence[str], column: Callable[[str], str]) -> dict[str, float | str]:
+    return {column(name): "" if scores is None else round(getattr(scores, name), 5) for name in names}
 
 
 def update(folder: Path) -> list[dict[str, Any]]:
@@ -127,12 +137,13 @@ def show(made: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    val_uar = validation_column("uar")
-    names = ["number", *keys, val_uar, "test_uar", "state"]
+    main = "ccc" if any("val_ccc" in row for row in made) else "uar"
+    validation, test = validation_column(main), f"test_{main}"
+    names = ["number", *keys, validation, test, "state"]
     for name in names:
-        table.add_column(name.replace("number", "run"), justify="right" if "uar" in name else "left", overflow="fold")
-    for row in sorted(made, key=lambda row: -float(row[val_uar] or -1)):
-        cells = [f"{row[name]:.3f}" if isinstance(row[name], float) else str(row[name]) for name in names]
+        table.add_column(name.replace("number", "run"), justify="right" if main in name else "left", overflow="fold")
+    for row in sorted(made, key=lambda row: -float(row.get(validation) or -1)):
+        cells = [f"{row[name]:.3f}" if isinstance(row.get(name), float) else str(row.get(name, "")) for name in names]
         table.add_row(*cells)
     console = Console(soft_wrap=False, highlight=False, markup=False)
     console.print(table)

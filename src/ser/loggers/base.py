@@ -12,13 +12,15 @@ from typing import Any
 from uuid import uuid4
 
 from ser.runs.assessment import Assessment
+from ser.runs.dimensions.results import DimensionResults
 from ser.runs.names import MAIN_SCORES
-from ser.runs.report import Evaluation
 from ser.runs.results import Results, plain
+from ser.runs.tested import Tested
 from ser.store.recordings import Recordings
 
 log = logging.getLogger("ser")
 
+_ENDS = ("low", "high")  # of an interval
 ROOM = 1 << 20  # bytes on the disk of a logger
 RUN_ID = "WANDB_RUN_ID"  # W&B's variable
 TRAIN, FOLD, POOLED = "train", "fold", "pooled"
@@ -79,7 +81,7 @@ class Logger:
         Where there is no such score, as of an epoch that was not validated, it is left out.
         """
 
-    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Tested, recordings: Recordings) -> None:
         """Take the result of the test; its files lie in the run folder. `recordings`: all clips of the corpus."""
 
     def close(self, exit_code: int) -> None:
@@ -107,13 +109,17 @@ def score_on_validation(score: str) -> str:
     return f"validation/{score}"
 
 
-def scalars(results: Results) -> dict[str, float]:
+def scalars(results: Results | DimensionResults) -> dict[str, float]:
     """The single numbers of a result.
+
+    Of dimensions: test/ccc and so on, with test/ccc_low and test/ccc_high, and test/ccc_arousal and so on. Of emotions:
 
     test/accuracy and so on, with test/accuracy_low and test/accuracy_high of its interval; chance/accuracy and so on,
     majority/..., listeners/accuracy; test/ece and so on of the probabilities; and of the epoch kept validation/epoch
     and so on.
     """
+    if isinstance(results, DimensionResults):
+        return _of_dimensions(results)
     validation, listeners = results.facts.validation, results.facts.corpus.listeners
     calibration = results.calibration
     return {
@@ -121,6 +127,16 @@ def scalars(results: Results) -> dict[str, float]:
         **(_assessed(results.assessment) if results.assessment else {}),
         **({"listeners/accuracy": listeners.accuracy} if listeners else {}),
         **{score_on_test(name): value for name, value in (calibration.by_name if calibration else {}).items()},
+        **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
+    }
+
+
+def _of_dimensions(results: DimensionResults) -> dict[str, float]:
+    validation, intervals = results.validation, results.whole.intervals or {}
+    ends = {f"{name}_{end}": value for name, ends in intervals.items() for end, value in zip(_ENDS, ends, strict=True)}
+    each = {f"ccc_{name}": scores.ccc for name, scores in results.per_dimension.items()}
+    return {
+        **{score_on_test(name): value for name, value in {**results.whole.by_name, **ends, **each}.items()},
         **{score_on_validation(name): value for name, value in (plain(validation) if validation else {}).items()},
     }
 

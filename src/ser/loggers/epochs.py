@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from ser.loggers.guard import Loggers
-from ser.runs.names import VALIDATION
 from ser.training.data import Batch
-from ser.training.progress import epoch_scores
+from ser.training.progress import epoch_scores, validation_of
 from ser.training.recognizer import EmotionRecognizer
 
 
@@ -47,11 +46,11 @@ class LogEpochs(pl.Callback):
         known, norms = epoch_scores(trainer), torch.stack(self._norms)
         scores = {
             "train/loss": known["train/loss"],
-            **{f"val/{name}": known[f"val/{name}"] for name in VALIDATION},
+            **{f"val/{name}": known[f"val/{name}"] for name in validation_of(trainer)},
             "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "grad_norm": float(norms[norms.isfinite()].mean()),
             "clips_per_s": self._n_clips / (self._ended - self._started),
         }
-        validated = math.isfinite(scores["val/uar"])
+        validated = math.isfinite(scores["val/loss"])
         told = {name: value for name, value in scores.items() if validated or not name.startswith("val/")}
         self.loggers.log_epoch(trainer.current_epoch + 1, told)

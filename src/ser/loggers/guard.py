@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import Logger as LightningLogger
 from ser.config.build import build, build_object
 from ser.errors import Aborted, ConfigError
 from ser.loggers.base import Job, Logger, own_id
-from ser.runs.report import Evaluation
+from ser.runs.tested import Tested
 from ser.store.recordings import Recordings
 
 log = logging.getLogger("ser")
@@ -89,7 +89,7 @@ class Loggers:
         """As `Logger.log_epoch`."""
         self._tell_all("log_epoch", epoch, scores)
 
-    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Tested, recordings: Recordings) -> None:
         """As `Logger.log_results`."""
         self._interrupted = evaluation.results.facts.interrupted is not None
         self._tell_all("log_results", evaluation, recordings)

@@ -9,8 +9,9 @@ from filelock import FileLock
 
 from ser.config.extras import need
 from ser.loggers.base import Job, Logger, scalars
+from ser.runs.dimensions.names import SCATTER
 from ser.runs.names import CALIBRATION, CONFUSION, CURVES, REPORT
-from ser.runs.report import Evaluation
+from ser.runs.tested import Tested
 from ser.store.recordings import Recordings
 
 # What a call may take where the server is gone: unsaid, MLflow tries for a quarter of an hour.
@@ -55,9 +56,9 @@ class Mlflow(Logger):
     def log_epoch(self, epoch: int, scores: Mapping[str, float]) -> None:
         self._flow.log_metrics(dict(scores), step=epoch)
 
-    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Tested, recordings: Recordings) -> None:
         self._flow.log_metrics(scalars(evaluation.results))
-        for name in (CONFUSION, CURVES, CALIBRATION, REPORT):
+        for name in (CONFUSION, SCATTER, CURVES, CALIBRATION, REPORT):
             if (self._job.folder / name).exists():
                 self._flow.experiment.log_artifact(self._flow.run_id, str(self._job.folder / name))
 

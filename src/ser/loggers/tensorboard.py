@@ -7,8 +7,9 @@ import numpy as np
 
 from ser.config.extras import need
 from ser.loggers.base import Job, Logger, check_room, scalars
+from ser.runs.dimensions.names import SCATTER
 from ser.runs.names import CALIBRATION, CONFUSION, CURVES
-from ser.runs.report import Evaluation
+from ser.runs.tested import Tested
 from ser.store.recordings import Recordings
 
 
@@ -33,12 +34,12 @@ class Tensorboard(Logger):
         self._board.log_metrics(dict(scores), step=epoch)
         self._board.experiment.flush()
 
-    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Tested, recordings: Recordings) -> None:
         from matplotlib.image import imread
 
         check_room(self._files)
         self._board.log_hyperparams(self._job.config, scalars(evaluation.results))
-        for path in (self._job.folder / name for name in (CONFUSION, CURVES, CALIBRATION)):
+        for path in (self._job.folder / name for name in (CONFUSION, SCATTER, CURVES, CALIBRATION)):
             if path.exists():
                 picture = np.round(255 * imread(path)[..., :3]).astype(np.uint8)
                 self._board.experiment.add_image(path.stem, picture, dataformats="HWC")

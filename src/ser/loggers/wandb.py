@@ -15,8 +15,11 @@ from ser.errors import SettingError
 from ser.loggers import mistakes
 from ser.loggers.base import FOLD, RUN_ID, Job, Logger, check_room, own_id, say_once, scalars
 from ser.runs import names
+from ser.runs.dimensions.names import SCATTER
 from ser.runs.predictions import confidence
 from ser.runs.report import Evaluation
+from ser.runs.results import plain
+from ser.runs.tested import Tested
 from ser.store.recordings import Recordings
 
 log = logging.getLogger("ser")
@@ -27,7 +30,11 @@ TRAIN_LOSS, VAL_UAR = "train/loss", "val/uar"  # of each epoch
 CONFUSION, LEARNING_CURVES, CALIBRATION = "figures/confusion", "figures/curves", "figures/calibration"
 MISTAKES = "test/mistakes"
 EPOCH = "epoch"
-BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"}
+BEST = {VAL_UAR: "max", "val/accuracy": "max", "val/macro_f1": "max", "val/loss": "min"} | {
+    "val/ccc": "max",
+    "val/pearson": "max",
+    "val/rmse": "min",
+}
 CURVES = (TRAIN_LOSS, *BEST, "lr", "grad_norm", "clips_per_s")
 NOT_USED = {  # W&B's own variables, and why
     "WANDB_DIR": "W&B's files lie in the run folder, which paths.outputs=<folder> moves",
@@ -100,25 +107,17 @@ class Wandb(Logger):
         check_room(self._files)
         self._run.log({EPOCH: epoch, **scores})
 
-    def log_results(self, evaluation: Evaluation, recordings: Recordings) -> None:
+    def log_results(self, evaluation: Tested, recordings: Recordings) -> None:
         import wandb
 
         check_room(self._files)
-        results, predictions = evaluation.results.content(), evaluation.predictions
-        classes = [[label, *values.values()] for label, values in results["per_class"].items()]
-        content = {
-            **scalars(evaluation.results),
-            "test/confusion": wandb.plot.confusion_matrix(
-                y_true=predictions.truth, preds=predictions.predicted, class_names=predictions.labels, title="test"
-            ),
-            "test/per_class": wandb.Table(columns=["emotion", "precision", "recall", "f1", "support"], data=classes),
-            CONFUSION: wandb.Image(str(self._folder / names.CONFUSION)),
-        }
+        results = evaluation.results.content()
+        content = {**scalars(evaluation.results), **self._scores(evaluation)}
         for key, name in ((LEARNING_CURVES, names.CURVES), (CALIBRATION, names.CALIBRATION)):
             if (self._folder / name).exists():
                 content[key] = wandb.Image(str(self._folder / name))
         with self._staging():
-            if self.n_mistakes:
+            if self.n_mistakes and isinstance(evaluation, Evaluation):
                 content[MISTAKES] = self._mistakes(evaluation, recordings)
             self._run.log(content)
             facts = {
@@ -192,6 +191,22 @@ class Wandb(Logger):
                 *(str(error).splitlines()[0], _offline(job)),
             )
             return wandb.init(mode="offline", **arguments)
+
+    def _scores(self, evaluation: Tested) -> dict[str, Any]:
+        """Pictures and tables of the scores."""
+        import wandb
+
+        if not isinstance(evaluation, Evaluation):
+            return {"test/scatter": wandb.Image(str(self._folder / SCATTER))}
+        predictions = evaluation.predictions
+        classes = [[label, *values.values()] for label, values in plain(evaluation.results.scores.per_class).items()]
+        return {
+            "test/confusion": wandb.plot.confusion_matrix(
+                y_true=predictions.truth, preds=predictions.predicted, class_names=predictions.labels, title="test"
+            ),
+            "test/per_class": wandb.Table(columns=["emotion", "precision", "recall", "f1", "support"], data=classes),
+            CONFUSION: wandb.Image(str(self._folder / names.CONFUSION)),
+        }
 
     def _mistakes(self, evaluation: Evaluation, recordings: Recordings) -> Any:
         import wandb

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
@@ -74,19 +73,19 @@ class Examples:
 
     Attributes:
         features: (clips, n, views) what the model is given of them.
-        targets: (clips,) class numbers.
+        targets: (clips,) class numbers; or numbers (clips, n_dimensions).
         weights: (clips,) how much each counts.
     """
 
     features: Numbers
-    targets: npt.NDArray[np.int64]
+    targets: npt.NDArray[Any]
     weights: Numbers
 
-    def views(self) -> tuple[Numbers, npt.NDArray[np.int64], Numbers]:
-        """Each view as an example: vectors (clips * views, n), targets and weights (clips * views,)."""
+    def views(self) -> tuple[Numbers, npt.NDArray[Any], Numbers]:
+        """Each view as an example: vectors (clips * views, n), targets and weights (clips * views, ...)."""
         n_views = self.features.shape[2]
         vectors = self.features.transpose(0, 2, 1).reshape(-1, self.features.shape[1])
-        return vectors, self.targets.repeat(n_views), self.weights.repeat(n_views) / n_views
+        return vectors, self.targets.repeat(n_views, axis=0), self.weights.repeat(n_views) / n_views
 
 
 class SolvedModel(Model):
@@ -127,6 +126,16 @@ class SolvedModel(Model):
     @abstractmethod
     def solve(self, examples: Examples, choices: Sequence[Mapping[str, float]]) -> Iterator[Mapping[str, float]]:
         """Solve for each of some choices in turn: the weights are those of the one that is yielded."""
+
+    def solve_numbers(
+        self, examples: Examples, choices: Sequence[Mapping[str, float]]
+    ) -> Iterator[Mapping[str, float]]:
+        """As `solve`, where numbers are to be told: each class's score is one, and that of the last class is 0.
+
+        Raises:
+            SettingError: the model has no such problem.
+        """
+        raise SettingError("solves for emotions only; with task=dimensions choose another model, such as linear")
 
     def calibrate(self, examples: Examples) -> None:
         """Fit to clips that were not solved from how sure the answers are, where the problem does not say."""

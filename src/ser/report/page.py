@@ -11,14 +11,14 @@ from ser.errors import ReportError
 from ser.files import replacing
 from ser.page.drawing import N_COLORS, confusion, style
 from ser.page.rendering import render
-from ser.report import drawing, words
+from ser.report import dimensions, drawing, words
 from ser.report.embedding import make_map
 from ser.report.examples import Shown, mistakes, shown_examples
 from ser.report.reading import Run, read
 from ser.runs.examples import MISTAKE
 from ser.runs.names import EMBEDDINGS, EXAMPLES, MAIN_SCORES, PAGE, SCORES
 from ser.runs.predictions import confidence
-from ser.runs.report import headline
+from ser.runs.report import Evaluation, headline
 from ser.runs.report_tables import few_speakers, gap_line
 from ser.runs.results import Results
 
@@ -34,7 +34,11 @@ def write_page(folder: Path) -> Path:
         OSError: the page cannot be written.
     """
     try:
-        html = render(_HERE / "report.html", **_shown(read(folder)))
+        run = read(folder)
+        if isinstance(run.evaluation, Evaluation):
+            html = render(_HERE / "report.html", **_common(run), **_shown(run, run.evaluation))
+        else:
+            html = render(_HERE / "dimensions.html", **_common(run), **dimensions.shown(run, run.evaluation))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ReportError(f"{folder}: no page can be made ({error}); run it again") from None
     with replacing(folder / PAGE) as beside:
@@ -42,9 +46,35 @@ def write_page(folder: Path) -> Path:
     return folder / PAGE
 
 
-def _shown(run: Run) -> dict[str, Any]:
-    """What the template shows."""
-    results, predictions = run.evaluation.results, run.evaluation.predictions
+def _common(run: Run) -> dict[str, Any]:
+    """What the template shows of a run of any task."""
+    facts = run.evaluation.results.facts
+    n_test = len(run.evaluation.predictions.rows)
+    return {
+        "left_out": run.parts.left_out,
+        "folder": run.folder.resolve().name,
+        "notices": words.notices(facts, n_test),
+        "protocol": words.protocol(facts, n_test),
+        "facts": words.facts_of(run.evaluation.results, run.choices),
+        "ensemble": facts.ensemble,
+        "panels": drawing.curves(run.trainings),
+        "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
+        "many": MANY,
+        "config": _without_home(run.config),
+        "environment": _without_home(json.dumps(run.environment, indent=1, ensure_ascii=False))
+        if run.environment
+        else "",
+        "versions": facts.versions,
+        "git_commit": facts.git_commit,
+        "is_changed": run.is_changed,
+        "command": _command(run.command),
+        "typed_in": run.environment.get("folder"),
+    }
+
+
+def _shown(run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """What the template shows of a run of emotions."""
+    results, predictions = evaluation.results, evaluation.predictions
     assessment, calibration = results.assessment, results.calibration
     breakdown = assessment.breakdown if assessment else {}
     examples: list[Shown] = run.parts.read(EXAMPLES, lambda folder: list(shown_examples(folder)), [])
@@ -53,28 +83,19 @@ def _shown(run: Run) -> dict[str, Any]:
     if held:
         clips = run.parts.read(EMBEDDINGS, lambda _: make_map(held, predictions), clips)
     return {
-        "left_out": run.parts.left_out,
         "title": words.title(results),
         "heading": headline(results),
-        "folder": run.folder.resolve().name,
-        "notices": words.notices(results),
         "scores": _scores(results),
         "intervals": assessment and assessment.intervals,
         "hint": few_speakers(assessment) if assessment else "",
         "listeners": results.facts.corpus.listeners,
         "raters": words.raters(results),
-        "protocol": words.protocol(results),
-        "facts": words.facts_of(results, run.choices),
-        "ensemble": results.facts.ensemble,
         "per_class": results.scores.per_class,
         "labels": results.scores.labels,
         "matrix": confusion(predictions.confusion),
-        "panels": drawing.curves(run.trainings),
-        "folds": [(f"fold {fold}", style(index, "none")) for index, fold in enumerate(run.trainings)],
         "breakdown": breakdown,
         "extremes": {name: words.extremes(groups) for name, groups in breakdown.items() if len(groups) > 2},
         "gaps": {name: gap_line(name, gap) for name, gap in assessment.gaps.items()} if assessment else {},
-        "many": MANY,
         "calibration": words.calibration(calibration) if calibration else [],
         "diagrams": [
             drawing.reliability(calibration.bins),
@@ -89,15 +110,6 @@ def _shown(run: Run) -> dict[str, Any]:
         "listened": [example for example in examples if example.cells],
         "n_wanted": sum(example.example.wanted for example in examples),
         "robustness": run.robustness,
-        "config": _without_home(run.config),
-        "environment": _without_home(json.dumps(run.environment, indent=1, ensure_ascii=False))
-        if run.environment
-        else "",
-        "versions": results.facts.versions,
-        "git_commit": results.facts.git_commit,
-        "is_changed": run.is_changed,
-        "command": _command(run.command),
-        "typed_in": run.environment.get("folder"),
     }
 
 

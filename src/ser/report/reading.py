@@ -14,9 +14,9 @@ from ser.runs.embeddings import Embeddings, read_embeddings
 from ser.runs.environment import read_environment
 from ser.runs.names import CONFIG, EMBEDDINGS, ENVIRONMENT, HYDRA, METRICS, PATCH, PREDICTIONS, ROBUSTNESS, fold_folders
 from ser.runs.provenance import command_of
-from ser.runs.report import Evaluation, read_evaluation
 from ser.runs.robustness import Heard, read_robustness
 from ser.runs.status import read_status
+from ser.runs.tested import Tested, read_tested
 
 log = logging.getLogger("ser")
 
@@ -67,8 +67,8 @@ class Run:
 
     parts: Parts
     folder: Path
-    evaluation: Evaluation
-    trainings: Mapping[int, Evaluation]
+    evaluation: Tested
+    trainings: Mapping[int, Tested]
     choices: Mapping[str, str]
     config: str
     command: str
@@ -91,10 +91,10 @@ def read(folder: Path) -> Run:
         raise ReportError(
             f"{folder}: no result to show, for {state}; name the folder of a run that has come to its end"
         )
-    evaluation = read_evaluation(folder)
+    evaluation = read_tested(folder)
     facts = evaluation.results.facts
     folders = fold_folders(folder) if facts.split.is_pooled else {}
-    folds = {number: read_evaluation(own) for number, own in folders.items() if (own / METRICS).exists()}
+    folds = {number: read_tested(own) for number, own in folders.items() if (own / METRICS).exists()}
     parts = Parts(folder)
     environment: dict[str, Any] = parts.read(ENVIRONMENT, read_environment, {})
     command = facts.trained.command if facts.trained else command_of(folder, facts.ensemble)

@@ -6,9 +6,10 @@ from ser.runs import calibrated
 from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
+from ser.runs.dimensions.results import DimensionResults
 from ser.runs.names import BROKEN
 from ser.runs.report import across, headline
-from ser.runs.results import Results, SplitFacts
+from ser.runs.results import Facts, Results, SplitFacts
 from ser.runs.voting import about_agreement, told
 
 
@@ -17,9 +18,8 @@ def title(results: Results) -> str:
     return f"{headline(results)}: UAR {results.scores.uar:.3f}"
 
 
-def notices(results: Results) -> list[str]:
-    """What a reader must know before all else."""
-    facts, scores = results.facts, results.scores
+def notices(facts: Facts, n_test: int) -> list[str]:
+    """What a reader must know before all else; `n_test`: clips tested."""
     said = [f"A check, and no result. {facts.check.said}"] if facts.check else []
     said += [facts.corpus.notice] if facts.corpus.notice else []
     if facts.interrupted:
@@ -30,20 +30,17 @@ def notices(results: Results) -> list[str]:
     if facts.rehearsal:
         said.append("One batch of everything was heard, to see whether it runs: this is no result.")
     if facts.untested:
-        n_all = scores.n_test + facts.untested
-        said.append(
-            f"Only {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result."
-        )
+        n_all = n_test + facts.untested
+        said.append(f"Only {n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result.")
     return said
 
 
-def protocol(results: Results) -> list[str]:
-    """Who trained, who was tested, and what the audit has found."""
-    facts = results.facts
+def protocol(facts: Facts, n_test: int) -> list[str]:
+    """Who trained, who was tested (so many clips), and what the audit has found."""
     split, audit, corpus = facts.split, facts.audit, facts.corpus
-    said = [f"{_folds(split)} {results.scores.n_test} clips are tested."]
+    said = [f"{_folds(split)} {n_test} clips are tested."]
     if facts.trained:
-        said = [f"Test on {corpus.name}, {results.scores.n_test} clips; {across(facts.trained)}."]
+        said = [f"Test on {corpus.name}, {n_test} clips; {across(facts.trained)}."]
     each = " in the first fold" if split.is_pooled else ""
     said.append(
         f"{split.n_train} clips are for training and {split.n_val} for validation{each}; nothing is chosen on test."
@@ -75,25 +72,29 @@ def _folds(split: SplitFacts) -> str:
     return f"Protocol {split.name}, fold {split.fold} of {split.n_folds}."
 
 
-def facts_of(results: Results, choices: Mapping[str, str]) -> dict[str, str]:
+def facts_of(results: Results | DimensionResults, choices: Mapping[str, str]) -> dict[str, str]:
     """Model, machine and times, a line each."""
     facts, seconds = results.facts, results.facts.seconds
+    score, word = ("ccc", "CCC") if isinstance(results, DimensionResults) else ("uar", "UAR")
     said = {name: choices[name] for name in ("model", "feature", "augment", "normalize") if name in choices}
     several = [choice for name, choice in choices.items() if name.startswith("feature@")]
     if several:
         said["feature"] = ", ".join(several)
     said |= {"weights trained": f"{facts.n_parameters:,}", "device": facts.device or "several"}
     said["time"] = f"{_duration(seconds.training)} of training, {_duration(seconds.test)} of test"
-    if facts.validation:
-        kept = f", epoch {facts.validation.epoch} kept" if facts.validation.epoch else ", the mean of the folds"
-        said["validation"] = f"UAR {facts.validation.uar:.3f}{kept}"
+    validation = results.validation if isinstance(results, DimensionResults) else facts.validation
+    if validation:
+        kept = f", epoch {validation.epoch} kept" if validation.epoch else ", the mean of the folds"
+        said["validation"] = f"{word} {results.main_validation:.3f}{kept}"
     if results.folds:
-        spread = results.folds["uar"]
-        said["folds"] = f"UAR {spread.mean:.3f} ± {spread.std:.3f}, mean and standard deviation"
+        spread = results.folds[score]
+        said["folds"] = f"{word} {spread.mean:.3f} ± {spread.std:.3f}, mean and standard deviation"
     if facts.chosen:
         said["chosen on validation"] = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
     if results.tta:
-        said["test-time augmentation"] = f"UAR {results.tta['uar']:.3f}, of the mean of {facts.tta_views} views a clip"
+        said["test-time augmentation"] = (
+            f"{word} {results.tta[score]:.3f}, of the mean of {facts.tta_views} views a clip"
+        )
     said["seed"] = "several" if facts.seed is None else str(facts.seed)
     said["split hash"], said["corpus"] = (
         facts.split.hash,

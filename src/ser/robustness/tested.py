@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ser.audio import WHOLE, Segment
 from ser.errors import RobustnessError
+from ser.runs.dimensions.results import tells_numbers
 from ser.runs.folder import is_finished
 from ser.runs.names import EMOTION, FOLD, PATH, PREDICTIONS, UTTERANCE
 from ser.runs.predictions import Predictions, read_predictions
@@ -53,6 +54,8 @@ def read_tested(folder: Path, root: Path | None) -> Tested:
     """
     if not is_finished(folder):
         raise RobustnessError(f"{folder}: no finished run; name the folder of a run, where its {PREDICTIONS} is")
+    if tells_numbers(folder):
+        raise RobustnessError(f"{folder}: a run of task=dimensions; ser robustness is of emotions")
     try:
         table = read_predictions(folder / PREDICTIONS)
         found = [recording(row, root) for row in table.rows]

@@ -37,8 +37,8 @@ class Example:
         audio, spectrogram: names of files beside examples.json.
         mime: of the audio.
         duration_s: of the audio, which is the beginning of a long clip.
-        true, predicted: emotions.
-        probability: of what was predicted.
+        true, predicted: emotions; or the numbers of all dimensions.
+        probability: of what was predicted; None of numbers.
         top_hz: the spectrogram reaches from 0 to this, evenly on the mel scale.
         mel_ticks: frequencies in Hz, and their places from 0, the spectrogram's lower edge, to 1.
         wanted: whether the relevance was asked for.
@@ -52,7 +52,7 @@ class Example:
     duration_s: float
     true: str
     predicted: str
-    probability: float
+    probability: float | None
     spectrogram: str
     top_hz: float
     mel_ticks: Sequence[tuple[float, float]]
@@ -86,7 +86,7 @@ def read_examples(folder: Path) -> list[Example]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
     for one in examples:
-        if not all(isinstance(number, int | float) for number in (one.duration_s, one.probability, one.top_hz)):
+        if not all(isinstance(number, int | float) for number in (one.duration_s, one.probability or 0.0, one.top_hz)):
             raise ValueError(f"{path} is damaged: what it says of {one.utterance} are no numbers")
         if one.duration_s <= 0:
             raise ValueError(f"{path} is damaged: {one.utterance} lasts {one.duration_s} s")

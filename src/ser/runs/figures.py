@@ -51,8 +51,11 @@ def confusion(path: Path, counts: Counts, labels: Sequence[str], *, title: str) 
     save(figure, path)
 
 
-def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]) -> None:
-    """Draw loss and validation UAR over the epochs, a line a fold; the epoch kept of each fold (from 1) is marked.
+def curves(
+    path: Path, histories: Mapping[int, History], kept: Mapping[int, int], *, score: tuple[str, str] = ("uar", "UAR")
+) -> None:
+    """Draw loss and a score on validation (its key, and the word for it) over the epochs, a line a fold; the epoch kept
+    of each fold (from 1) is marked.
 
     Of more folds than there are colours each line is thin, in the colour of its part. An epoch without a value, such
     as one that was not validated, is left out.
@@ -68,14 +71,14 @@ def curves(path: Path, histories: Mapping[int, History], kept: Mapping[int, int]
         _line(losses, _known(rows, TRAIN_LOSS), **told)
         told = {"color": color, "linestyle": "--", **thin}
         _line(losses, _known(rows, validation_column("loss")), label="validation" if first else None, **told)
-        uar = _known(rows, validation_column("uar"))
+        values = _known(rows, validation_column(score[0]))
         name = "validation" if one else f"fold {fold}" if not many else f"each of {len(histories)} folds"
-        _line(scores, uar, color=color, label=name if first or not many else None, **thin)
-        if kept.get(fold) in uar:
+        _line(scores, values, color=color, label=name if first or not many else None, **thin)
+        if kept.get(fold) in values:
             is_last = number == len(histories) - 1
-            scores.plot(kept[fold], uar[kept[fold]], "o", color=color, label="epoch kept" if is_last else None)
+            scores.plot(kept[fold], values[kept[fold]], "o", color=color, label="epoch kept" if is_last else None)
     losses.set(xlabel="epoch", ylabel="loss")
-    scores.set(xlabel="epoch", ylabel="validation UAR", ylim=(0, 1))
+    scores.set(xlabel="epoch", ylabel=f"validation {score[1]}", ylim=(0, 1))
     for axes in (losses, scores):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

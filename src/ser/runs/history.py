@@ -21,8 +21,14 @@ def read_history(folder: Path) -> History:
 
 def validation_of(history: History, epoch: int) -> Validation | None:
     """Scores on the validation part after an epoch; None where it was not finished, or nothing was validated."""
+    scores = row_of(history, epoch, VALIDATION)
+    return Validation(epoch=epoch, **scores) if scores else None
+
+
+def row_of(history: History, epoch: int, names: Sequence[str]) -> dict[str, float] | None:
+    """Some scores on validation after an epoch, by name; None where it was not finished, or nothing was validated."""
     for row in history:
-        scores = {name: float(row[validation_column(name)]) for name in VALIDATION}
+        scores = {name: float(row[validation_column(name)]) for name in names}
         if int(row[EPOCH]) == epoch and all(map(math.isfinite, scores.values())):
-            return Validation(epoch=epoch, **scores)
+            return scores
     return None

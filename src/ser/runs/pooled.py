@@ -35,7 +35,7 @@ def pool(
     """
     views = {fold: evaluation.views for fold, evaluation in folds.items() if evaluation.views is not None}
     tested = predictions.pooled({fold: evaluation.predictions for fold, evaluation in folds.items()})
-    facts = _facts([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds)
+    facts = facts_together([evaluation.results.facts for evaluation in folds.values()], audio_s, n_folds)
     return write_report(
         folder,
         replace(facts, ensemble=ensemble, check=facts.check and judge(facts.check.name, tested)),
@@ -46,7 +46,8 @@ def pool(
     )
 
 
-def _facts(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
+def facts_together(folds: Sequence[Facts], audio_s: float, n_folds: int) -> Facts:
+    """The facts of pooled folds."""
     first, interrupted = folds[0], folds[-1].interrupted
     audit = Audit(
         sorted({speaker for fold in folds for speaker in fold.audit.shared_speakers}),

@@ -178,19 +178,23 @@ def summarize(predictions: Predictions) -> Scores:
 
 def headline(results: Results) -> str:
     """What was evaluation, in one line."""
-    split = results.facts.split
+    return heading(results.facts, results.folds)
+
+
+def heading(facts: Facts, folds: Mapping[str, Spread] | None) -> str:
+    """Corpus and protocol of a test, in one line; `folds`: the spread of any scores over the pooled folds."""
+    split = facts.split
     which = f"fold {split.fold} of {split.n_folds}"
     if split.is_pooled:
-        n_tested = len(results.folds["uar"].values) if results.folds else 0
+        n_tested = len(next(iter(folds.values())).values) if folds else 0
         all_are = n_tested == split.n_folds
         which = f"all {split.n_folds} folds pooled" if all_are else f"{n_tested} of {split.n_folds} folds pooled"
-    check = results.facts.check
-    about = f"check={check.name}, NO RESULT: " if check else ""
-    about = "fast_dev_run, NO RESULT: " if results.facts.rehearsal else about
-    labels = f", {results.facts.label_map.title}" if results.facts.label_map else ""
-    if trained := results.facts.trained:
-        return f"{results.facts.corpus.name}{labels}, split={split.name}, trained on {trained.corpus}"
-    return f"{about}{results.facts.corpus.name}{labels}, split={split.name}, {which}"
+    about = f"check={facts.check.name}, NO RESULT: " if facts.check else ""
+    about = "fast_dev_run, NO RESULT: " if facts.rehearsal else about
+    labels = f", {facts.label_map.title}" if facts.label_map else ""
+    if facts.trained:
+        return f"{facts.corpus.name}{labels}, split={split.name}, trained on {facts.trained.corpus}"
+    return f"{about}{facts.corpus.name}{labels}, split={split.name}, {which}"
 
 
 def across(trained: Trained) -> str:
@@ -202,27 +206,7 @@ def across(trained: Trained) -> str:
 def render(results: Results) -> str:
     """The report for a person, as report.txt has it."""
     scores, facts = results.scores, results.facts
-    lines = [headline(results), ""]
-    if facts.check:
-        lines += [facts.check.said, ""]
-    if facts.rehearsal:
-        lines += ["one batch of everything was heard, to see whether it runs: this is no result", ""]
-    if facts.corpus.notice:
-        lines += [facts.corpus.notice, ""]
-    if facts.label_map:
-        lines += [facts.label_map.said, ""]
-    if facts.trained:
-        lines += [across(facts.trained), ""]
-    if facts.interrupted:
-        lines += [_stopped(facts.interrupted), ""]
-    if facts.untested:
-        n_all = scores.n_test + facts.untested
-        lines += [
-            f"ONLY {scores.n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
-            "",
-        ]
-    elif facts.validation is None and not (facts.rehearsal or facts.interrupted or results.folds or facts.ensemble):
-        lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
+    lines = [headline(results), "", *beforehand(facts, scores.n_test, is_pooled=bool(results.folds))]
     lines += [*_class_table(scores), "", *main_scores(results)]
     if results.folds:
         parts = [
@@ -245,13 +229,47 @@ def render(results: Results) -> str:
             lines += ["", *parts]
         if results.calibration:
             lines += ["", *calibrated.told(results.calibration)]
-        lines += ["", *_verdict(facts.audit)]
+        lines += ["", *verdict(facts.audit)]
+    return "\n".join([*lines, *closing(facts)])
+
+
+def beforehand(facts: Facts, n_test: int, *, is_pooled: bool, is_validated: bool = False) -> list[str]:
+    """What a reader must know before the scores; `is_validated`: whether validation was, whatever the facts say."""
+    lines: list[str] = []
+    if facts.check:
+        lines += [facts.check.said, ""]
+    if facts.rehearsal:
+        lines += ["one batch of everything was heard, to see whether it runs: this is no result", ""]
+    if facts.corpus.notice:
+        lines += [facts.corpus.notice, ""]
+    if facts.label_map:
+        lines += [facts.label_map.said, ""]
+    if facts.trained:
+        lines += [across(facts.trained), ""]
+    if facts.interrupted:
+        lines += [_stopped(facts.interrupted), ""]
+    if facts.untested:
+        n_all = n_test + facts.untested
+        lines += [
+            f"ONLY {n_test} of {n_all} test clips were heard, as the Trainer was told: this is no result",
+            "",
+        ]
+    elif not (is_validated or facts.validation) and not (
+        facts.rehearsal or facts.interrupted or is_pooled or facts.ensemble
+    ):
+        lines += ["no epoch was validated: tested is what was learnt at the end of training", ""]
+    return lines
+
+
+def closing(facts: Facts) -> list[str]:
+    """The last lines of a report: what was left out, and what it was of."""
     broken = facts.corpus.n_broken
+    lines = []
     if broken:
         lines += [f"left out: {broken} clips that could not be used; {names.BROKEN} in the run folder lists them"]
     seed = "" if facts.seed is None else f", seed {facts.seed}"
     lines += [f"split hash {facts.split.hash}{seed}, corpus {facts.corpus.fingerprint}"]
-    return "\n".join(lines)
+    return lines
 
 
 def _line(scores: Mapping[str, float]) -> str:
@@ -287,7 +305,7 @@ def _member_table(ensemble: Ensemble, scores: Scores) -> list[str]:
     return [*lines, row(ours, scores.uar, scores.accuracy, "")]
 
 
-def _verdict(audit: Audit) -> list[str]:
+def verdict(audit: Audit) -> list[str]:
     """The audit in plain words, beside the score."""
     beware = f" ({audit.about_speakers})" if audit.about_speakers else ""
     lines = [f"speaker_independent: {audit.verdict}{beware}"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ser.corpora.base import Listeners
 from ser.corpora.mapping import LabelMap
+from ser.errors import TaskError
 from ser.files import replacing
 from ser.runs.assessment import Assessment, read_assessment
 from ser.runs.calibration import Calibration, read_calibration
@@ -257,6 +258,11 @@ class Results:
     calibration: Calibration | None = None
     votes: VoteScores | None = None
 
+    @property
+    def main_validation(self) -> float | None:
+        """By which runs are chosen: UAR on validation."""
+        return self.facts.validation.uar if self.facts.validation else None
+
     def content(self) -> dict[str, Any]:
         """As metrics.json has it, in one mapping."""
         whole: dict[str, Any] = plain(self)
@@ -286,17 +292,25 @@ def read_results(folder: Path) -> Results:
 
     Raises:
         FileNotFoundError: there is none.
+        TaskError: it is of another task: see `ser.runs.dimensions`.
         ValueError: it is damaged, or not of this program.
     """
     path = folder / METRICS
     content = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(content, Mapping) and "task" in content:
+        raise TaskError(f"{folder}: a run of task={content['task']}, and this is of emotions alone; docs/dimensions.md")
     try:
         return _of(content)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 
-def _of(content: Mapping[str, Any]) -> Results:
+def facts_of(content: Mapping[str, Any]) -> Facts:
+    """The facts that metrics.json says.
+
+    Raises:
+        KeyError, TypeError, AttributeError: it is damaged.
+    """
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
     listeners = content["corpus"].get("listeners")
     optional = ("ensemble", "check", "label_map", "trained")
@@ -315,11 +329,15 @@ def _of(content: Mapping[str, Any]) -> Results:
         "label_map": label_map and LabelMap(**label_map),
         "trained": trained and Trained(**trained),
     }
+    return Facts(**facts)
+
+
+def _of(content: Mapping[str, Any]) -> Results:
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")
     return Results(
         Scores(**{**_those_of(Scores, content), "per_class": per_class}),
-        Facts(**facts),
+        facts_of(content),
         content.get("tta"),
         folds and {name: Spread(**spread) for name, spread in folds.items()},
         read_assessment(content),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def history(path: Path, trials: Sequence["FrozenTrial"]) -> None:
-    """Draw validation UAR by trial, the best so far as a line, pruned trials as crosses where they stood."""
+def history(path: Path, trials: Sequence["FrozenTrial"], score: str) -> None:
+    """Draw validation scores (`score` is their word) by trial, the best so far as a line, pruned ones as crosses."""
     complete = [(trial.number, trial.value) for trial in trials if trial.state.name == "COMPLETE"]
     pruned = [(trial.number, trial.value) for trial in trials if trial.state.name == "PRUNED" and trial.value]
     failed = [trial.number for trial in trials if trial.state.name == "FAIL"]
@@ -34,7 +34,7 @@ def history(path: Path, trials: Sequence["FrozenTrial"]) -> None:
     if failed:
         axes.plot(failed, [low] * len(failed), "|", color=INK, label="failed", markersize=12)
         axes.set_ylim(low, high)
-    axes.set(xlabel="trial", ylabel="validation UAR", xlim=(-0.5, max(len(trials) - 0.5, 0.5)))
+    axes.set(xlabel="trial", ylabel=f"validation {score}", xlim=(-0.5, max(len(trials) - 0.5, 0.5)))
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if complete or pruned or failed:
@@ -42,14 +42,14 @@ def history(path: Path, trials: Sequence["FrozenTrial"]) -> None:
     save(figure, path)
 
 
-def importance(path: Path, shares: Mapping[str, float]) -> None:
-    """Draw each parameter's share in the variance of validation UAR."""
+def importance(path: Path, shares: Mapping[str, float], score: str) -> None:
+    """Draw each parameter's share in the variance of the validation score (its word)."""
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(shares)), layout="constrained")
     axes = figure.subplots()
     ranked = sorted(shares.items(), key=lambda item: item[1])
     bars = axes.barh([name for name, _ in ranked], [share for _, share in ranked], color=BLUE)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-    axes.set(xlabel="share in the variance of validation UAR (fANOVA)", xlim=(0, 1.08))
+    axes.set(xlabel=f"share in the variance of validation {score} (fANOVA)", xlim=(0, 1.08))
     axes.grid(alpha=0.3, axis="x")
     axes.set_axisbelow(True)
     save(figure, path)

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 
 from ser.search.trial import OptunaTrial, Trial
 from ser.training.checkpoints import MONITORS
-from ser.training.progress import epoch_scores
+from ser.training.progress import epoch_scores, validation_of
 
 
 class Pruned(Exception):
@@ -19,14 +19,14 @@ class Pruned(Exception):
 class PruneBadTrials(pl.Callback):
     """Raises `Pruned` after an epoch when the search finds the trial bad.
 
-    What is told is the validation UAR of the epoch kept so far; with several folds the mean of the folds before, of
-    their epochs kept, and of the one at work. Steps are epochs, counted on over the folds.
+    What is told is the validation UAR (of dimensions the mean CCC) of the epoch kept so far; with several folds the
+    mean of the folds before, of their epochs kept, and of the one at work. Steps are epochs, counted on over the folds.
 
     Args:
         trial: the run's trial.
-        earlier: validation UAR of the folds before.
+        earlier: validation score of the folds before.
         n_epochs: epochs of each fold.
-        monitor: uar or loss, by which the epoch kept is chosen.
+        monitor: uar, ccc or loss, by which the epoch kept is chosen.
         is_last: whether this is the last fold, after whose last epoch there is nothing to save.
     """
 
@@ -43,20 +43,21 @@ class PruneBadTrials(pl.Callback):
         self.kept = dict(state_dict["kept"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = {name: epoch_scores(trainer)[f"val/{name}"] for name in MONITORS}
-        if not math.isnan(scores["uar"]) and self._is_better(scores):
+        loss, main, *_ = validation_of(trainer)
+        scores = {name: epoch_scores(trainer)[f"val/{name}"] for name in (loss, main)}
+        if not math.isnan(scores[main]) and self._is_better(scores):
             self.kept = scores
         epoch = trainer.current_epoch + 1
         is_bad = False
         if trainer.is_global_zero and self.kept:
             self.in_search = self.in_search or OptunaTrial(self.trial)
-            value = float(np.mean([*self.earlier, self.kept["uar"]]))
+            value = float(np.mean([*self.earlier, self.kept[main]]))
             self.in_search.report(value, len(self.earlier) * self.n_epochs + epoch)
             is_bad = self.in_search.should_prune()
         is_over = self.is_last and epoch == self.n_epochs
         if trainer.strategy.reduce_boolean_decision(is_bad and not is_over, all=False):
             fold = f" of fold {len(self.earlier) + 1}" if self.earlier else ""
-            raise Pruned(f"pruned after epoch {epoch}{fold}: validation UAR {self.kept['uar']:.3f}")
+            raise Pruned(f"pruned after epoch {epoch}{fold}: validation {main.upper()} {self.kept[main]:.3f}")
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
         now, kept = scores[self.monitor], self.kept.get(self.monitor, math.nan)

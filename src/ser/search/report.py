@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 NAMES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "at work", "WAITING": "waiting"}
+SCORE = "score"  # what the study calls it
 ENOUGH = 4  # complete trials, for importance to say something
 
 
+def score_of(study: "Study") -> str:
+    """The score on validation that the search goes by: uar, or of dimensions ccc."""
+    return str(study.user_attrs.get(SCORE, "uar"))
+
+
 def best_trial(study: "Study") -> "FrozenTrial | None":
-    """The complete trial with the highest validation UAR, the first of several; None: there is none yet."""
+    """The complete trial with the highest validation score, the first of several; None: there is none yet."""
     complete = _complete(study)
     return max(complete, key=lambda trial: (trial.value, -trial.number)) if complete else None
 
@@ -35,14 +41,15 @@ def write(folder: Path, study: "Study", space: Space, best: Sequence[str] | None
     from ser.search import figures
 
     trials = study.get_trials(deepcopy=False)
-    write_csv(folder / "trials.csv", [_row(folder, trial, space) for trial in trials])
-    figures.history(folder / "history.png", trials)
+    write_csv(folder / "trials.csv", [_row(folder, trial, space, score_of(study)) for trial in trials])
+    word_of_score = score_of(study).upper()
+    figures.history(folder / "history.png", trials, word_of_score)
     trial = best_trial(study)
     if best is None or trial is None:
         return
     found = {
         "trial": trial.number,
-        "validation_uar": trial.value,
+        f"validation_{score_of(study)}": trial.value,
         "folder": str(trial.number),
         "command": _command(best),
         "overrides": list(best),
@@ -51,11 +58,11 @@ def write(folder: Path, study: "Study", space: Space, best: Sequence[str] | None
         beside.write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=10_000), encoding="utf-8")
     importance = importances(study)
     if importance:
-        figures.importance(folder / "importance.png", importance)
+        figures.importance(folder / "importance.png", importance, word_of_score)
 
 
 def importances(study: "Study") -> dict[str, float]:
-    """Share of each parameter in the variance of validation UAR over the complete trials, from 0 to 1.
+    """Share of each parameter in the variance of the validation score over the complete trials, from 0 to 1.
 
     By fANOVA (Hutter et al. 2014). Empty where the trials are too few, or equally good.
     """
@@ -72,9 +79,9 @@ def line(folder: Path, study: "Study", space: Space, trial: "FrozenTrial", n_tri
     before, best = read_status(folder / str(trial.number)), best_trial(study)
     state = NAMES[trial.state.name]
     if state == "complete":
-        said = f"validation UAR {trial.value:.3f}"
+        said = f"validation {score_of(study).upper()} {trial.value:.3f}"
     elif state == "pruned":
-        said = f"pruned after epoch {_epochs(trial)}, validation UAR {_score(trial) or 0:.3f}"
+        said = f"pruned after epoch {_epochs(trial)}, validation {score_of(study).upper()} {_score(trial) or 0:.3f}"
     else:
         said = f"failed: {before.message if before else 'it has left no word'}"
     standing = f"  (best {best.value:.3f}, trial {best.number})" if best else ""
@@ -90,7 +97,7 @@ def summary(folder: Path, study: "Study", space: Space, best: Sequence[str]) -> 
     trial = best_trial(study)
     if trial is None:
         return "\n".join([*lines, "no trial came to its end: there is no best one", f"search folder {folder}"])
-    lines.append(f"best on validation: trial {trial.number}, UAR {trial.value:.3f}")
+    lines.append(f"best on validation: trial {trial.number}, {score_of(study).upper()} {trial.value:.3f}")
     width = max(map(len, space))
     shares = importances(study)
     for key in space:
@@ -113,12 +120,12 @@ def _complete(study: "Study") -> list["FrozenTrial"]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
 
-def _row(folder: Path, trial: "FrozenTrial", space: Space) -> dict[str, Any]:
+def _row(folder: Path, trial: "FrozenTrial", space: Space, name: str) -> dict[str, Any]:
     before, score = read_status(folder / str(trial.number)), _score(trial)
     return {
         "trial": trial.number,
         "state": NAMES[trial.state.name],
-        validation_column("uar"): "" if score is None else f"{score:.5f}",
+        validation_column(name): "" if score is None else f"{score:.5f}",
         **{key: word(space[key], trial.params[key]) if key in trial.params else "" for key in space},
         "epochs": _epochs(trial),
         "seconds": before.seconds if before else "",
@@ -128,7 +135,7 @@ def _row(folder: Path, trial: "FrozenTrial", space: Space) -> dict[str, Any]:
 
 
 def _score(trial: "FrozenTrial") -> float | None:
-    """Validation UAR: at the end, or when it was pruned or last heard of."""
+    """Validation score: at the end, or when it was pruned or last heard of."""
     if trial.value is not None:
         return trial.value
     return trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else None

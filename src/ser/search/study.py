@@ -18,9 +18,9 @@ from ser.errors import ConfigError, ProcessError, ResumeError
 from ser.launch import workers
 from ser.launch.callbacks import without_hydra
 from ser.runs import status
+from ser.runs.dimensions.results import read_any_results
 from ser.runs.folder import differences
 from ser.runs.names import CONFIG, LOG
-from ser.runs.results import read_results
 from ser.search import report, space
 from ser.search.database import open_database, sqlite_url
 from ser.search.settings import Settings
@@ -101,6 +101,7 @@ class Search:
         if name not in known:
             study = optuna.create_study(study_name=name, storage=storage, direction="maximize")
             study.set_user_attr("space", _to_json(self.space))
+            study.set_user_attr(report.SCORE, "ccc" if self.config.task.name == "dimensions" else "uar")
             OmegaConf.save(without_hydra(self.config), self.folder / CONFIG)
             return study
         if not self.config.resume:
@@ -130,7 +131,7 @@ class Search:
             elif before is None or before.state == status.INTERRUPTED:
                 left.append(trial.number)
             else:
-                value = _validation_uar(self.folder / str(trial.number)) if before.state == status.FINISHED else None
+                value = _validation_score(self.folder / str(trial.number)) if before.state == status.FINISHED else None
                 self._tell(trial.number, value, before.state)
         return left
 
@@ -217,10 +218,9 @@ class Search:
         return [] if best is None else overrides_of(self.loader, self.config, self._overrides(best.params))
 
 
-def _validation_uar(folder: Path) -> float | None:
+def _validation_score(folder: Path) -> float | None:
     """What a finished run has returned; of metrics.json nothing else is looked at."""
-    validation = read_results(folder).facts.validation
-    return validation.uar if validation else None
+    return read_any_results(folder).main_validation
 
 
 def _ending(folder: Path, result: JobReturn) -> tuple[float | None, str]:

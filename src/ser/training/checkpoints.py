@@ -16,7 +16,7 @@ from ser.runs.names import BEST, LAST
 from ser.training import processes
 from ser.training.data import SpeechData
 
-MONITORS = {"uar": "max", "loss": "min"}  # on validation, by which an epoch is the best
+MONITORS = {"uar": "max", "ccc": "max", "loss": "min"}  # on validation, by which an epoch is the best
 
 
 def best_path(trainer: pl.Trainer) -> Path | None:
@@ -52,7 +52,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def checkpoint_callbacks(folder: Path, monitor: str) -> list[Callback]:
-    """Keep best.ckpt, best on validation by `monitor` (uar or loss), and last.ckpt, the state after the last epoch."""
+    """Keep best.ckpt, best on validation by `monitor` (of `MONITORS`), and last.ckpt, after the last epoch."""
 
     def keep(name: str, **what: Any) -> ModelCheckpoint:
         path = folder / name

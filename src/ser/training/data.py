@@ -15,6 +15,7 @@ from ser.errors import ResumeError
 from ser.features.side_by_side import Joined
 
 Array = npt.NDArray[np.floating[Any]]
+Target = int | list[float]
 Input = Array | Joined  # of a clip: waveform (samples,), or frames (n_bands, frames)
 
 TRAINING_CLIP_S = 20.0  # training hears so much of a longer clip, a part at random
@@ -29,9 +30,9 @@ class Batch(NamedTuple):
     """A padded batch.
 
     inputs: waveforms (batch, samples), or a frozen feature's frames (batch, n_bands, frames), zero after each clip's
-    end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset; speakers
-    (batch,) numbers, 0: somebody unknown; None: all are; votes (batch, n_classes) what part of the raters named each
-    class; None: there is one label.
+    end; lengths (batch,) in samples or frames; targets (batch,) class numbers, or (batch, n_dimensions) what is to be
+    told; places (batch,) in the dataset; speakers (batch,) numbers, 0: somebody unknown; None: all are; votes (batch,
+    n_classes) what part of the raters named each class; None: there is one label.
     """
 
     inputs: Tensor
@@ -53,7 +54,7 @@ class Item(NamedTuple):
     """
 
     input: Tensor
-    target: int
+    target: Target
     place: int
     speaker: int = 0
     votes: Tensor | None = None
@@ -65,7 +66,7 @@ class Part:
 
     Attributes:
         inputs: waveforms or frames.
-        targets: class numbers.
+        targets: class numbers; or of each clip the numbers that are to be told.
         speakers: by number, from 1; none: nobody is known.
         variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
         corpora: by number, from 0; none: there is one.
@@ -73,7 +74,7 @@ class Part:
     """
 
     inputs: Sequence[Input]
-    targets: Sequence[int]
+    targets: Sequence[Target]
     speakers: Sequence[int] = ()
     variants: Sequence[Sequence[Input]] = ()
     corpora: Sequence[int] = ()
@@ -199,7 +200,7 @@ class LengthBatches(Sampler[list[int]]):
         return min(max(2, self.n_processes), self.batch_size)
 
 
-def balanced_chances(groups: Sequence[int]) -> npt.NDArray[np.float64]:
+def balanced_chances(groups: Sequence[Target]) -> npt.NDArray[np.float64]:
     """Chances (n_clips,) to draw each clip by, so that every group (numbers of classes or corpora) comes up equally
     often.
     """

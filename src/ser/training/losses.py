@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LOSSES = ("cross_entropy", "nll", "focal")
+OF_NUMBERS = ("ccc", "mse")
 
 
 def focal(
@@ -45,3 +46,19 @@ def weight_of(targets: Tensor, weights: Tensor | None) -> Tensor:
     if weights is None:
         return torch.tensor(float(len(targets)), device=targets.device)
     return (targets @ weights if targets.ndim == 2 else weights[targets]).sum()
+
+
+def concordance(predicted: Tensor, targets: Tensor) -> Tensor:
+    """1 - CCC over the batch, its mean over the dimensions: 0 to 2.
+
+    The concordance correlation coefficient (Lin 1989, Biometrics 45, 255-268) as a loss: Trigeorgis et al. 2016,
+    doi 10.1109/ICASSP.2016.7472669. Of a small batch it is no fair estimate: take batches of 16 clips and more.
+
+    Args:
+        predicted, targets: (batch, n_dimensions), of any scale, but of the same.
+    """
+    difference = predicted.mean(dim=0) - targets.mean(dim=0)
+    x, y = targets - targets.mean(dim=0), predicted - predicted.mean(dim=0)
+    spread = x.square().mean(dim=0) + y.square().mean(dim=0) + difference.square()
+    ccc = 2 * (x * y).mean(dim=0) / spread.clamp(min=1e-6)
+    return 1 - ccc.mean()

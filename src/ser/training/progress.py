@@ -4,6 +4,7 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ser.files import write_csv
-from ser.runs.names import EPOCH, HISTORY, LEARNING_RATE, TRAIN_LOSS, VALIDATION, validation_column
+from ser.runs.names import EPOCH, HISTORY, LEARNING_RATE, TRAIN_LOSS, validation_column
 
 log = logging.getLogger("ser")
 
@@ -22,8 +23,14 @@ def epoch_scores(trainer: pl.Trainer) -> dict[str, float]:
     """
     has_ended = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
     known = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    validation = [f"val/{name}" for name in VALIDATION]
+    validation = [f"val/{name}" for name in validation_of(trainer)]
     return {**known, **{name: known[name] if has_ended and name in known else math.nan for name in validation}}
+
+
+def validation_of(trainer: pl.Trainer) -> list[str]:
+    """The scores on validation of what is trained; after the loss that by which all is judged."""
+    names: Sequence[str] = trainer.lightning_module.scores  # type: ignore[assignment]
+    return ["loss", *names]
 
 
 class History(pl.Callback):
@@ -45,7 +52,7 @@ class History(pl.Callback):
             {
                 EPOCH: trainer.current_epoch + 1,
                 TRAIN_LOSS: f"{scores['train/loss']:.5f}",
-                **{validation_column(name): f"{scores[f'val/{name}']:.5f}" for name in VALIDATION},
+                **{validation_column(name): f"{scores[f'val/{name}']:.5f}" for name in validation_of(trainer)},
                 LEARNING_RATE: f"{trainer.optimizers[0].param_groups[0]['lr']:.3g}",
             }
         )
@@ -89,9 +96,10 @@ class ProgressBar(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         scores, epoch = epoch_scores(trainer), trainer.current_epoch + 1
-        if scores["val/uar"] > self.best:
-            self.best = scores["val/uar"]
-        line = f"loss {scores['train/loss']:.2f}  val UAR {scores['val/uar']:.3f}  best {self.best:.3f}"
+        _, main, *_ = validation_of(trainer)
+        score = scores[f"val/{main}"]
+        self.best = max(self.best, score)
+        line = f"loss {scores['train/loss']:.2f}  val {main.upper()} {score:.3f}  best {self.best:.3f}"
         if self.bar:
             self.bar.update(self.bar.task_ids[0], scores=f"epoch {epoch}/{self.n_epochs}  {line}")
         elif trainer.is_global_zero and (epoch == self.n_epochs or epoch % max(1, self.n_epochs // 10) == 0):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from ser import metrics
@@ -21,6 +21,7 @@ from ser.errors import ConfigError
 from ser.features.base import Heard
 from ser.models.base import WaveformModel
 from ser.recognizer import Recognizer
+from ser.runs.names import MAIN_SCORES
 from ser.training import losses
 from ser.training.compatibility import check_fit
 from ser.training.data import KNOWN, REFERENCE, Batch, SpeechData
@@ -35,7 +36,7 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
     gives back the recogniser with its `labels`, `feature.sample_rate`, `feature.trim_db` and normalisation.
 
     Args:
-        feature, model, labels, speakers, prior: see `Recognizer`.
+        feature, model, labels, speakers, prior, scales: see `Recognizer`.
         augment, optim: settings of the components (`_target_` and arguments).
         loss: `name` (cross_entropy, nll or focal), `label_smoothing`, and `focal_gamma`.
         class_weights: of the loss, in class order; None: all alike.
@@ -43,6 +44,8 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
     """
 
     class_weights: Tensor | None
+    loss_names: Sequence[str] = losses.LOSSES
+    scores: Sequence[str] = MAIN_SCORES  # on validation, beside the loss; the first is the one that counts
 
     def __init__(
         self,
@@ -56,11 +59,12 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
         class_weights: Sequence[float] | None = None,
         speakers: Sequence[str] = (),
         prior: float = 0.0,
+        scales: Sequence[Sequence[float]] | None = None,
         n_views: int = 0,
     ) -> None:
-        super().__init__(feature=feature, model=model, labels=labels, speakers=speakers, prior=prior)
+        super().__init__(feature=feature, model=model, labels=labels, speakers=speakers, prior=prior, scales=scales)
         self.save_hyperparameters()
-        check_choice("loss.name", loss["name"], losses.LOSSES)
+        check_choice("loss.name", loss["name"], self.loss_names)
         check_range("loss.label_smoothing", loss["label_smoothing"], 0, 0.99)
         check_range("loss.focal_gamma", loss["focal_gamma"], 0, 10)
         if loss["name"] == "nll" and loss["label_smoothing"]:
@@ -79,7 +83,7 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
         )
         weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights)
-        self.confusion = MulticlassConfusionMatrix(len(self.labels))
+        self.validated = self._validated()
         self.val_loss = MeanMetric()
         self._weight: Tensor | None = None  # of the batches whose gradients have been added up for the coming step
 
@@ -161,13 +165,13 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_probabilities = self(batch.inputs, batch.lengths, batch.speakers)
-        self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
+        self.validated.update(log_probabilities.argmax(dim=-1), batch.targets)
         weight = losses.weight_of(batch.wanted, self.class_weights)
         self.val_loss.update(self._loss(log_probabilities, batch.wanted), weight=weight)
 
     def on_validation_epoch_end(self) -> None:
-        confusion = self.confusion.compute().cpu().numpy()
-        self.confusion.reset()
+        confusion = self.validated.compute().cpu().numpy()
+        self.validated.reset()
         self.log("val/uar", metrics.uar(confusion), sync_dist=True)
         self.log("val/accuracy", metrics.accuracy(confusion), sync_dist=True)
         self.log("val/macro_f1", metrics.macro_f1(confusion), sync_dist=True)
@@ -176,13 +180,20 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor, Tensor]:
         """Places in the dataset (batch,), probabilities (batch, n_classes), and their mean over `n_views` views."""
-        plain = self(batch.inputs, batch.lengths, batch.speakers).float().exp()
+        plain = self._answer(batch.inputs, batch.lengths, batch.speakers)
         views = []
         for factor in torch.linspace(*VIEW_SPEEDS, self.n_views).tolist():
             view = effects.speed(batch.inputs, batch.lengths, torch.full_like(batch.inputs[:, 0], factor))
-            views.append(self(*view, batch.speakers).float().exp())
+            views.append(self._answer(*view, batch.speakers))
         mean = torch.stack(views).mean(dim=0) if views else plain
         return batch.places.cpu(), plain.cpu(), mean.cpu()
+
+    def _answer(self, inputs: Tensor, lengths: Tensor, speakers: Tensor | None) -> Tensor:
+        return self(inputs, lengths, speakers).float().exp()  # type: ignore[no-any-return]
+
+    def _validated(self) -> Metric:
+        """What is told of validation, batch by batch."""
+        return MulticlassConfusionMatrix(len(self.labels))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         if self.is_solved:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from rich.progress import track
 from torch import Tensor
 
-from ser import metrics
+from ser import concordance, metrics
 from ser.config.schema import Config
 from ser.errors import ConfigError
 from ser.features.base import Heard, LayerChoice
 from ser.models.base import Examples, SolvedModel
-from ser.recognizer import Recognizer
+from ser.recognizer import Recognizer, free
 from ser.training import processes
 from ser.training.data import KNOWN, REFERENCE, Array, Input, SpeechData
 from ser.training.recognizer import EmotionRecognizer
@@ -87,7 +87,7 @@ def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solu
     Args:
         recognizer: whose model is solved; on the CPU.
         data: its inputs are summaries, see `EmotionRecognizer.summary`.
-        monitor: uar or loss; of choices that are equally good the first is kept.
+        monitor: uar (of dimensions ccc) or loss; of choices that are equally good the first is kept.
     """
     model, choice_of_layer = _parts(recognizer)
     _fit_normalization(recognizer, data)
@@ -99,9 +99,10 @@ def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solu
         if choice_of_layer is not None:
             choice_of_layer.number.fill_(layer or 0)
         train, val = _examples(recognizer, data, "train"), _examples(recognizer, data, "val", by_votes=by_votes)
-        for choice in model.solve(train, model.choices):
-            model.calibrate(val)
-            score = _score(model, val, monitor)
+        for choice in _solved(recognizer, train, model.choices):
+            if not recognizer.tells_numbers:
+                model.calibrate(val)
+            score = _score(recognizer, val, monitor)
             if best is None or score > best[0]:
                 best = score, Solution(choice, layer), deepcopy(recognizer.state_dict())
     assert best is not None
@@ -116,10 +117,16 @@ def solve_again(
 ) -> None:
     """Solve a recogniser's model again, with what was chosen before, from a training part that has grown."""
     recognizer.class_weights = None if class_weights is None else torch.tensor(class_weights)
-    model, _ = _parts(recognizer)
     _fit_normalization(recognizer, data)
-    for _ in model.solve(_examples(recognizer, data, "train"), [solution.choice]):
+    for _ in _solved(recognizer, _examples(recognizer, data, "train"), [solution.choice]):
         pass
+
+
+def _solved(
+    recognizer: EmotionRecognizer, examples: Examples, choices: Sequence[Mapping[str, float]]
+) -> Iterator[Mapping[str, float]]:
+    model, _ = _parts(recognizer)
+    return (model.solve_numbers if recognizer.tells_numbers else model.solve)(examples, choices)
 
 
 def _parts(recognizer: EmotionRecognizer) -> tuple[SolvedModel, LayerChoice | None]:
@@ -147,6 +154,9 @@ def _heard(data: SpeechData, part: str) -> Heard:
 def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str, *, by_votes: bool = True) -> Examples:
     normalized = recognizer.layer_sum(recognizer.normalization(*_heard(data, part))).double().numpy()
     targets = np.asarray(data.datasets[part].targets)
+    if recognizer.tells_numbers:  # in deviations of the training part, as in training
+        mean, deviation = recognizer.scale.double().numpy()
+        return Examples(normalized, (targets - mean) / deviation, np.ones(len(targets)))
     weights = recognizer.class_weights
     of_class = np.ones(len(recognizer.labels)) if weights is None else weights.double().numpy()
     votes, model = data.datasets[part].votes, recognizer.model
@@ -158,10 +168,16 @@ def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str, *, by_
 
 
 @torch.no_grad()
-def _score(model: SolvedModel, examples: Examples, monitor: str) -> float:
+def _score(recognizer: EmotionRecognizer, examples: Examples, monitor: str) -> float:
     """Of the answers to some clips, the higher the better."""
+    model = recognizer.model
     features, targets = torch.from_numpy(examples.features).float(), torch.from_numpy(examples.targets)
     answers = model(features, torch.full((len(features),), features.shape[-1]))
+    if recognizer.tells_numbers:
+        told, clusters = free(answers).double().numpy(), np.zeros(len(targets), dtype=int)
+        scores = concordance.scores(concordance.sums_by_cluster(clusters, examples.targets, told)[0])
+        by_error = monitor == "loss" and recognizer.loss_name == "mse"
+        return -float((scores["rmse"] ** 2).mean()) if by_error else float(scores["ccc"].mean())
     if monitor == "loss":
         each = F.nll_loss(answers, targets, reduction="none").double().numpy()
         return -float((each * examples.weights).sum() / examples.weights.sum())

@@ -27,6 +27,7 @@ from ser.training import processes
 from ser.training.checkpoints import MONITORS, AtomicCheckpoints, checkpoint_callbacks
 from ser.training.interruption import EndOnTermination, StopOnInterrupt
 from ser.training.progress import History, ProgressBar
+from ser.training.task import check_task
 
 # Arguments of Lightning's Trainer that a run gives by itself.
 OURS = {
@@ -75,7 +76,7 @@ def check_trainer(config: Config, folder: Path) -> None:
             GPU asked for where there is none.
     """
     trainer, training = config.trainer, config.training
-    check_choice("training.monitor", training.monitor, MONITORS)
+    check_task(config)
     if training.patience is not None:
         check_range("training.patience", training.patience, 1, 1_000_000)
     if training.ema_decay is not None:

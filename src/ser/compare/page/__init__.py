@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from ser.compare import formats
 from ser.compare.comparison import Table
+from ser.compare.measures import EMOTIONS
 from ser.compare.page.ranks import diagram
 from ser.compare.rows import shortened
 from ser.page.drawing import Curve, confusion, over_epochs, style
@@ -18,7 +19,6 @@ T = TypeVar("T")
 
 _HERE = Path(__file__).parent
 N_OPEN = 6  # confusion matrices that are unfolded at first
-CURVES = {"uar": ("validation UAR", "UAR"), "loss": ("validation loss", "loss")}
 
 
 def page(tables: Sequence[Table], left_out: str, beside: Path) -> str:
@@ -38,13 +38,15 @@ def page(tables: Sequence[Table], left_out: str, beside: Path) -> str:
 def _section(number: int, table: Table, beside: Path) -> dict[str, Any]:
     """What the template shows of a table."""
     names = [table.name(index) for index in range(len(table.rows))]
+    measure = table.rows[0].measure
+    curves = {measure.main: formats.main_word(table), "loss": "loss"}
     return {
         "number": number,
         "table": table,
         "header": _scores_first(table, formats.header(table)),
         "rows": [_cells(table, index) for index in range(len(table.rows))],
         "explained": formats.explained(table),
-        "primary": formats.PRIMARY.format(unit=table.unit),
+        "primary": formats.primary(table),
         "names": names,
         "labels": table.labels,
         "styles": [style(index) for index in range(len(table.rows))],
@@ -57,8 +59,11 @@ def _section(number: int, table: Table, beside: Path) -> dict[str, Any]:
             ),
             "labelled": ", ".join(table.telling),
         },
-        "panels": [over_epochs(title, list(_curves(table, score)), name) for score, (title, name) in CURVES.items()],
-        "matrices": [confusion(row.pooled) for row in table.rows],
+        "sorted_by": f"validation {formats.main_word(table)}",
+        "panels": [
+            over_epochs(f"validation {word}", list(_curves(table, name)), word) for name, word in curves.items()
+        ],
+        "matrices": [confusion(row.pooled) for row in table.rows] if measure is EMOTIONS else [],
         "folders": [[(run.folder, _link(run.folder, beside)) for run in row.runs] for row in table.rows],
         "n_open": N_OPEN,
     }

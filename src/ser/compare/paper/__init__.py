@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ser.compare import formats
 from ser.compare.comparison import Table
+from ser.compare.measures import NUMBERS
 from ser.compare.paper import figures, methods, reproducibility, tables
 from ser.errors import CompareError
 from ser.files import replacing
@@ -32,6 +33,8 @@ def write_paper(folder: Path, compared: Sequence[Table]) -> list[str]:
     Raises:
         CompareError: the folder holds what would be lost, or cannot be written to.
     """
+    if any(table.rows[0].measure is NUMBERS for table in compared):
+        raise CompareError("--paper: is of emotions, and here are runs of task=dimensions; leave those out")
     before = _written(folder)
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)

@@ -50,9 +50,7 @@ def tests(number: int, table: Table) -> str:
         ]
         for test in table.tests
     ]
-    said = (
-        f"{formats.PRIMARY.format(unit=table.unit)[:-1]}. Clips: those that only row 1 : only the other named rightly."
-    )
+    said = f"{formats.primary(table)[:-1]}. Clips: those that only row 1 : only the other named rightly."
     return _float(f"tests-{number}", header, lines, said)
 
 

@@ -1,0 +1,118 @@
+"""Clips by numbers, such as how aroused and how pleasant they sound, in place of emotions."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ser.corpora.base import Utterance
+from ser.corpora.keys import key
+from ser.errors import ConfigError, CorpusError
+
+EMOTION = "emotion"  # the attribute that keeps the corpus's label
+STRATA = ("low", "middle", "high")
+_OURS = ("utterance", "path", "speaker", EMOTION, "fold", "part", "split")
+
+
+def check_dimensions(dimensions: Sequence[str]) -> None:
+    """Refuse names that cannot be told.
+
+    Raises:
+        ConfigError: there are none, one stands twice, or is a column of ours.
+    """
+    if not dimensions or len(set(dimensions)) < len(dimensions):
+        raise ConfigError(
+            f"task.dimensions must name columns of the corpus, none twice, such as [arousal,valence]; got {dimensions}"
+        )
+    for name in dimensions:
+        if name in _OURS or name.startswith("predicted_"):
+            raise ConfigError(f"task.dimensions: {name} is a column of ours; rename that of the corpus")
+
+
+def numbered(utterances: Sequence[Utterance], dimensions: Sequence[str]) -> tuple[list[Utterance], list[str]]:
+    """The clips that have a number for each dimension, and what to say of the others.
+
+    In place of an emotion each has the third of the clips that it is in by the first dimension, such as `low arousal`,
+    which protocols stratify by; its emotion, where it has one, becomes an attribute.
+
+    Raises:
+        CorpusError: the corpus does not have a dimension, a value is no number, or all are the same.
+    """
+    kept, lacking = [], dict.fromkeys(dimensions, 0)
+    for utterance in utterances:
+        absent = [name for name in dimensions if key(utterance.attributes.get(name, "")) is None]
+        for name in absent:
+            lacking[name] += 1
+        if not absent:
+            kept.append(utterance)
+    for name in dimensions:
+        if lacking[name] == len(utterances):
+            raise CorpusError(f"task.dimensions: no clip has a number for {name}; {_there_are(utterances)}")
+    if not kept:
+        raise CorpusError(f"task.dimensions: no clip has a number for each of {', '.join(dimensions)}; name fewer")
+    values = np.array([numbers_of(utterance, dimensions) for utterance in kept])
+    for name, column in zip(dimensions, values.T, strict=True):
+        if np.ptp(column) == 0:
+            raise CorpusError(
+                f"task.dimensions: {name} is {column[0]:g} in all {len(kept)} clips: nothing can be learnt"
+            )
+    strata = _strata(values[:, 0])
+    named = [
+        replace(one, emotion=f"{stratum} {dimensions[0]}", attributes=_with_emotion(one), votes=None)
+        for one, stratum in zip(kept, strata, strict=True)
+    ]
+    told = ", ".join(f"{name} ({n})" for name, n in lacking.items() if n)
+    n_out = len(utterances) - len(kept)
+    return named, [f"{n_out} clips are left out, for they lack a number: {told}"] if n_out else []
+
+
+def numbers_of(utterance: Utterance, dimensions: Sequence[str]) -> list[float]:
+    """Of a clip, in the corpus's scale.
+
+    Raises:
+        CorpusError: a value is no number.
+    """
+    return [_number(utterance, name) for name in dimensions]
+
+
+def _number(utterance: Utterance, name: str) -> float:
+    written = utterance.attributes[name]
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise CorpusError(f"task.dimensions: {name} of {utterance.id} must be a number, such as 3.5; got {written!r}")
+    return value
+
+
+def _there_are(utterances: Iterable[Utterance]) -> str:
+    """Which attributes are numbers throughout."""
+    utterances = list(utterances)
+    found = []
+    for name in dict.fromkeys(name for utterance in utterances for name in utterance.attributes):
+        try:
+            known = [one for one in utterances if key(one.attributes.get(name, "")) is not None]
+            if known and all(math.isfinite(_number(one, name)) for one in known):
+                found.append(name)
+        except CorpusError:
+            continue
+    if not found:
+        return "the corpus has no numbers; dimensions need columns with some, as corpus=table has them"
+    return f"columns of numbers are {', '.join(found)}: set task.dimensions=[{','.join(found)}], or some of them"
+
+
+def _strata(values: npt.NDArray[np.float64]) -> list[str]:
+    """Of each clip the third that it is in; equal values are in one."""
+    low, high = np.quantile(values, [1 / 3, 2 / 3])
+    places = np.where(values <= low, 0, np.where(values <= high, 1, 2))
+    if len(set(places.tolist())) < 2:  # most are equal
+        places = np.where(values <= values.min(), 0, 2)
+    return [STRATA[place] for place in places]
+
+
+def _with_emotion(utterance: Utterance) -> dict[str, str]:
+    own = {} if key(utterance.emotion) is None else {EMOTION: utterance.emotion}
+    return {**utterance.attributes, **own}
