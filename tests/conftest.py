@@ -1,6 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
+import gc
 import logging
 import os
 import shutil
@@ -179,6 +180,10 @@ def few(speech: Path) -> Path:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "figures: a test about the figures of a run, which `no_figures` leaves alone")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what has been imported stays; many tests call gc.collect(), which looked at all of it for half a second
 
 
 @pytest.fixture
