@@ -183,7 +183,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    gc.freeze()  # what has been imported stays; many tests call gc.collect(), which looked at all of it for half a second
+    gc.freeze()  # what is imported stays: gc.collect(), which many tests call, need not look at it for half a second
 
 
 @pytest.fixture
