@@ -146,3 +146,16 @@ def test_where_no_temperature_can_be_told(n: int, right: float, said: str) -> No
     ) == bool(said)
     probabilities[3] = np.nan
     assert n < 20 or "no number" in calibration.untold(probabilities, truth)
+
+
+def test_the_temperature_for_several_raters_is_the_best_of_all() -> None:
+    probabilities, _ = drawn(200)
+    votes = np.random.default_rng(1).dirichlet(np.full(N_CLASSES, 0.5), 200)
+
+    def loss(temperature: float) -> float:
+        return float(-(votes * np.log(calibration.tempered(probabilities, temperature))).sum(axis=1).mean())
+
+    best = minimize_scalar(loss, bounds=(calibration.COLDEST, calibration.HOTTEST), method="bounded")
+    assert loss(calibration.temperature(probabilities, votes)) == pytest.approx(best.fun, abs=1e-6)
+    certain = np.eye(N_CLASSES)[[0] * 30]
+    assert calibration.temperature(certain, [0] * 30) == calibration.temperature(certain, certain)

@@ -114,30 +114,32 @@ def conformal_threshold(probabilities: Probabilities, truth: Truth, level: float
     return float(own[rank - 1]) if rank <= len(own) else 0.0
 
 
-def untold(probabilities: Probabilities, truth: Truth) -> str:
+def untold(probabilities: Probabilities, truth: Truth | Floats) -> str:
     """Why no temperature can be told from some clips; empty where one can."""
     if len(truth) < FEWEST:
         return f"{len(truth)} clips are too few to tell ({FEWEST} at least)"
     if not np.isfinite(probabilities).all():
         return "a probability is no number"
-    if (probabilities.argmax(axis=1) == np.asarray(truth)).all():
+    if np.ndim(truth) == 1 and (probabilities.argmax(axis=1) == np.asarray(truth)).all():
         return f"all {len(truth)} answers are right, so that one would be the better the surer they all are"
     return ""
 
 
-def temperature(probabilities: Probabilities, truth: Truth) -> float:
+def temperature(probabilities: Probabilities, truth: Truth | Floats) -> float:
     """The temperature by which some clips' true classes are most likely (Guo et al. 2017, arXiv 1706.04599, sec. 4.2).
 
     The cross-entropy is convex in one over the temperature: its only minimum is found by bisection of its slope.
 
     Args:
-        probabilities, truth: of clips that nothing was trained on, and of which `untold` has nothing to say.
+        probabilities, truth: of clips that nothing was trained on, and of which `untold` has nothing to say; the truth
+            may be distributions (n_clips, n_classes), as several raters give.
 
     Returns:
         COLDEST to HOTTEST; above 1 where the answers are surer than they are right.
     """
     scores = np.log(np.maximum(probabilities.astype(float), np.finfo(np.float32).tiny))
-    own = scores[np.arange(len(truth)), np.asarray(truth)]
+    wanted = np.asarray(truth) if np.ndim(truth) == 2 else np.eye(scores.shape[1])[np.asarray(truth)]
+    own = (wanted * scores).sum(axis=1)
 
     def falls(log_temperature: float) -> bool:
         """Whether the cross-entropy is less at higher temperatures than this."""

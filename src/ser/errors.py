@@ -77,6 +77,10 @@ class PredictError(SerError):
     """Recordings cannot be answered as was asked, or the answers cannot be written."""
 
 
+class EvaluateError(SerError):
+    """A run cannot be tested on a corpus, or the result cannot be written."""
+
+
 class RobustnessError(SerError):
     """A run's test cannot be heard again, or what came of it cannot be written."""
 

@@ -242,8 +242,7 @@ def _train_and_test(
         validated, validation, _ = predict(trainer, recognizer, data.val_dataloader())
         temperature = None
         if config.training.calibrate:
-            targets = [data.datasets["val"].targets[one] for one in validated]
-            validation, temperature = calibrate(recognizer, validation, targets)
+            validation, temperature = calibrate(recognizer, validation, data.datasets["val"].truth[validated])
         if solution:
             both = replace(split, train=split.train + split.val, val=[])
             solve_again(recognizer, prepared.data(both), solution, prepared.class_weights(both))

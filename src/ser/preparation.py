@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from ser import sanity
 from ser.config.build import build
@@ -14,9 +15,11 @@ from ser.corpora.base import Corpus, Utterance
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.corpora.mapping import LabelMap
 from ser.corpora.reading import read_clips
+from ser.corpora.votes import distribution
 from ser.errors import ConfigError, CorpusNotFound
 from ser.features.base import FrozenFeature
 from ser.files import digest
+from ser.metrics import Floats
 from ser.models.base import SolvedModel
 from ser.runs.broken import write_broken
 from ser.runs.provenance import Provenance
@@ -89,7 +92,7 @@ class Prepared:
         """By which every class of a fold's training part counts alike; None: they count as they are."""
         if not self.config.loss.class_weights:
             return None
-        return _balanced_weights(self._targets(split.train), len(self.labels))
+        return _balanced_weights(self._shares(split.train).sum(axis=0))
 
     def data(self, split: Split) -> SpeechData:
         """The clips of a fold in batches."""
@@ -134,11 +137,21 @@ class Prepared:
             self._targets(utterances),
             [number[utterance.speaker] for utterance in utterances if utterance.speaker] if number else (),
             corpora=[corpora.index(utterance.corpus) for utterance in utterances],
+            votes=self._shares(utterances) if any(self._votes(one) for one in utterances) else None,
         )
 
     def _targets(self, utterances: Sequence[Utterance]) -> list[int]:
         number = {label: index for index, label in enumerate(self.labels)}
         return [number[utterance.emotion] for utterance in utterances]
+
+    def _shares(self, utterances: Sequence[Utterance]) -> Floats:
+        """What part of the votes each class of each clip has, (n_clips, n_classes)."""
+        shares = [distribution(self._votes(one), self.labels, one.emotion) for one in utterances]
+        return np.array(shares)
+
+    def _votes(self, utterance: Utterance) -> Mapping[str, float] | None:
+        """What training aims at; None: the emotion."""
+        return utterance.votes if self.config.loss.votes else None
 
 
 def prepare(config: Config, folder: Path) -> Prepared:
@@ -199,7 +212,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
             load_frames(frozen, recordings, store, device=device, precision=precision, speed=speed) for speed in speeds
         ]
         rate = frozen.frame_rate or 1.0
-    usable = _leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
+    usable = leave_out_broken(utterances, recordings, folder, write=processes.is_main(trainer))
     there = [utterance for utterance in clips.whole if utterance.id not in recordings.broken]
     for remark in [*corpus.remarks(there), *recordings.about(usable)]:
         log.warning("%s: %s", corpus.name, remark)
@@ -209,7 +222,8 @@ def prepare(config: Config, folder: Path) -> Prepared:
     log.info("%s: %d clips, %d emotions, %d speakers", corpus.name, len(usable), len(labels), len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
-    described, here = _describe_corpus(corpus, usable, recordings, label_map), Provenance.here()
+    described = describe_corpus(corpus, usable, recordings, label_map, clips.agreement)
+    here = Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
     for remark in remarks:
         log.warning("%s", remark)
@@ -273,13 +287,13 @@ def _recognizer(
     )
 
 
-def _balanced_weights(targets: Sequence[int], n_classes: int) -> list[float]:
-    """Weights by which every class counts alike, 1 on average over the clips."""
-    counts = Counter(targets)
-    return [len(targets) / (n_classes * counts[label]) for label in range(n_classes)]
+def _balanced_weights(counts: Floats) -> list[float]:
+    """Weights by which every class counts alike, 1 on average over the clips, of which each class has so many."""
+    weights: list[float] = (counts.sum() / (len(counts) * np.maximum(counts, 1))).tolist()  # votes may be few
+    return weights
 
 
-def _leave_out_broken(
+def leave_out_broken(
     utterances: Sequence[Utterance], recordings: Recordings, folder: Path, *, write: bool
 ) -> list[Utterance]:
     """Leave out the clips that cannot be used, and list them in broken.csv."""
@@ -313,9 +327,14 @@ def _labels(utterances: Sequence[Utterance]) -> list[str]:
     return labels
 
 
-def _describe_corpus(
-    corpus: Corpus, usable: Sequence[Utterance], recordings: Recordings, label_map: LabelMap | None
+def describe_corpus(
+    corpus: Corpus,
+    usable: Sequence[Utterance],
+    recordings: Recordings,
+    label_map: LabelMap | None,
+    agreement: float | None,
 ) -> CorpusFacts:
+    """What the report says of a corpus, of which some clips are used."""
     content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
     return CorpusFacts(
         name=corpus.name,
@@ -324,4 +343,5 @@ def _describe_corpus(
         n_broken=len(recordings.broken),
         fingerprint=digest(content.encode())[:16],
         listeners=None if label_map else corpus.listeners,  # who were asked for the emotions as they are
+        agreement=agreement,
     )

@@ -87,8 +87,9 @@ def permuted(utterances: Sequence[Utterance], digests: Mapping[str, str], seed: 
     random, labels = np.random.default_rng(seed), {}
     for group in groups.values():
         for digest, place in zip(group, random.permutation(len(group)), strict=True):
-            labels[digest] = distinct[group[place]].emotion
-    return [replace(utterance, emotion=labels[digests[utterance.id]]) for utterance in utterances]
+            labels[digest] = distinct[group[place]]
+    told = [(utterance, labels[digests[utterance.id]]) for utterance in utterances]
+    return [replace(utterance, emotion=other.emotion, votes=other.votes) for utterance, other in told]
 
 
 def reduced(config: Config, folds: Sequence[Split], digests: Mapping[str, str]) -> list[Split]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil, comb, log2
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -197,6 +198,37 @@ def _difference(ours: Floats, theirs: Floats) -> Floats:
     other_right, other_support = theirs[..., 0, :], theirs[..., 1, :]
     difference = mean_ratio(right * other_support - other_right * support, support * other_support)
     return np.asarray(difference).round(12) + 0.0
+
+
+def luck_p(
+    truth: npt.NDArray[np.signedinteger[Any]],
+    answers: npt.NDArray[np.signedinteger[Any]],
+    groups: npt.NDArray[Any],
+    n_classes: int,
+    *,
+    n_permutations: int,
+) -> float:
+    """How often the UAR would be as high, were the true classes of each group dealt out anew, and the answers stay.
+
+    One-sided; the one that happened is counted too (Phipson and Smyth 2010).
+
+    Args:
+        truth, answers: classes (clips,).
+        groups: of each clip (clips,), such as its speaker.
+    """
+    generator = np.random.default_rng(0)
+    right = np.zeros((n_permutations, n_classes))
+    for group in np.unique(groups):
+        own = groups == group
+        classes = truth[own].astype(np.int16)
+        dealt = generator.permuted(np.broadcast_to(classes, (n_permutations, len(classes))), axis=1)
+        for label in range(n_classes):
+            right[:, label] += ((dealt == label) & (answers[own] == label)).sum(axis=1)
+    support = np.bincount(truth, minlength=n_classes)
+    reached = np.bincount(truth[truth == answers], minlength=n_classes)
+    luck = mean_ratio(right, np.broadcast_to(support, right.shape).astype(float))
+    seen = mean_ratio(reached.astype(float), support.astype(float))
+    return float(((luck >= seen - _EQUAL).sum() + 1) / (n_permutations + 1))
 
 
 def sign_test(n_plus: int, n_minus: int) -> float:

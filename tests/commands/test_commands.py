@@ -13,8 +13,8 @@ from ser.config.places import conf_dir
 from ser.errors import SerError
 
 COMMANDS = [
-    *("train", "compare", "report", "ensemble", "robustness", "predict", "live", "demo", "serve", "export", "push"),
-    *("fetch", "store", "listen", "find-lr", "wandb-report"),
+    *("train", "explore", "compare", "report", "ensemble", "evaluate", "cross", "robustness", "predict", "live"),
+    *("demo", "serve", "export", "push", "fetch", "store", "listen", "find-lr", "wandb-report"),
 ]
 SCRIPTS = sorted((conf_dir().parent / "scripts").glob("*.py"))
 

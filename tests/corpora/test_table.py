@@ -4,6 +4,7 @@ import json
 import os
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -14,9 +15,13 @@ from ser.errors import ConfigError, CorpusError, CorpusNotFound
 from tests.conftest import FAST, Command
 
 
+def table(path: Path, **settings: Any) -> Table:
+    return Table(**{"path": path, "raters": None, "votes": None, **settings})
+
+
 def read(folder: Path, content: str | bytes, name: str = "table.csv") -> list[Utterance]:
     (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return Table(path=folder / name).utterances()
+    return table(folder / name).utterances()
 
 
 def test_columns_become_an_utterance(tmp_path: Path) -> None:
@@ -42,7 +47,7 @@ def test_what_spreadsheets_write(tmp_path: Path, encoding: str, delimiter: str, 
 
 def test_shift_jis_is_told(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes(ROWS.encode("cp932"))
-    corpus = Table(path=tmp_path / "table.csv")
+    corpus = table(tmp_path / "table.csv")
     (remark,) = corpus.remarks(corpus.utterances())
     assert "Shift_JIS" in remark
     (tmp_path / "table.csv").write_bytes(ROWS.encode())
@@ -118,7 +123,7 @@ def test_segments_of_a_recording(tmp_path: Path) -> None:
 
 def test_columns_that_are_used_for_nothing_are_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,emotion,split,gender,age,start_time,spk\na.wav,sad,train,f,9,1,x\n")
-    corpus = Table(path=tmp_path / "t.csv")
+    corpus = table(tmp_path / "t.csv")
     corpus.utterances()
     (remark,) = corpus.remarks([])
     assert "age, start_time, spk; to use one, rename it: spk to speaker, start_time to start" in remark
@@ -162,11 +167,11 @@ def test_a_mistake_is_answered_in_one_line(tmp_path: Path, content: str | bytes,
 def test_a_path_that_is_no_table(tmp_path: Path) -> None:
     for path in (None, ""):
         with pytest.raises(ConfigError, match=r"corpus\.path is not set; set corpus\.path=<table\.csv>"):
-            Table(path=path).utterances()
+            table(path).utterances()
     with pytest.raises(CorpusNotFound, match=r"nowhere\.csv: there is no such file"):
-        Table(path=tmp_path / "nowhere.csv").utterances()
+        table(tmp_path / "nowhere.csv").utterances()
     with pytest.raises(CorpusNotFound, match=r"is a folder, not a table.*corpus=folder"):
-        Table(path=tmp_path).utterances()
+        table(tmp_path).utterances()
 
 
 def test_a_run_on_a_table_and_its_own_split(command: Command, speech: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """predictions.csv is written and read again."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,13 @@ def test_labels_in_any_script_survive(tmp_path: Path) -> None:
     clips = [clip(str(i), label) for i, label in enumerate(labels)]
     read = read_again(tmp_path, predictions_of(clips, labels, np.eye(3, dtype=np.float32)[[0, 2, 2]]))
     assert (read.labels, read.truth, read.predicted) == (labels, [0, 1, 2], [0, 2, 2])
+
+
+def test_votes_stand_beside_the_answers(tmp_path: Path) -> None:
+    rated = replace(clip("a", votes_by="x"), votes={"sad": 3, "angry": 1, "bored": 2})
+    rows = read_again(tmp_path, predictions_of([rated, clip("b")], LABELS, np.full((2, 3), 1 / 3, np.float32)))
+    assert [rows.rows[0][f"votes_{label}"] for label in LABELS] == ["0", "3", "1"] and rows.rows[1]["votes_sad"] == ""
+    np.testing.assert_array_equal(rows.votes, [[0, 0.75, 0.25], [np.nan] * 3])
+    assert rows.rows[0]["attribute_votes_by"] == "x" and rows.labels == LABELS
+    plain = predictions_of([clip("b")], LABELS, np.full((1, 3), 1 / 3, np.float32))
+    assert not any(column.startswith("votes_") for column in plain.rows[0]) and np.isnan(plain.votes).all()

@@ -18,6 +18,13 @@ def some(n_clips: int = 40) -> tuple[Tensor, Tensor]:
     return logits.log_softmax(dim=1), torch.randint(N_CLASSES, (n_clips,), generator=generator)
 
 
+def shares(n_clips: int = 40) -> Tensor:
+    """Distributions over the classes."""
+    generator = torch.Generator().manual_seed(1)
+    votes = torch.randint(0, 4, (n_clips, N_CLASSES), generator=generator, dtype=torch.float64) + 0.01
+    return votes / votes.sum(dim=1, keepdim=True)
+
+
 def weights_as(dtype: torch.dtype, weights: Tensor | None) -> Tensor | None:
     return None if weights is None else weights.to(dtype)
 
@@ -46,6 +53,34 @@ def test_against_the_formula(gamma: float, weights: Tensor | None, smoothing: fl
         counted += 1.0 if weights is None else float(weights[target])
     loss = focal(log_probabilities, targets, gamma=gamma, weights=weights, smoothing=smoothing)
     assert float(loss) == pytest.approx(total / counted, rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=["alike", "weighted"])
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_all_votes_for_one_class_are_that_class(gamma: float, weights: Tensor | None) -> None:
+    log_probabilities, targets = some()
+    weights = weights_as(log_probabilities.dtype, weights)
+    soft = F.one_hot(targets, N_CLASSES).double()
+    one, other = (focal(log_probabilities, given, gamma=gamma, weights=weights) for given in (targets, soft))
+    torch.testing.assert_close(one, other)
+    torch.testing.assert_close(weight_of(targets, weights).double(), weight_of(soft, weights).double())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_of_distributions_it_is_torchs_cross_entropy(smoothing: float) -> None:
+    log_probabilities, soft = some()[0], shares()
+    expected = F.cross_entropy(log_probabilities, soft, label_smoothing=smoothing)
+    torch.testing.assert_close(focal(log_probabilities, soft, gamma=0.0, smoothing=smoothing), expected)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=["alike", "weighted"])
+def test_a_distribution_is_its_classes_as_often_as_they_are_named(weights: Tensor | None) -> None:
+    log_probabilities, weights = some(2)[0], weights_as(torch.float64, weights)
+    soft = torch.tensor([[0.75, 0.25, 0, 0, 0], [0, 0, 0.5, 0, 0.5]], dtype=torch.float64)
+    apart = focal(
+        log_probabilities[[0] * 4 + [1] * 4], torch.tensor([0, 0, 0, 1, 2, 2, 4, 4]), gamma=2, weights=weights
+    )
+    torch.testing.assert_close(focal(log_probabilities, soft, gamma=2, weights=weights), apart)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])

@@ -304,3 +304,20 @@ def test_parts_that_do_not_go_with_a_solution_are_refused(changes: dict[str, Any
     with pytest.raises(ConfigError) as refused:
         make(**{name: settings(part) if isinstance(part, str) else part for name, part in changes.items()})
     assert str(refused.value) == message
+
+
+def test_votes_are_as_many_clips_of_each_class(caplog: pytest.LogCaptureFixture) -> None:
+    """The weights are those of scikit-learn, told each clip once for each class with the part of its votes."""
+    heard, votes = vectors(60, 1, 0), np.random.default_rng(0).dirichlet(np.full(len(LABELS), 0.5), 60)
+    votes[:30, 0], votes[30:] = 0, np.eye(len(LABELS))[0]  # of some classes nobody is sure
+    votes /= votes.sum(axis=1, keepdims=True)
+    given = data(train=replace(part(heard), votes=votes), val=replace(part(vectors(30, 2, 0)), votes=votes[:30]))
+    one = make(model=settings("model/linear", statistics=["mean"], costs=[0.1]))
+    solve(one, given, "loss")
+    normalized = (heard - heard.mean(axis=0)) / heard.std(axis=0)
+    rows, classes = votes.nonzero()
+    expected = LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000).fit(normalized[rows], classes, votes[rows, classes])
+    found = one.model(torch.from_numpy(normalized)[..., None], torch.ones(60)).exp().detach().numpy()
+    np.testing.assert_allclose(found, expected.predict_proba(normalized), atol=2e-3)
+    solve(make(model=settings("model/svm", statistics=["mean"])), given, "uar")
+    assert "from what most raters said" in caplog.text

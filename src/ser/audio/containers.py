@@ -41,18 +41,20 @@ class _Container:
 
     Args:
         pieces: (frames, channels), however long; then, perhaps, `_Damaged`.
+        form: container and, where it is known, coding.
         said_s: how long the sound is by the header; 0: it does not say.
 
     Raises:
         Undecodable: there is none.
     """
 
-    def __init__(self, pieces: Iterator[tuple[Block, int]], said_s: float = 0) -> None:
+    def __init__(self, pieces: Iterator[tuple[Block, int]], form: str, said_s: float = 0) -> None:
         try:
             first, self.sample_rate = next(pieces)
         except (StopIteration, _Damaged):
             raise Undecodable("no sound in it can be decoded: get the recording again") from None
         self.n_channels = first.shape[1]
+        self.form = form
         self.remark = ""
         self._pieces = chain([(first, self.sample_rate)], pieces)
         self._said_s = said_s
@@ -124,7 +126,7 @@ def _by_package(file: IO[bytes], demuxer: str) -> Iterator[_Container]:
         track = container.streams.audio[0]
         # Other formats guess how long they are, or say how long their film is.
         said_s = (track.duration or 0) * (track.time_base or 0) if demuxer == "mov" else 0
-        yield _Container(_decoded(container), float(said_s))
+        yield _Container(_decoded(container), f"{demuxer}, {track.codec_context.name}", float(said_s))
 
 
 def _decoded(container: "InputContainer") -> Iterator[tuple[Block, int]]:
@@ -152,7 +154,7 @@ def _by_program(program: str, path: Path, demuxer: str) -> Iterator[_Container]:
     write = ["-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     with subprocess.Popen([*read, *write], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         try:
-            yield _Container(_piped(process))
+            yield _Container(_piped(process), demuxer)
         finally:
             process.kill()
 

@@ -26,11 +26,13 @@ class Decoder(Protocol):
     Attributes:
         sample_rate: in Hz.
         n_channels: that each block has.
+        form: container and coding, such as `WAV, PCM_16`.
         remark: after the last block, how the file's length differs from what its header says, or where it is damaged.
     """
 
     sample_rate: int
     n_channels: int
+    form: str
     remark: str
 
     def blocks(self, block_samples: int, longest: float = math.inf) -> Iterator[Block]:
@@ -119,6 +121,7 @@ class _Sndfile:
             self.stream = stack.enter_context(_Stream(self.sound.file))
         self.sample_rate: int = self.stream.samplerate
         self.n_channels: int = self.stream.channels
+        self.form = f"{self.stream.format}, {self.stream.subtype}"
         self.remark = ""
 
     def blocks(self, block_samples: int, longest: float = math.inf) -> Iterator[Block]:

@@ -68,9 +68,12 @@ def _train(words: tuple[str, ...]) -> None:
 
 
 for _name, _does in {
+    "explore": "Look at a corpus before training on it.",
     "compare": "Lay runs side by side: table, intervals, tests.",
     "report": "Make the page of a run again.",
     "ensemble": "Put runs together: the mean of their probabilities.",
+    "evaluate": "Test a trained run on another corpus.",
+    "cross": "Runs on several corpora, each tested on all of them.",
     "robustness": "Test a run under noise, over a telephone, in a room.",
     "predict": "Name the emotions of recordings with a trained model.",
     "live": "Name the emotion of whoever speaks, while they speak.",

@@ -8,9 +8,7 @@ from ser.commands.composing import composed
 from ser.config.build import build
 from ser.config.schema import Config
 from ser.corpora.base import Corpus
-from ser.corpora.files import check_unicode
-from ser.corpora.keys import one_spelling
-from ser.corpora.mapping import map_labels
+from ser.corpora.reading import read_clips
 from ser.features.base import FrozenFeature
 from ser.files import printable
 from ser.models.base import SolvedModel
@@ -36,10 +34,8 @@ def fill(overrides: Sequence[str], shard: int, n_shards: int) -> None:
     check_settings(config, Path(config.paths.outputs))
     corpus: Corpus = build("corpus", config.corpus, Corpus)
     draft = draft_recognizer(config)
-    utterances, _ = map_labels(one_spelling(corpus.utterances())[0], config.labels)
+    utterances = read_clips(corpus, config.labels).wanted
     mine = sorted(utterances, key=lambda utterance: utterance.id)[shard - 1 :: n_shards]
-    for utterance in mine:
-        check_unicode(utterance.path)
     part = f"{shard}-of-{n_shards}" if n_shards > 1 else ""
     store = Path(config.paths.store).expanduser()
     recordings = load_recordings(mine, store, **sanity.hearing(config, draft.feature), part=part)

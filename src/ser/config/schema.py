@@ -28,12 +28,16 @@ class Paths:
 
 @dataclass
 class Loss:
-    """What training minimises. `name`: cross_entropy, nll (on the model's log-probabilities), or focal."""
+    """What training minimises. `name`: cross_entropy, nll (on the model's log-probabilities), or focal.
+
+    `votes`: whether its target is what part of the raters named each emotion, where several judged.
+    """
 
     name: str = MISSING
     label_smoothing: float = MISSING
     focal_gamma: float = MISSING
     class_weights: bool = MISSING
+    votes: bool = MISSING
 
 
 @dataclass

@@ -37,11 +37,12 @@ class Utterance:
     Attributes:
         id: path relative to the corpus root, with forward slashes and without its ending; unique in the corpus.
         path: the audio file.
-        emotion: the label.
+        emotion: the label; "" where only its votes could tell, and they are tied: `read_clips` leaves it out.
         speaker: who speaks, or None where the corpus does not say.
         corpus: name of the corpus.
         attributes: whatever else the corpus knows (gender, intensity, ...); written beside each prediction.
         segment: the part of the file that it is.
+        votes: how many raters named each emotion, or how likely each is, in any unit; None: there is one label.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Utterance:
     corpus: str
     attributes: Mapping[str, str] = field(default_factory=dict)
     segment: Segment = WHOLE
+    votes: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

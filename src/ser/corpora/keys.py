@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from ser.corpora.base import Utterance
 from ser.corpora.labels import known_emotion
+from ser.corpora.votes import renamed
 from ser.errors import CorpusError
 
 NOT_GIVEN = {
@@ -90,18 +91,23 @@ def one_spelling(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list
     Raises:
         CorpusError: the emotion of an utterance is not given.
     """
-    nameless = [utterance for utterance in utterances if key(utterance.emotion) is None]
+    nameless = [utterance for utterance in utterances if key(utterance.emotion) is None and not utterance.votes]
     if nameless:
         raise CorpusError(
             f"corpus: the emotion of {len(nameless)} clips is not given: that of {nameless[0].id} is"
             f" {nameless[0].emotion!r}; name it, or take the clips out"
         )
-    emotions = _spellings(utterance.emotion for utterance in utterances)
+    emotions = _spellings(word for utterance in utterances for word in (utterance.emotion, *(utterance.votes or ())))
     speakers = _spellings(utterance.speaker for utterance in utterances if utterance.speaker is not None)
+
+    def spelled(word: str) -> str:
+        return emotion_name(emotions.get(key(word), [""])[0])
+
     same = [
         replace(
             utterance,
-            emotion=emotion_name(emotions[key(utterance.emotion)][0]),
+            emotion=spelled(utterance.emotion),
+            votes=renamed(utterance.votes, spelled),
             speaker=None if utterance.speaker is None else speakers.get(key(utterance.speaker), [None])[0],
         )
         for utterance in utterances
@@ -110,7 +116,7 @@ def one_spelling(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list
         *_taken_as_one("emotion", emotions.values()),
         *_taken_as_one("speaker", speakers.values()),
         *_without_speaker(utterances),
-        *_in_other_words({utterance.emotion for utterance in same}),
+        *_in_other_words({word for one in same for word in (one.emotion, *(one.votes or ()))}),
     ]
     return same, remarks
 

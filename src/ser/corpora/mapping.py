@@ -11,6 +11,7 @@ from ser.config.checks import check_range
 from ser.corpora.base import Utterance
 from ser.corpora.keys import emotion_name, key
 from ser.corpora.labels import known_emotion, label_order
+from ser.corpora.votes import renamed
 from ser.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[lis
     wanted = _wanted(settings.map)
     only = None if settings.only is None else [emotion_name(word) for word in settings.only]
     counts = Counter(utterance.emotion for utterance in utterances)
+    counts.update({word: 0 for utterance in utterances for word in utterance.votes or ()})  # of raters alone
     became = {label: _meant(label, wanted, only) for label in label_order(counts)}
     sizes: Counter[str] = Counter()
     for label, meant in became.items():
@@ -84,19 +86,23 @@ def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[lis
         return list(utterances), None
     dropped = {label: counts[label] for label, meant in became.items() if meant is None}
     told = LabelMap(settings.name, became, dropped)
-    if len(set(filter(None, became.values()))) < 2:
+    if len({became[label] for label, n in counts.items() if n} - {None}) < 2:
         mistyped = "".join(f"; {remark}" for remark in unmatched(utterances, settings))
         raise ConfigError(
             f"{told.said}: two classes at least must be left; choose another labels=<name>, or change labels.map,"
             f" labels.only or labels.min_clips{mistyped}"
         )
     mapped = [(utterance, became[utterance.emotion]) for utterance in utterances]
-    return [replace(utterance, emotion=meant) for utterance, meant in mapped if meant is not None], told
+    return [
+        replace(utterance, emotion=meant, votes=renamed(utterance.votes, became.get))
+        for utterance, meant in mapped
+        if meant is not None
+    ], told
 
 
 def unmatched(utterances: Sequence[Utterance], settings: "Labels") -> list[str]:
     """Words of the settings that fit no label and are no emotions known here, as remarks: they may be mistyped."""
-    labels = label_order(utterance.emotion for utterance in utterances)
+    labels = label_order(word for one in utterances for word in (one.emotion, *(one.votes or ())))
     wanted = _wanted(settings.map)
     named = {"map": wanted, "only": map(emotion_name, settings.only or [])}
     remarks = []

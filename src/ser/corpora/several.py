@@ -9,6 +9,7 @@ from ser.config.build import build
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.keys import one_spelling
 from ser.corpora.labels import known_emotion, label_order
+from ser.corpora.votes import renamed
 from ser.errors import SerError, SettingError
 
 CORPUS = "corpus"  # the attribute that names it
@@ -66,8 +67,11 @@ class Several(Corpus):
         """The utterances of a part as they are here."""
         try:
             own = part.utterances()
-            words = {utterance.emotion: known_emotion(utterance.emotion) or utterance.emotion for utterance in own}
-            same, spellings = one_spelling([replace(one, emotion=words[one.emotion]) for one in own])
+            named = [word for utterance in own for word in (utterance.emotion, *(utterance.votes or ()))]
+            words = {word: known_emotion(word) or word for word in named}
+            same, spellings = one_spelling(
+                [replace(one, emotion=words[one.emotion], votes=renamed(one.votes, words.get)) for one in own]
+            )
         except SerError as error:
             raise type(error)(self._placed(name, str(error))) from None
         others = [f"{word} -> {meant}" for word, meant in words.items() if word != meant]

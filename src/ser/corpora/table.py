@@ -2,14 +2,17 @@
 
 import math
 import os
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ser.corpora.base import WHOLE, Corpus, Segment, Utterance
 from ser.corpora.delimited import MEANT, decoded, rows
 from ser.corpora.files import find, local_path, utterance_id
-from ser.corpora.keys import key, nfc
-from ser.errors import ConfigError, CorpusError, CorpusNotFound
+from ser.corpora.keys import clean, emotion_name, key, nfc
+from ser.corpora.votes import majority
+from ser.errors import ConfigError, CorpusError, CorpusNotFound, SettingError
 
 REQUIRED = ("path", "emotion")
 TIMES = ("start", "end")  # of a segment, in seconds
@@ -22,9 +25,27 @@ class Table(Corpus):
 
     A row with a start or an end, in seconds, is a segment of its recording. Further columns become attributes;
     split=given reads the one called split. UTF-8, UTF-16 and Shift_JIS; separated by commas, semicolons, tabs or bars.
+
+    Several raters give votes, and where emotion is empty, or there is no such column, what most of them say is it.
+
+    Args:
+        path: of the table.
+        raters: columns that hold the word of a rater each, empty where there was none; null: there are none.
+        votes: columns that hold how many raters named an emotion, or how likely it is; of a list the column is called
+            as the emotion. null: there are none.
     """
 
-    def __init__(self, *, path: str | Path | None) -> None:
+    def __init__(
+        self, *, path: str | Path | None, raters: list[str] | None, votes: Mapping[str, Any] | list[str] | None
+    ) -> None:
+        if raters is not None and votes is not None:
+            raise SettingError("votes: raters are named already; leave one of the two out")
+        self._raters = _columns("raters", raters or [])
+        named = votes if isinstance(votes, Mapping) else {one: one for one in votes or []}
+        emotions = [emotion_name(str(emotion)) for emotion in named]
+        if len({*emotions}) < len(emotions):
+            raise SettingError("votes: an emotion is named twice; name one column for each")
+        self._votes = dict(zip(emotions, _columns("votes", list(named.values())), strict=True))
         self.path = local_path(path or "")
         self.root = self.path.parent
         self.name = nfc(self.path.stem) or "table"
@@ -39,11 +60,22 @@ class Table(Corpus):
         numbers: dict[str, int] = {}
         utterances = []
         header: list[str] = []
-        for number, row in rows(text, REQUIRED, _LAYOUT, self._error):
-            header = header or list(row)
-            for column in REQUIRED:
-                if not row[column] or (column != "path" and key(row[column]) is None):
-                    found = f" ({row[column]!r})" if row[column] else ""
+        required = ("path",) if self._rated else REQUIRED
+        n_unjudged = 0
+        for number, row in rows(text, required, _LAYOUT, self._error):
+            if not header:
+                header = list(row)
+                self._check_rated(header)
+            votes = self._said(number, row)
+            if self._rated and key(row.get("emotion", "")) is None:
+                if votes is None:
+                    n_unjudged += 1
+                    continue
+                row["emotion"] = majority(votes)
+            for column in ("path",) if votes else REQUIRED:
+                written = row.get(column, "")
+                if not written or (column != "path" and key(written) is None):
+                    found = f" ({written!r})" if written else ""
                     raise self._error(f"row {number} has no {column}{found}; fill it in, or take the row out")
             path = self._locate(row.pop("path"), listings)
             segment = self._segment(number, row)
@@ -55,16 +87,47 @@ class Table(Corpus):
                 )
             numbers[name] = number
             emotion, speaker = row.pop("emotion"), row.pop("speaker", "") or None
-            utterances.append(Utterance(name, path, emotion, speaker, self.name, row, segment))
+            utterances.append(Utterance(name, path, emotion, speaker, self.name, row, segment, votes))
         if not utterances:
-            raise self._error("there are no rows below the header")
+            raise self._error("nobody judged a row" if n_unjudged else "there are no rows below the header")
         self._remarks = self._about_columns(header)
+        if n_unjudged:
+            self._remarks.append(f"{n_unjudged} rows are left out, for no rater judged them")
         if encoding == "cp932":
             self._remarks.append(f"{self.path} was read as Shift_JIS; should names look wrong, save it as CSV UTF-8")
         return sorted(utterances, key=lambda utterance: utterance.id)
 
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
         return self._remarks
+
+    @property
+    def _rated(self) -> list[str]:
+        """The columns of raters, or of votes."""
+        return [*self._raters, *self._votes.values()]
+
+    def _check_rated(self, header: Collection[str]) -> None:
+        missing = [column for column in self._rated if column not in header]
+        if missing:
+            setting = "raters" if self._raters else "votes"
+            raise ConfigError(
+                f"corpus.{setting}: {self.path} has no column {' or '.join(missing)}; it has {', '.join(header)}"
+            )
+
+    def _said(self, number: int, row: dict[str, str]) -> dict[str, float] | None:
+        """The votes of a row, whose columns are taken out of it."""
+        words = [row.pop(column) for column in self._raters]
+        counted: dict[str, float] = {**Counter(emotion_name(word) for word in words if key(word) is not None)}
+        votes = {emotion: self._number(number, column, row.pop(column)) for emotion, column in self._votes.items()}
+        return {emotion: n for emotion, n in (counted | votes).items() if n} or None
+
+    def _number(self, number: int, column: str, written: str) -> float:
+        try:
+            votes = float(written) if key(written) is not None else 0.0
+        except ValueError:
+            votes = math.nan
+        if not 0 <= votes < math.inf:
+            raise self._error(f"row {number}: {column} must be a number of votes, or how likely; got {written!r}")
+        return votes
 
     def _segment(self, number: int, row: Mapping[str, str]) -> Segment:
         """The part of its recording that a row means; its times stay among the attributes."""
@@ -87,7 +150,7 @@ class Table(Corpus):
 
     def _about_columns(self, header: Collection[str]) -> list[str]:
         """Which columns are used for nothing, and how they would be."""
-        unused = [name for name in header if name not in USED]
+        unused = [name for name in header if name not in (*USED, *self._rated)]
         if not unused:
             return []
         lacking = {meant: names for meant, names in MEANT.items() if meant not in header}
@@ -117,3 +180,13 @@ class Table(Corpus):
 
     def _error(self, problem: str) -> CorpusError:
         return CorpusError(f"corpus.path: {self.path}: {problem}")
+
+
+def _columns(setting: str, names: Sequence[Any]) -> list[str]:
+    """Columns as the header has them; none twice, and none that means something else."""
+    columns = [clean(str(name)).casefold() for name in names]
+    for column in columns:
+        if column in USED or columns.count(column) > 1:
+            why = "named twice" if column not in USED else "what a column of another meaning is called"
+            raise SettingError(f"{setting}: {column} is {why}; name a column of its own for each")
+    return columns

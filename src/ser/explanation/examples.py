@@ -7,12 +7,12 @@ from itertools import chain, zip_longest
 
 import matplotlib
 import numpy as np
-import soundfile
 import torch
 import torchaudio
 from matplotlib.image import imsave
 
-from ser.audio.reading import Waveform, resample
+from ser.audio.reading import Waveform
+from ser.audio.writing import flac
 from ser.explanation.mel import to_mel
 from ser.runs.examples import LISTENED, MISTAKE, Example, Relevance
 from ser.runs.names import EMOTION, PREDICTED, SPEAKER, UTTERANCE
@@ -21,7 +21,6 @@ from ser.runs.predictions import confidence
 N_MISTAKES, OF_A_SPEAKER = 8, 2
 N_LISTENED = 6
 LONGEST_S = 10.0  # of a longer clip, this much is shown
-HIGHEST_HZ = 16000  # sample rate of what is played
 
 WIDTH, HEIGHT = 300, 128  # pixels
 WINDOW_S, HOP_S = 0.032, 0.005
@@ -87,14 +86,6 @@ def describe(
         relevance=relevance,
     )
     return example, {audio: flac(shown, sample_rate), picture: spectrogram(shown, sample_rate)}
-
-
-def flac(waveform: Waveform, sample_rate: int) -> bytes:
-    """A waveform (samples,) in 16 bits, at `HIGHEST_HZ` at most."""
-    rate = min(sample_rate, HIGHEST_HZ)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, resample(waveform, sample_rate, rate).clip(-1, 1), rate, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue()
 
 
 def spectrogram(waveform: Waveform, sample_rate: int) -> bytes:

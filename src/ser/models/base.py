@@ -105,6 +105,8 @@ class SolvedModel(Model):
     """
 
     choices: Sequence[Mapping[str, float]]
+    takes_votes: bool = False
+    """Whether a clip may be given once for each emotion that raters named, which weigh as much as their votes."""
 
     def __init__(self, statistics: list[str], speeds: list[float]) -> None:
         super().__init__()

@@ -25,6 +25,8 @@ class Linear(SolvedModel):
         n_bands, n_channels, n_classes: see `Model`.
     """
 
+    takes_votes = True  # the cross-entropy of a distribution is the mean of those of its classes
+
     def __init__(
         self,
         *,

@@ -62,6 +62,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "intervals": assessment and assessment.intervals,
         "hint": few_speakers(assessment) if assessment else "",
         "listeners": results.facts.corpus.listeners,
+        "raters": words.raters(results),
         "protocol": words.protocol(results),
         "facts": words.facts_of(results, run.choices),
         "ensemble": results.facts.ensemble,

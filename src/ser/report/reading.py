@@ -97,6 +97,7 @@ def read(folder: Path) -> Run:
     folds = {number: read_evaluation(own) for number, own in folders.items() if (own / METRICS).exists()}
     parts = Parts(folder)
     environment: dict[str, Any] = parts.read(ENVIRONMENT, read_environment, {})
+    command = facts.trained.command if facts.trained else command_of(folder, facts.ensemble)
     return Run(
         parts=parts,
         folder=folder,
@@ -104,7 +105,7 @@ def read(folder: Path) -> Run:
         trainings=folds or {int(facts.split.fold) if not facts.split.is_pooled else 1: evaluation},
         choices=parts.read(HYDRA, _choices, {}),
         config=parts.read(CONFIG, lambda folder: (folder / CONFIG).read_text(encoding="utf-8"), ""),
-        command=str(environment.get("command") or command_of(folder, facts.ensemble)),
+        command=str(environment.get("command") or command),
         environment=environment,
         is_changed=(folder / PATCH).exists(),
         embeddings=parts.read(EMBEDDINGS, read_embeddings, None),

@@ -7,8 +7,9 @@ from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
 from ser.runs.names import BROKEN
-from ser.runs.report import headline
+from ser.runs.report import across, headline
 from ser.runs.results import Results, SplitFacts
+from ser.runs.voting import about_agreement, told
 
 
 def title(results: Results) -> str:
@@ -41,6 +42,8 @@ def protocol(results: Results) -> list[str]:
     facts = results.facts
     split, audit, corpus = facts.split, facts.audit, facts.corpus
     said = [f"{_folds(split)} {results.scores.n_test} clips are tested."]
+    if facts.trained:
+        said = [f"Test on {corpus.name}, {results.scores.n_test} clips; {across(facts.trained)}."]
     each = " in the first fold" if split.is_pooled else ""
     said.append(
         f"{split.n_train} clips are for training and {split.n_val} for validation{each}; nothing is chosen on test."
@@ -97,6 +100,14 @@ def facts_of(results: Results, choices: Mapping[str, str]) -> dict[str, str]:
         f"{facts.corpus.name}, fingerprint {facts.corpus.fingerprint}",
     )
     return said
+
+
+def raters(results: Results) -> list[str]:
+    """How near the answers come to what several raters said, and how far these agree."""
+    alpha = results.facts.corpus.agreement
+    said = told(results.votes) if results.votes else []
+    said += [] if alpha is None else [about_agreement(alpha)]
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in said]
 
 
 def extremes(groups: Sequence[Group]) -> str:

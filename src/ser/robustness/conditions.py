@@ -15,6 +15,7 @@ import torch
 from scipy.fft import next_fast_len
 
 from ser.audio import Waveform, resample
+from ser.audio.levels import active_power
 from ser.augment import effects
 
 Floats = npt.NDArray[np.float64]
@@ -30,8 +31,6 @@ SPEECH_DB = (
     *(44.5, 44.3, 43.7, 43.4, 41.3, 40.7),
 )
 
-FRAME_S = 0.02  # of which the level is taken
-ACTIVE_WITHIN_DB = 15.9  # ITU-T P.56: speech is active down to so much below its active level
 TELEPHONE_HZ, TELEPHONE_BAND_HZ = 8000, (300, 3400)
 TELEPHONE_ORDER = 6  # of the filter at either edge: 36 dB an octave
 MU = 255  # ITU-T G.711: of the curve by which loudness is told in 8 bits
@@ -64,20 +63,6 @@ def noise(waveform: Waveform, sample_rate: int, seed: int, *, snr_db: float) -> 
     added = np.fft.irfft(spectrum * 10 ** (shape_db / 20), size)[: len(waveform)]
     power = active_power(waveform, sample_rate) * 10 ** (-snr_db / 10)
     return np.asarray(waveform + added * np.sqrt(power / np.square(added).mean()), np.float32)
-
-
-def active_power(waveform: Waveform, sample_rate: int) -> float:
-    """Mean power of a clip while somebody speaks: over all frames down to 15.9 dB below that mean.
-
-    After ITU-T P.56 (12/2011), by frames of 20 ms in place of its envelope. Pauses, and silence before and after, do
-    not count.
-    """
-    size = max(round(FRAME_S * sample_rate), 1)
-    padded = np.pad(waveform.astype(np.float64), (0, -len(waveform) % size))
-    loudest_first = np.sort(np.square(padded).reshape(-1, size).mean(axis=1))[::-1]
-    means = loudest_first.cumsum() / np.arange(1, len(loudest_first) + 1)
-    active = np.flatnonzero(loudest_first >= means * 10 ** (-ACTIVE_WITHIN_DB / 10))
-    return float(means[active[-1]])
 
 
 def telephone(waveform: Waveform, sample_rate: int, seed: int) -> Waveform:

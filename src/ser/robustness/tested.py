@@ -55,7 +55,7 @@ def read_tested(folder: Path, root: Path | None) -> Tested:
         raise RobustnessError(f"{folder}: no finished run; name the folder of a run, where its {PREDICTIONS} is")
     try:
         table = read_predictions(folder / PREDICTIONS)
-        found = [_recording(row, root) for row in table.rows]
+        found = [recording(row, root) for row in table.rows]
     except (OSError, ValueError, KeyError) as error:
         raise RobustnessError(f"{folder}: {PREDICTIONS} cannot be read ({error}); run it again") from None
     missing = [path for path in dict.fromkeys(path for path, _ in found) if not path.is_file()]
@@ -67,7 +67,7 @@ def read_tested(folder: Path, root: Path | None) -> Tested:
     return Tested(folder, table, found)
 
 
-def _recording(row: dict[str, str], root: Path | None) -> tuple[Path, Segment]:
+def recording(row: dict[str, str], root: Path | None) -> tuple[Path, Segment]:
     """File and segment of a row of predictions.csv. A segment stands in the name alone: `file@0.5-2`."""
     path, name, segment = Path(row[PATH]), row[UTTERANCE], WHOLE
     if not path.with_suffix("").as_posix().endswith(name.rpartition("/")[2]) and (times := _SEGMENT.search(name)):

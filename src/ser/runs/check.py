@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ser.metrics import confusions_by_cluster, mean_ratio, uar
+from ser.metrics import confusions_by_cluster, uar
 from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
 from ser.runs.report_tables import p_word
 from ser.runs.results import Check
-from ser.statistics import bootstrap, clusters_of, percentile_interval
+from ser.statistics import bootstrap, clusters_of, luck_p, percentile_interval
 
 SHUFFLED, OVERFIT, SILENCE = "shuffled", "overfit", "silence"
 CHECKS = (SHUFFLED, OVERFIT, SILENCE)
@@ -93,17 +93,6 @@ def _by_chance(name: str, predictions: Predictions) -> tuple[bool, str]:
 
 def _luck(predictions: Predictions) -> float:
     """How often the UAR is as high where the labels of each speaker are dealt out anew, and the answers stay."""
-    truth, answers, n_classes = np.array(predictions.truth), np.array(predictions.predicted), len(predictions.labels)
+    truth, answers = np.array(predictions.truth), np.array(predictions.predicted)
     names = np.array([row[SPEAKER] for row in predictions.rows], dtype=object)
-    generator = np.random.default_rng(0)
-    right = np.zeros((N_PERMUTATIONS, n_classes))
-    for name in np.unique(names):
-        own = names == name
-        dealt = generator.permuted(np.broadcast_to(truth[own], (N_PERMUTATIONS, own.sum())), axis=1)
-        for label in range(n_classes):
-            right[:, label] += ((dealt == label) & (answers[own] == label)).sum(axis=1)
-    support = np.bincount(truth, minlength=n_classes)
-    reached = np.bincount(truth[truth == answers], minlength=n_classes)
-    luck = mean_ratio(right, np.broadcast_to(support, right.shape).astype(float))
-    seen = mean_ratio(reached.astype(float), support.astype(float))
-    return float(((luck >= seen - 1e-9).sum() + 1) / (N_PERMUTATIONS + 1))
+    return luck_p(truth, answers, names, len(predictions.labels), n_permutations=N_PERMUTATIONS)

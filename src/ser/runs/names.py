@@ -48,6 +48,7 @@ FOLD = "fold"
 PROBLEM = "problem"
 RESERVED_COLUMNS = (UTTERANCE, PATH, SPEAKER, EMOTION, PREDICTED, FOLD)  # no attribute of a corpus may take them
 _PROBABILITY = "p_"  # and the emotion
+_VOTES = "votes_"  # and the emotion
 
 # Columns of history.csv, beside those of validation_column.
 EPOCH = "epoch"
@@ -69,6 +70,11 @@ def emotion_of(column: str) -> str | None:
     return column.removeprefix(_PROBABILITY) if column.startswith(_PROBABILITY) else None
 
 
+def votes_column(emotion: str) -> str:
+    """The column of predictions.csv with an emotion's votes, where several raters judged."""
+    return _VOTES + emotion
+
+
 def validation_column(score: str) -> str:
     """The column of a table, such as history.csv, with a score on the validation part.
 
@@ -80,7 +86,7 @@ def validation_column(score: str) -> str:
 
 def is_reserved(column: str) -> bool:
     """Whether a column of predictions.csv is one of our own."""
-    return column in RESERVED_COLUMNS or emotion_of(column) is not None
+    return column in RESERVED_COLUMNS or column.startswith((_PROBABILITY, _VOTES))
 
 
 def fold_folder(folder: Path, fold: int) -> Path:

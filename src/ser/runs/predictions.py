@@ -21,6 +21,7 @@ from ser.runs.names import (
     emotion_of,
     is_reserved,
     probability_column,
+    votes_column,
 )
 
 
@@ -59,6 +60,15 @@ class Predictions:
             raise ValueError("a probability is missing, or no number")
         return read
 
+    @property
+    def votes(self) -> metrics.Floats:
+        """What part of the raters named each class, (n_clips, n_classes); nan where nobody did, or it is not known."""
+        columns = [votes_column(label) for label in self.labels]
+        counts = np.array([[float(row.get(column) or 0) for column in columns] for row in self.rows])
+        n_votes = counts.sum(axis=1, keepdims=True)
+        shares: metrics.Floats = np.divide(counts, n_votes, out=np.full_like(counts, np.nan), where=n_votes > 0)
+        return shares
+
     def with_probabilities(self, probabilities: metrics.Floats) -> "Predictions":
         """The same clips with other probabilities (n_clips, n_classes), and what follows from them."""
         pairs = zip(self.rows, probabilities, strict=True)
@@ -79,6 +89,7 @@ def predictions_of(
     """A row for each utterance; `probabilities` are (n_utterances, n_classes)."""
     attributes = dict.fromkeys(name for utterance in utterances for name in utterance.attributes)
     # An attribute must not pass for one of our own columns.
+    rated = labels if any(utterance.votes for utterance in utterances) else ()
     columns = {name: f"attribute_{name}" if is_reserved(name) else name for name in attributes}
     rows = []
     for utterance, row in zip(utterances, probabilities, strict=True):
@@ -89,6 +100,7 @@ def predictions_of(
                 SPEAKER: utterance.speaker or "",
                 EMOTION: utterance.emotion,
                 **_answer(labels, row),
+                **{votes_column(label): _votes(utterance, label) for label in rated},
                 **{column: utterance.attributes.get(name, "") for name, column in columns.items()},
             }
         )
@@ -99,6 +111,10 @@ def _answer(labels: Sequence[str], probabilities: npt.NDArray[np.floating[Any]])
     """What a row says of a clip by its probabilities (n_classes,)."""
     columns = {probability_column(label): f"{value:.6f}" for label, value in zip(labels, probabilities, strict=True)}
     return {PREDICTED: labels[int(probabilities.argmax())], **columns}
+
+
+def _votes(utterance: Utterance, label: str) -> str:
+    return f"{utterance.votes.get(label, 0):g}" if utterance.votes else ""
 
 
 def confidence(row: Mapping[str, str]) -> float:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from ser import metrics
 from ser.files import replacing
-from ser.runs import calibrated, names
+from ser.runs import calibrated, names, voting
 from ser.runs.assessing import assess
 from ser.runs.calibration import Temperature
 from ser.runs.check import OVERFIT
@@ -17,7 +17,17 @@ from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
 from ser.runs.report_tables import broken_down, main_scores
-from ser.runs.results import ClassScores, Ensemble, Facts, Interruption, Results, Scores, Spread, read_results
+from ser.runs.results import (
+    ClassScores,
+    Ensemble,
+    Facts,
+    Interruption,
+    Results,
+    Scores,
+    Spread,
+    Trained,
+    read_results,
+)
 from ser.splits.audit import Audit
 
 
@@ -75,7 +85,8 @@ def write_report(
     apart = [fold.validated for fold in folds.values()] if folds else [validated]
     calibration = calibrated.calibration_of(predictions, apart, temperature)
     tta = summarize(views).by_name if views else None
-    results = Results(summarize(predictions), facts, tta, spreads, assess(predictions), calibration)
+    scores, raters = summarize(predictions), voting.vote_scores(predictions)
+    results = Results(scores, facts, tta, spreads, assess(predictions), calibration, raters)
     evaluation = Evaluation(results, predictions, views, validated, history)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -116,6 +127,7 @@ def rewrite_report(folder: Path) -> Evaluation:
     if calibration and not calibration.conformal and known:  # of folds whose folders are gone
         calibration = replace(calibration, conformal=known.conformal)
     results = replace(before.results, scores=scores, tta=tta, assessment=assessment, calibration=calibration)
+    results = replace(results, votes=voting.vote_scores(before.predictions))
     evaluation = replace(before, results=results)
     _write(folder, evaluation, folds or {1: evaluation})
     return evaluation
@@ -176,7 +188,15 @@ def headline(results: Results) -> str:
     about = f"check={check.name}, NO RESULT: " if check else ""
     about = "fast_dev_run, NO RESULT: " if results.facts.rehearsal else about
     labels = f", {results.facts.label_map.title}" if results.facts.label_map else ""
+    if trained := results.facts.trained:
+        return f"{results.facts.corpus.name}{labels}, split={split.name}, trained on {trained.corpus}"
     return f"{about}{results.facts.corpus.name}{labels}, split={split.name}, {which}"
+
+
+def across(trained: Trained) -> str:
+    """What was tested on another corpus, in words."""
+    mean = f", the mean of {trained.n_recognizers} recognisers" if trained.n_recognizers > 1 else ""
+    return f"trained on {trained.corpus} ({trained.split}): {trained.run}{mean}"
 
 
 def render(results: Results) -> str:
@@ -191,6 +211,8 @@ def render(results: Results) -> str:
         lines += [facts.corpus.notice, ""]
     if facts.label_map:
         lines += [facts.label_map.said, ""]
+    if facts.trained:
+        lines += [across(facts.trained), ""]
     if facts.interrupted:
         lines += [_stopped(facts.interrupted), ""]
     if facts.untested:
@@ -207,6 +229,8 @@ def render(results: Results) -> str:
             f"{SCORES[name]} {s.mean:.3f} ± {s.std:.3f}" for name, s in results.folds.items() if name in MAIN_SCORES
         ]
         lines += [f"mean ± deviation over the folds: {'   '.join(parts)}"]
+    lines += voting.told(results.votes) if results.votes else []
+    lines += [voting.about_agreement(facts.corpus.agreement)] if facts.corpus.agreement is not None else []
     if results.tta:
         lines += [
             f"test-time augmentation, mean of {facts.tta_views} views, apart from the above: {_line(results.tta)}"

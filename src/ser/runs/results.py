@@ -12,6 +12,7 @@ from ser.files import replacing
 from ser.runs.assessment import Assessment, read_assessment
 from ser.runs.calibration import Calibration, read_calibration
 from ser.runs.names import METRICS, SCORES
+from ser.runs.votes import VoteScores, read_vote_scores
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
 
@@ -59,7 +60,8 @@ class Scores:
 class CorpusFacts:
     """The corpus; `notice`: what a reader must know; `fingerprint`: equal ones mean the same clips, equally named.
 
-    `listeners`: what people reach on it, where that is known.
+    `listeners`: what people reach on it, where that is known. `agreement`: Krippendorff's alpha of its raters, where
+    they are known.
     """
 
     name: str
@@ -68,6 +70,7 @@ class CorpusFacts:
     n_broken: int
     fingerprint: str
     listeners: Listeners | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,25 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """Of a test on another corpus, the run that was tested.
+
+    Attributes:
+        run: its folder.
+        corpus: it was trained on.
+        split: its protocol, as its own report says it.
+        n_recognizers: whose mean was tested: one, those of all folds, or those of an ensemble.
+        command: what makes this test again.
+    """
+
+    run: str
+    corpus: str
+    split: str
+    n_recognizers: int
+    command: str
+
+
+@dataclass(frozen=True)
 class Check:
     """What came of check=..., see `ser.runs.check`.
 
@@ -173,6 +195,7 @@ class Facts:
         ensemble: of `ser ensemble` only.
         check: what came of check=...; None: this is a result.
         label_map: what became of the corpus's labels; None: they are the emotions as they are.
+        trained: of `ser evaluate` only: `corpus` is what was tested, and this was trained; else None.
     """
 
     seed: int | None
@@ -194,6 +217,7 @@ class Facts:
     ensemble: Ensemble | None = None
     check: Check | None = None
     label_map: LabelMap | None = None
+    trained: Trained | None = None
 
 
 @dataclass(frozen=True)
@@ -222,6 +246,7 @@ class Results:
         folds: each score's spread over the folds, where they are pooled.
         assessment: intervals, baselines and breakdown of the scores; None of a run of an earlier version.
         calibration: how far the probabilities can be believed; None where they are no numbers, and of older runs.
+        votes: how near they come to what raters said; None where there are no votes.
     """
 
     scores: Scores
@@ -230,6 +255,7 @@ class Results:
     folds: dict[str, Spread] | None = None
     assessment: Assessment | None = None
     calibration: Calibration | None = None
+    votes: VoteScores | None = None
 
     def content(self) -> dict[str, Any]:
         """As metrics.json has it, in one mapping."""
@@ -273,7 +299,8 @@ def read_results(folder: Path) -> Results:
 def _of(content: Mapping[str, Any]) -> Results:
     audit, validation, interrupted = content["audit"], content["validation"], content.get("interrupted")
     listeners = content["corpus"].get("listeners")
-    ensemble, check, label_map = (content.get(name) for name in ("ensemble", "check", "label_map"))
+    optional = ("ensemble", "check", "label_map", "trained")
+    ensemble, check, label_map, trained = (content.get(name) for name in optional)
     facts = {
         **_those_of(Facts, content),
         "corpus": CorpusFacts(**{**content["corpus"], "listeners": listeners and Listeners(**listeners)}),
@@ -286,6 +313,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         and Ensemble(ensemble["weights"], {name: Member(**one) for name, one in ensemble["members"].items()}),
         "check": check and Check(**check),
         "label_map": label_map and LabelMap(**label_map),
+        "trained": trained and Trained(**trained),
     }
     per_class = {label: ClassScores(**scores) for label, scores in content["per_class"].items()}
     folds = content.get("folds")
@@ -296,6 +324,7 @@ def _of(content: Mapping[str, Any]) -> Results:
         folds and {name: Spread(**spread) for name, spread in folds.items()},
         read_assessment(content),
         read_calibration(content),
+        read_vote_scores(content),
     )
 
 

@@ -1,19 +1,19 @@
 """How sure a trained recogniser is, fitted on validation."""
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from ser.calibration import at_limit, temperature, tempered, untold
+from ser.calibration import Truth, at_limit, temperature, tempered, untold
+from ser.metrics import Floats
 from ser.recognizer import Recognizer
 
 log = logging.getLogger("ser")
 
 
 def calibrate(
-    recognizer: Recognizer, probabilities: npt.NDArray[np.float32], targets: Sequence[int]
+    recognizer: Recognizer, probabilities: npt.NDArray[np.float32], targets: Truth | Floats
 ) -> tuple[npt.NDArray[np.float32], float | None]:
     """Give a recogniser the temperature that its answers to the validation part ask for.
 
@@ -22,7 +22,7 @@ def calibrate(
     Args:
         recognizer: whose temperature is 1.
         probabilities: of the clips of the validation part (n_clips, n_classes), by this recogniser.
-        targets: their class numbers.
+        targets: their class numbers, or distributions over the classes (n_clips, n_classes).
 
     Returns:
         the answers with the temperature, and the temperature; None where none was fitted.

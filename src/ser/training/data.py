@@ -30,7 +30,8 @@ class Batch(NamedTuple):
 
     inputs: waveforms (batch, samples), or a frozen feature's frames (batch, n_bands, frames), zero after each clip's
     end; lengths (batch,) in samples or frames; targets (batch,) class numbers; places (batch,) in the dataset; speakers
-    (batch,) numbers, 0: somebody unknown; None: all are.
+    (batch,) numbers, 0: somebody unknown; None: all are; votes (batch, n_classes) what part of the raters named each
+    class; None: there is one label.
     """
 
     inputs: Tensor
@@ -38,15 +39,24 @@ class Batch(NamedTuple):
     targets: Tensor
     places: Tensor
     speakers: Tensor | None = None
+    votes: Tensor | None = None
+
+    @property
+    def wanted(self) -> Tensor:
+        """What the loss wants: distributions (batch, n_classes) where there are votes, else class numbers (batch,)."""
+        return self.targets if self.votes is None else self.votes
 
 
 class Item(NamedTuple):
-    """One clip: waveform (samples,) or frames (n_bands, frames), class, place in the dataset, speaker, by number."""
+    """One clip: waveform (samples,) or frames (n_bands, frames), class, place in the dataset, speaker, by number; and
+    what part of the raters named each class (n_classes,).
+    """
 
     input: Tensor
     target: int
     place: int
     speaker: int = 0
+    votes: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class Part:
         speakers: by number, from 1; none: nobody is known.
         variants: of each clip, other versions that are given as often as itself, at random; none: itself alone.
         corpora: by number, from 0; none: there is one.
+        votes: (clips, n_classes) what part of the raters named each class; None: clips have one label.
     """
 
     inputs: Sequence[Input]
@@ -66,6 +77,7 @@ class Part:
     speakers: Sequence[int] = ()
     variants: Sequence[Sequence[Input]] = ()
     corpora: Sequence[int] = ()
+    votes: Array | None = None
 
 
 class ClipDataset(Dataset[Item]):
@@ -80,6 +92,7 @@ class ClipDataset(Dataset[Item]):
     def __init__(self, part: Part, longest: int | None = None) -> None:
         self.inputs, self.targets, self.longest, self.variants = part.inputs, part.targets, longest, part.variants
         self.speakers = part.speakers or [0] * len(part.inputs)
+        self.votes = None if part.votes is None else torch.tensor(part.votes, dtype=torch.float32)
         self.groups = {"balanced": part.targets, "corpus": part.corpora}
 
     def __len__(self) -> int:
@@ -97,7 +110,13 @@ class ClipDataset(Dataset[Item]):
             clip = clip[..., start : start + self.longest]
         # A copy: torch wants to be able to write, and the memory map is read-only.
         input = torch.from_numpy(np.array(clip, np.float32))
-        return Item(input, self.targets[index], index, self.speakers[index])
+        votes = None if self.votes is None else self.votes[index]
+        return Item(input, self.targets[index], index, self.speakers[index], votes)
+
+    @property
+    def truth(self) -> npt.NDArray[Any]:
+        """Distributions (n_clips, n_classes) where there are votes, else class numbers (n_clips,)."""
+        return np.asarray(self.targets) if self.votes is None else self.votes.numpy()
 
     @property
     def lengths(self) -> list[int]:
@@ -112,7 +131,8 @@ def collate(items: Sequence[Item]) -> Batch:
     for row, item in zip(inputs, items, strict=True):
         row[..., : item.input.shape[-1]] = item.input
     targets, places, speakers = (torch.tensor([item[field] for item in items]) for field in (1, 2, 3))
-    return Batch(inputs, lengths, targets, places, speakers)
+    votes = [item.votes for item in items if item.votes is not None]
+    return Batch(inputs, lengths, targets, places, speakers, torch.stack(votes) if votes else None)
 
 
 class LengthBatches(Sampler[list[int]]):

@@ -21,13 +21,14 @@ def focal(
 
     Args:
         log_probabilities: (batch, n_classes).
-        targets: class numbers (batch,).
+        targets: class numbers (batch,), or distributions over the classes (batch, n_classes).
         gamma: 0 is cross-entropy.
         weights: of the classes (n_classes,); the mean is weighted with them too, as in torch's cross-entropy.
         smoothing: part of the target that is spread evenly over all classes. (Szegedy et al. 2016, arXiv 1512.00567)
     """
     n_classes = log_probabilities.shape[1]
-    wanted = F.one_hot(targets, n_classes) * (1 - smoothing) + smoothing / n_classes  # (batch, n_classes)
+    soft = targets if targets.ndim == 2 else F.one_hot(targets, n_classes)
+    wanted = soft * (1 - smoothing) + smoothing / n_classes  # (batch, n_classes)
     if weights is not None:
         wanted = wanted * weights
     # The floor keeps the power's gradient finite where a probability is exactly 1.
@@ -37,7 +38,10 @@ def focal(
 
 
 def weight_of(targets: Tensor, weights: Tensor | None) -> Tensor:
-    """What a batch counts in a mean over several: its number of clips, or the sum of their class weights."""
+    """What a batch counts in a mean over several: its number of clips, or the sum of their class weights.
+
+    A distribution counts as its classes do on average.
+    """
     if weights is None:
         return torch.tensor(float(len(targets)), device=targets.device)
-    return weights[targets].sum()
+    return (targets @ weights if targets.ndim == 2 else weights[targets]).sum()

@@ -127,12 +127,12 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
         if changes_features and self.augment.mixup:
             features, lengths, other, weight = self.augment.mix(features, lengths)
             log_probabilities = self.model(features, lengths)
-            loss = weight * self._loss(log_probabilities, batch.targets)
-            loss = loss + (1 - weight) * self._loss(log_probabilities, batch.targets[other])
+            loss = weight * self._loss(log_probabilities, batch.wanted)
+            loss = loss + (1 - weight) * self._loss(log_probabilities, batch.wanted[other])
         else:
-            loss = self._loss(self.model(features, lengths), batch.targets)
+            loss = self._loss(self.model(features, lengths), batch.wanted)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets), sync_dist=True)
-        return loss * self._share(batch.targets)
+        return loss * self._share(batch.wanted)
 
     def _share(self, targets: Tensor) -> Tensor:
         """How much a batch counts, so that a step follows the mean over all clips of all processes and batches in it.
@@ -162,8 +162,8 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         log_probabilities = self(batch.inputs, batch.lengths, batch.speakers)
         self.confusion.update(log_probabilities.argmax(dim=-1), batch.targets)
-        weight = losses.weight_of(batch.targets, self.class_weights)
-        self.val_loss.update(self._loss(log_probabilities, batch.targets), weight=weight)
+        weight = losses.weight_of(batch.wanted, self.class_weights)
+        self.val_loss.update(self._loss(log_probabilities, batch.wanted), weight=weight)
 
     def on_validation_epoch_end(self) -> None:
         confusion = self.confusion.compute().cpu().numpy()
@@ -200,10 +200,11 @@ class EmotionRecognizer(Recognizer, pl.LightningModule):
 
     def _loss(self, log_probabilities: Tensor, targets: Tensor) -> Tensor:
         weights = self.class_weights
+        is_focal = self.loss_name == "focal"
+        if is_focal or targets.ndim == 2:  # of distributions, torch's own would not weigh the mean by class
+            gamma, smoothing = self.focal_gamma if is_focal else 0.0, self.label_smoothing
+            return losses.focal(log_probabilities, targets, gamma=gamma, weights=weights, smoothing=smoothing)
         if self.loss_name == "nll":
             return F.nll_loss(log_probabilities, targets, weight=weights)
-        if self.loss_name == "focal":
-            gamma, smoothing = self.focal_gamma, self.label_smoothing
-            return losses.focal(log_probabilities, targets, gamma=gamma, weights=weights, smoothing=smoothing)
         # The softmax of log-probabilities is the probabilities themselves: cross-entropy takes them as they are.
         return F.cross_entropy(log_probabilities, targets, weight=weights, label_smoothing=self.label_smoothing)

@@ -17,6 +17,7 @@ from ser.config.schema import Config
 from ser.errors import ConfigError
 from ser.features.base import Heard, LayerChoice
 from ser.models.base import Examples, SolvedModel
+from ser.recognizer import Recognizer
 from ser.training import processes
 from ser.training.data import KNOWN, REFERENCE, Array, Input, SpeechData
 from ser.training.recognizer import EmotionRecognizer
@@ -64,7 +65,7 @@ def solved_at_once(config: Config) -> Config:
     return replace(config, loss=loss, trainer={**config.trainer, "max_epochs": 1, "check_val_every_n_epoch": 1})
 
 
-def summaries(recognizer: EmotionRecognizer, views: Sequence[Mapping[str, Input]]) -> dict[str, Array]:
+def summaries(recognizer: Recognizer, views: Sequence[Mapping[str, Input]]) -> dict[str, Array]:
     """What a model that is solved is told of each clip, by utterance id, (1, n, views).
 
     Args:
@@ -90,11 +91,14 @@ def solve(recognizer: EmotionRecognizer, data: SpeechData, monitor: str) -> Solu
     """
     model, choice_of_layer = _parts(recognizer)
     _fit_normalization(recognizer, data)
+    by_votes = monitor == "loss"
+    if data.datasets["train"].votes is not None and not model.takes_votes:
+        log.warning("model: it is solved from what most raters said of each clip, and not from their votes")
     best: tuple[float, Solution, dict[str, Tensor]] | None = None
     for layer in [None] if choice_of_layer is None else range(choice_of_layer.n_layers):
         if choice_of_layer is not None:
             choice_of_layer.number.fill_(layer or 0)
-        train, val = (_examples(recognizer, data, part) for part in ("train", "val"))
+        train, val = _examples(recognizer, data, "train"), _examples(recognizer, data, "val", by_votes=by_votes)
         for choice in model.solve(train, model.choices):
             model.calibrate(val)
             score = _score(model, val, monitor)
@@ -140,12 +144,17 @@ def _heard(data: SpeechData, part: str) -> Heard:
 
 
 @torch.no_grad()
-def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str) -> Examples:
-    normalized = recognizer.layer_sum(recognizer.normalization(*_heard(data, part)))
+def _examples(recognizer: EmotionRecognizer, data: SpeechData, part: str, *, by_votes: bool = True) -> Examples:
+    normalized = recognizer.layer_sum(recognizer.normalization(*_heard(data, part))).double().numpy()
     targets = np.asarray(data.datasets[part].targets)
     weights = recognizer.class_weights
-    of_each = np.ones(len(targets)) if weights is None else weights.double().numpy()[targets]
-    return Examples(normalized.double().numpy(), targets, of_each)
+    of_class = np.ones(len(recognizer.labels)) if weights is None else weights.double().numpy()
+    votes, model = data.datasets[part].votes, recognizer.model
+    if votes is None or not by_votes or not (isinstance(model, SolvedModel) and model.takes_votes):
+        return Examples(normalized, targets, of_class[targets])
+    share = votes.double().numpy()
+    clips, targets = ((share > 0) | (np.eye(len(of_class))[targets] > 0)).nonzero()  # every class has a clip at least
+    return Examples(normalized[clips], targets, share[clips, targets] * of_class[targets])
 
 
 @torch.no_grad()

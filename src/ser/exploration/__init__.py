@@ -1,0 +1,1 @@
+"""A corpus looked at before any training: every clip measured, and what stands out."""
