@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from ser.runs.results import CorpusFacts, Facts, Results, Scores, Seconds, SplitFacts, Validation
+from ser.runs.facts import CorpusFacts, Facts, Seconds, SplitFacts, Validation
+from ser.runs.results import Results, Scores
 from ser.splits.audit import Audit
 
 FACTS = Facts(

@@ -24,11 +24,11 @@ from ser.runs.check import judge
 from ser.runs.dimensions.report import validated_in, write_dimension_report
 from ser.runs.dimensions.table import numbers_table
 from ser.runs.environment import write_environment
+from ser.runs.facts import Facts, Interruption, Seconds, SplitFacts
 from ser.runs.history import validation_of
 from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
 from ser.runs.predictions import predictions_of
 from ser.runs.report import write_report
-from ser.runs.results import Facts, Interruption, Seconds, SplitFacts
 from ser.runs.split import check_unchanged, write_split
 from ser.runs.tested import Tested, pool_any, read_tested, rendered
 from ser.search.pruning import PruneBadTrials, Pruned

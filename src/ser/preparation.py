@@ -19,8 +19,8 @@ from ser.files import digest
 from ser.models.base import SolvedModel
 from ser.prepared import Prepared, new_recognizer
 from ser.runs.broken import write_broken
+from ser.runs.facts import CorpusFacts
 from ser.runs.provenance import Provenance
-from ser.runs.results import CorpusFacts
 from ser.splits.account import account
 from ser.splits.base import Protocol, Split
 from ser.splits.by_column import unused_split

@@ -11,8 +11,8 @@ from ser.corpora.dimensions import numbers_of
 from ser.corpora.mapping import LabelMap
 from ser.corpora.votes import distribution
 from ser.metrics import Floats
+from ser.runs.facts import CorpusFacts
 from ser.runs.provenance import Provenance
-from ser.runs.results import CorpusFacts
 from ser.splits.base import PARTS, Split
 from ser.splits.known import known_clips
 from ser.store.recordings import Recordings

@@ -10,11 +10,11 @@ import yaml
 
 from ser.corpora.base import Utterance
 from ser.files import write_csv
+from ser.runs.facts import Facts, Validation
 from ser.runs.names import CONFIG, HISTORY, HYDRA, OVERRIDES, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import predictions_of
 from ser.runs.report import Evaluation, write_report
-from ser.runs.results import Facts, Validation
 from ser.runs.status import FINISHED, Status
 from tests.facts import facts
 

@@ -18,9 +18,10 @@ from ser.loggers import job
 from ser.loggers.base import Job, Logger
 from ser.loggers.guard import Loggers, build_loggers
 from ser.loggers.job import describe
+from ser.runs.facts import CorpusFacts, Facts, Interruption, SplitFacts
 from ser.runs.predictions import Predictions
 from ser.runs.report import Evaluation, summarize
-from ser.runs.results import CorpusFacts, Facts, Interruption, Results, SplitFacts
+from ser.runs.results import Results
 from ser.store.recordings import Recordings
 from tests.conftest import FAST, Command, configured
 from tests.facts import FACTS, facts

@@ -9,9 +9,9 @@ import pytest
 
 from ser.corpora.base import Utterance
 from ser.errors import ResumeError
+from ser.runs.facts import Validation
 from ser.runs.history import read_history, validation_of
 from ser.runs.names import fold_folder, fold_folders
-from ser.runs.results import Validation
 from ser.runs.split import check_unchanged, write_split
 from ser.splits.base import Split
 

@@ -16,11 +16,12 @@ from sklearn.metrics import classification_report
 
 from ser.corpora.base import Utterance
 from ser.files import write_csv
+from ser.runs.facts import Ensemble, Interruption, Member, Seconds, Validation
 from ser.runs.names import PREDICTIONS, fold_folder, fold_folders
 from ser.runs.pooled import pool
 from ser.runs.predictions import Predictions, predictions_of, read_predictions
 from ser.runs.report import Evaluation, read_evaluation, render, rewrite_report, write_report
-from ser.runs.results import Ensemble, Interruption, Member, Seconds, Validation, read_results
+from ser.runs.results import read_results
 from tests.facts import FACTS, facts
 
 pytestmark = pytest.mark.usefixtures("no_figures")

@@ -15,12 +15,12 @@ from ser.ensemble.members import VALIDATION, Tested, about_validation, shared
 from ser.ensemble.mixture import equal_weights, likeliest_weights, mean_loss, mix
 from ser.files import replacing
 from ser.metrics import Floats
+from ser.runs.facts import Ensemble, Facts, Member, Seconds, Validation
 from ser.runs.names import BROKEN, CONFIG, HYDRA, SPLIT, UTTERANCE, fold_folder
 from ser.runs.pooled import pool
 from ser.runs.predictions import Predictions
 from ser.runs.provenance import Provenance
 from ser.runs.report import Evaluation, summarize, write_report
-from ser.runs.results import Ensemble, Facts, Member, Seconds, Validation
 from ser.runs.status import FINISHED, Status
 
 

@@ -21,11 +21,11 @@ from ser.files import replacing
 from ser.inference.answering import way_of
 from ser.metrics import Floats
 from ser.preparation import describe_corpus, leave_out_broken
+from ser.runs.facts import CorpusFacts, Facts, Seconds, SplitFacts, Trained
 from ser.runs.names import CONFIG, HYDRA
 from ser.runs.predictions import predictions_of
 from ser.runs.provenance import Provenance
 from ser.runs.report import Evaluation, headline, write_report
-from ser.runs.results import CorpusFacts, Facts, Seconds, SplitFacts, Trained
 from ser.runs.split import write_split
 from ser.runs.status import FINISHED, Status
 from ser.splits.audit import Audit, audit

@@ -12,8 +12,9 @@ from ser.errors import EvaluateError
 from ser.files import read_csv
 from ser.inference.members import Member, read_members
 from ser.robustness.tested import recording
+from ser.runs.facts import Facts
 from ser.runs.names import CONFIG, EMOTION, PART, SPEAKER, SPLIT, UTTERANCE, fold_folders
-from ser.runs.results import Facts, Results, read_results
+from ser.runs.results import Results, read_results
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from ser.errors import ModelError
 from ser.inference.checkpoint import DESCRIPTION, from_checkpoint, from_export, is_export
 from ser.recognizer import Recognizer
 from ser.runs.dimensions.results import read_any_results
+from ser.runs.facts import Ensemble
 from ser.runs.folder import is_finished
 from ser.runs.names import BEST, METRICS, fold_folder, fold_folders
-from ser.runs.results import Ensemble
 
 
 @dataclass(frozen=True)

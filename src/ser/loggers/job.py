@@ -13,8 +13,8 @@ from ser.config.dotted import is_below
 from ser.config.schema import Config
 from ser.corpora.mapping import AS_THEY_ARE
 from ser.loggers.base import FOLD, POOLED, Job
+from ser.runs.facts import CorpusFacts, SplitFacts
 from ser.runs.folder import MAY_DIFFER
-from ser.runs.results import CorpusFacts, SplitFacts
 
 # Not told in a name: they do not change what is learnt, or are said otherwise.
 UNTOLD = (

@@ -7,9 +7,10 @@ from ser.runs.assessment import Group
 from ser.runs.calibration import Calibration
 from ser.runs.check import OVERFIT
 from ser.runs.dimensions.results import DimensionResults
+from ser.runs.facts import Facts, SplitFacts
 from ser.runs.names import BROKEN
 from ser.runs.report import across, headline
-from ser.runs.results import Facts, Results, SplitFacts
+from ser.runs.results import Results
 from ser.runs.voting import about_agreement, told
 
 

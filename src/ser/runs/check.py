@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ser.metrics import confusions_by_cluster, uar
+from ser.runs.facts import Check
 from ser.runs.names import FOLD, SPEAKER
 from ser.runs.predictions import Predictions
 from ser.runs.report_tables import p_word
-from ser.runs.results import Check
 from ser.statistics import bootstrap, clusters_of, luck_p, percentile_interval
 
 SHUFFLED, OVERFIT, SILENCE = "shuffled", "overfit", "silence"

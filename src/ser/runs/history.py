@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ser.files import read_csv
+from ser.runs.facts import Validation
 from ser.runs.names import EPOCH, HISTORY, VALIDATION, validation_column
-from ser.runs.results import Validation
 
 History = Sequence[Mapping[str, Any]]
 """Its rows, by column; values are numbers, or words that can be read as such."""

@@ -9,9 +9,9 @@ import numpy as np
 from ser.files import digest
 from ser.runs import predictions
 from ser.runs.check import judge
+from ser.runs.facts import Ensemble, Facts, Seconds, Validation
 from ser.runs.names import VALIDATION
 from ser.runs.report import Evaluation, write_report
-from ser.runs.results import Ensemble, Facts, Seconds, Validation
 from ser.splits.audit import Audit
 from ser.splits.base import ALL_FOLDS
 

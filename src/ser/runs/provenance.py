@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from ser.config.places import conf_dir, source_dir
+from ser.runs.facts import Ensemble
 from ser.runs.names import HYDRA, OVERRIDES
-from ser.runs.results import Ensemble
 
 LIBRARIES = ("torch", "torchaudio", "pytorch-lightning", "torchmetrics", "librosa", "soundfile", "soxr", "numpy")
 

@@ -4,30 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from rich.cells import cell_len
-
 from ser import metrics
 from ser.files import replacing
 from ser.runs import calibrated, names, voting
 from ser.runs.assessing import assess
 from ser.runs.calibration import Temperature
 from ser.runs.check import OVERFIT
+from ser.runs.facts import Facts, Interruption, Trained
 from ser.runs.history import History, read_history
 from ser.runs.names import MAIN_SCORES, SCORES
 from ser.runs.predictions import Predictions, read_predictions
-from ser.runs.report_tables import broken_down, main_scores
-from ser.runs.results import (
-    ClassScores,
-    Ensemble,
-    Facts,
-    Interruption,
-    Results,
-    Scores,
-    Spread,
-    Trained,
-    read_results,
-)
+from ser.runs.report_tables import broken_down, class_table, main_scores, member_table
+from ser.runs.results import ClassScores, Results, Scores, Spread, read_results
 from ser.splits.audit import Audit
 
 
@@ -207,7 +195,7 @@ def render(results: Results) -> str:
     """The report for a person, as report.txt has it."""
     scores, facts = results.scores, results.facts
     lines = [headline(results), "", *beforehand(facts, scores.n_test, is_pooled=bool(results.folds))]
-    lines += [*_class_table(scores), "", *main_scores(results)]
+    lines += [*class_table(scores), "", *main_scores(results)]
     if results.folds:
         parts = [
             f"{SCORES[name]} {s.mean:.3f} ± {s.std:.3f}" for name, s in results.folds.items() if name in MAIN_SCORES
@@ -223,7 +211,7 @@ def render(results: Results) -> str:
         told = ", ".join(f"{name} {_told(value)}" for name, value in facts.chosen.items())
         lines += [f"chosen on validation: {told}; then solved from training and validation together"]
     if facts.ensemble:
-        lines += ["", *_member_table(facts.ensemble, scores)]
+        lines += ["", *member_table(facts.ensemble, scores)]
     if not (facts.check and facts.check.name == OVERFIT):  # which tests what it trains on
         if results.assessment and (parts := broken_down(results.assessment)):
             lines += ["", *parts]
@@ -288,23 +276,6 @@ def _stopped(interrupted: Interruption) -> str:
     return f"INTERRUPTED in {where}: this is no finished result; go on with resume=true"
 
 
-def _member_table(ensemble: Ensemble, scores: Scores) -> list[str]:
-    """The members of an ensemble beside it: own scores, and weights, of folds their mean and deviation."""
-    ours = "ensemble"
-    width = max(map(cell_len, [ours, *ensemble.members]))
-
-    def row(name: str, uar: float, accuracy: float, weight: str) -> str:
-        return f"{name}{' ' * (width - cell_len(name))}  {uar:>9.3f} {accuracy:>9.3f}  {weight}".rstrip()
-
-    lines = [f"mean of the probabilities of {len(ensemble.members)} runs, weights={ensemble.weights}:", ""]
-    lines += [f"{'':>{width}}  {SCORES['uar']:>9} {SCORES['accuracy']:>9}  weight"]
-    for name, member in ensemble.members.items():
-        spread = Spread.of(member.weight)
-        weight = f"{spread.mean:.3f}" + (f" ± {spread.std:.3f}" if len(member.weight) > 1 else "")
-        lines.append(row(name, member.uar, member.accuracy, weight))
-    return [*lines, row(ours, scores.uar, scores.accuracy, "")]
-
-
 def verdict(audit: Audit) -> list[str]:
     """The audit in plain words, beside the score."""
     beware = f" ({audit.about_speakers})" if audit.about_speakers else ""
@@ -314,25 +285,3 @@ def verdict(audit: Audit) -> list[str]:
     lines += [f"identical recordings in training and test: {len(audit.identical)}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]
     return lines
-
-
-def _class_table(scores: Scores) -> list[str]:
-    """Per-class table in the form of scikit-learn's classification report; a wide character takes two columns."""
-    classes, n_test = scores.per_class, scores.n_test
-    width = max(map(cell_len, ["weighted avg", *classes]))
-
-    def row(name: str, values: list[float], support: int) -> str:
-        padded = " " * (width - cell_len(name)) + name
-        return f"{padded}  " + " ".join(f"{value:>9.2f}" for value in values) + f" {support:>9}"
-
-    table = np.array([[one.precision, one.recall, one.f1, one.support] for one in classes.values()])
-    seen = metrics.seen(np.array(scores.confusion))
-    return [
-        f"{'':>{width}}  precision    recall  f1-score   support",
-        "",
-        *(row(label, [one.precision, one.recall, one.f1], one.support) for label, one in classes.items()),
-        "",
-        f"{'accuracy':>{width}}  {'':>9} {'':>9} {scores.accuracy:>9.2f} {n_test:>9}",
-        row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test),
-        row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test),
-    ]

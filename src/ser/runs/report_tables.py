@@ -1,16 +1,58 @@
-"""The assessment of a test as lines of report.txt."""
+"""The tables of report.txt: by class, by member of an ensemble, main scores, and what they are broken down by."""
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 from rich.cells import cell_len
 
+from ser import metrics
 from ser.runs.assessment import Assessment, Gap, Interval
+from ser.runs.facts import Ensemble
 from ser.runs.names import MAIN_SCORES, SCORES, SPEAKER
-from ser.runs.results import Results
+from ser.runs.results import Results, Scores, Spread
 
 LEVEL = 0.05  # below which a difference is called one
 ENOUGH_SPEAKERS = 10  # bootstrap intervals of fewer hold the true value less often than 95 % of the time
 OVER_CLIPS = "where a group has fewer than five speakers, its intervals are over clips: for other speakers too narrow"
+
+
+def class_table(scores: Scores) -> list[str]:
+    """Per-class table in the form of scikit-learn's classification report; a wide character takes two columns."""
+    classes, n_test = scores.per_class, scores.n_test
+    width = max(map(cell_len, ["weighted avg", *classes]))
+
+    def row(name: str, values: list[float], support: int) -> str:
+        padded = " " * (width - cell_len(name)) + name
+        return f"{padded}  " + " ".join(f"{value:>9.2f}" for value in values) + f" {support:>9}"
+
+    table = np.array([[one.precision, one.recall, one.f1, one.support] for one in classes.values()])
+    seen = metrics.seen(np.array(scores.confusion))
+    return [
+        f"{'':>{width}}  precision    recall  f1-score   support",
+        "",
+        *(row(label, [one.precision, one.recall, one.f1], one.support) for label, one in classes.items()),
+        "",
+        f"{'accuracy':>{width}}  {'':>9} {'':>9} {scores.accuracy:>9.2f} {n_test:>9}",
+        row("macro avg", table[seen, :3].mean(axis=0).tolist(), n_test),
+        row("weighted avg", np.average(table[:, :3], axis=0, weights=table[:, 3]).tolist(), n_test),
+    ]
+
+
+def member_table(ensemble: Ensemble, scores: Scores) -> list[str]:
+    """The members of an ensemble beside it: own scores, and weights, of folds their mean and deviation."""
+    ours = "ensemble"
+    width = max(map(cell_len, [ours, *ensemble.members]))
+
+    def row(name: str, uar: float, accuracy: float, weight: str) -> str:
+        return f"{name}{' ' * (width - cell_len(name))}  {uar:>9.3f} {accuracy:>9.3f}  {weight}".rstrip()
+
+    lines = [f"mean of the probabilities of {len(ensemble.members)} runs, weights={ensemble.weights}:", ""]
+    lines += [f"{'':>{width}}  {SCORES['uar']:>9} {SCORES['accuracy']:>9}  weight"]
+    for name, member in ensemble.members.items():
+        spread = Spread.of(member.weight)
+        weight = f"{spread.mean:.3f}" + (f" ± {spread.std:.3f}" if len(member.weight) > 1 else "")
+        lines.append(row(name, member.uar, member.accuracy, weight))
+    return [*lines, row(ours, scores.uar, scores.accuracy, "")]
 
 
 def main_scores(results: Results) -> list[str]:

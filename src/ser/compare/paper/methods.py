@@ -12,7 +12,8 @@ from ser.compare import formats
 from ser.compare.comparison import LEVEL, Table
 from ser.compare.rows import Row, choice_of, short, word
 from ser.config.dotted import is_below
-from ser.runs.results import Facts, read_results
+from ser.runs.facts import Facts
+from ser.runs.results import read_results
 
 Escape = Callable[[str], str]
 Cite = Callable[[Sequence[str]], str]

@@ -12,11 +12,12 @@ from ser.runs.dimensions.assessing import assess
 from ser.runs.dimensions.names import SCATTER, SCORES, VALIDATION
 from ser.runs.dimensions.results import Agreement, DimensionResults, Validated, read_dimension_results
 from ser.runs.dimensions.table import Numbers, pooled, read_numbers
+from ser.runs.facts import Facts
 from ser.runs.history import History, read_history, row_of
 from ser.runs.pooled import facts_together
 from ser.runs.report import beforehand, closing, heading, verdict
 from ser.runs.report_tables import ENOUGH_SPEAKERS, between, grid
-from ser.runs.results import Facts, Spread
+from ser.runs.results import Spread
 
 
 @dataclass(frozen=True)

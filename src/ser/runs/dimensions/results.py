@@ -8,8 +8,9 @@ from typing import Any
 
 from ser.files import replacing
 from ser.runs.dimensions.names import DIMENSIONS, SCORES
+from ser.runs.facts import Facts, facts_of
 from ser.runs.names import METRICS
-from ser.runs.results import Facts, Results, Spread, facts_of, plain, read_results
+from ser.runs.results import Results, Spread, plain, read_results
 
 Interval = list[float]
 """A 95 % interval: [low, high]."""
