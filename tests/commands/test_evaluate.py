@@ -1,5 +1,6 @@
 """`ser evaluate` and `ser cross` on small runs: the run's own answers, leaks, the matrix, and going on."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -84,7 +85,10 @@ def test_a_run_on_other_corpora(
     shutil.copytree("plain", "moved")
     Path("corpus").rename("elsewhere")
     assert main(["evaluate", "moved", *OTHER, store, "--out", "blind"]) == 0
-    assert "24 of the 24 recordings of the training are not where they were" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "speaker_independent: unknown (recordings of the training that are not where they were: 24; " in said
+    assert "identical recordings in training and test: unknown" in said
+    assert "No recording of the test is in training" not in Path("blind/report.html").read_text(encoding="utf-8")
     assert main(["report", "plain-other"]) == 0 and main(["compare", "plain-other", "blind", "plain"]) == 0
     assert "other, split=across" in capfd.readouterr().out
 
@@ -93,6 +97,7 @@ def test_a_run_on_other_corpora(
         ("plain-other", *OTHER): "plain-other: is itself a test of plain",
         ("plain", "corpus=demo", "model.depth=10"): "model.depth=10: a test takes corpus=...",
         ("plain", "labels=big4"): "corpus: name what to test on",
+        (".", *OTHER): ".: is no run, but holds ",
         ("nowhere", *OTHER): "nowhere: no finished run (there is no such folder)",
         ("plain", *OTHER, "labels.only=[angry,joy]", "labels.map={sad: angry}"): "corpus: happy in common",
     }.items():
@@ -127,6 +132,22 @@ def test_the_matrix_goes_on_where_it_was(command: Command, corpora: None, capfd:
     matrix = first.out.partition("UAR with 95 %")[2]
     assert matrix and again.out.endswith(matrix) and "left out" not in again.out
     assert again.err.count("has been tested") == 1
+
+    shutil.copytree("runs", "others", ignore=shutil.ignore_patterns("cross"))
+    assert main(["cross", "runs", "others", "--out", "both"]) == 0  # each corpus twice, in folders of one name
+    capfd.readouterr()
+    both = read_csv(Path("both/cross.csv"))
+    assert len(both) == 8 and len({row["folder"] for row in both}) == 8
+    assert {row["trained_on"] for row in both if row["tested_on"] == "other (runs/other)"} == {
+        *("other (runs/other)", "other (others/other)", "ravdess (runs/ravdess)", "ravdess (others/ravdess)")
+    }
+
+    settings = Path("runs/cross/other-on-ravdess/.hydra/config.yaml")
+    settings.write_text(settings.read_text().replace("root: corpus", "root: another"))  # as of a corpus it was before
+    os.utime("runs/other/metrics.json")  # and the other run was made again
+    os.utime("runs/cross/other-on-ravdess/metrics.json")
+    assert main(["cross", "runs"]) == 0
+    assert capfd.readouterr().err.count("has been tested") == 0
 
     Path("corpus").rename("moved")
     assert main(["cross", "runs", "--again"]) == 1
