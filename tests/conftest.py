@@ -1,6 +1,7 @@
 """What the tests share: a little generated speech, and running the command as a user does."""
 
 import atexit
+import gc
 import logging
 import os
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads of OpenMP cannot be forked
@@ -29,8 +31,12 @@ from ser.corpora.demo import make_actors
 from ser.corpora.ravdess import SYNTHETIC_MARKER
 from ser.features.base import Feature
 from ser.files import hold
+from ser.runs import environment
 from ser.training import processes
-from tests import components, forked
+from tests import components, composing, forked
+
+composing.remember()
+packages = cache(environment._packages)
 
 TINY = {  # an encoder of each kind, a few hundred kilobytes; group norm where the published base models have it
     "wav2vec2": {"hidden_size": 24, "num_attention_heads": 2},
@@ -176,6 +182,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "figures: a test about the figures of a run, which `no_figures` leaves alone")
 
 
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is imported stays: gc.collect(), which many tests call, need not look at it for half a second
+
+
 @pytest.fixture
 def no_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A white dot stands for each figure of a run, and no examples are left: drawing and listening are slow.
@@ -212,7 +222,10 @@ def command(
     monkeypatch.delenv("RAVDESS_ROOT", raising=False)
     monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
     monkeypatch.setattr(processes, "subprocess", forked.SUBPROCESS)  # to import all anew takes ten seconds
-    monkeypatch.setattr("ser.runs.environment.uncommitted", lambda largest: b"")  # where somebody is at work
+    monkeypatch.setattr(environment, "uncommitted", lambda largest: b"")  # where somebody is at work
+    monkeypatch.setattr(environment, "_packages", packages)  # a file of each is read
+    # To load a checkpoint, Lightning reads the source of all that is on the stack, which in tests is deep.
+    monkeypatch.setattr("pytorch_lightning.utilities.model_helpers.inspect", SimpleNamespace(stack=list))
     for name in ("hydra", "hydra_plugins"):
         logging.getLogger(name).setLevel(logging.NOTSET)  # a search of another test has silenced them
 

@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,6 +69,7 @@ def start(*words: str, folder: Path, first: Callable[[], None] | None = None) ->
     Args:
         first: is called before, in the new process.
     """
+    import_module("ser.experiment")  # once, and not in each process anew
     said = folder / f"said-{time.monotonic_ns()}.txt"
     process = _context.Process(target=_run, args=(words, folder, said, first))
     process.start()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import DEFAULT, patch
 
 import numpy as np
 import yaml
@@ -83,7 +83,7 @@ def make_run(
         )
         for number, uar in zip(numbers, own, strict=True)
     ]
-    with patch("ser.runs.figures.confusion"), patch("ser.runs.figures.curves"):
+    with patch.multiple("ser.runs.figures", confusion=DEFAULT, curves=DEFAULT, calibration=DEFAULT):
         if fold == "all":
             half = len(tested) // 2
             folds = {

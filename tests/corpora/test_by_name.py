@@ -88,7 +88,7 @@ def test_it_is_the_release(name: str) -> None:
 
 def test_a_clip_that_is_there_again_counts_once(tmp_path: Path) -> None:
     put(tmp_path, "TESS/OAF_Sad/OAF_back_sad.wav", "TESS/TESS/OAF_Sad/OAF_back_sad.wav", "flac/YAF_back_ps.flac")
-    put(tmp_path, "wav/YAF_back_ps.wav", "._YAF_back_sad.wav", "__MACOSX/YAF_back_sad.wav")
+    put(tmp_path, "YAF_back_ps.mp3", "wav/YAF_back_ps.wav", "._YAF_back_sad.wav", "__MACOSX/YAF_back_sad.wav")
     corpus = made("tess", tmp_path)
     utterances = corpus.utterances()
     assert [utterance.id for utterance in utterances] == ["TESS/OAF_Sad/OAF_back_sad", "wav/YAF_back_ps"]

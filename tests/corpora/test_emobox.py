@@ -103,11 +103,12 @@ def small(tmp_path: Path) -> tuple[Path, Path]:
         record("small", "s2", "downloads/small/long.flac", "exc", start_time=4.46, end_time=9.58),
         record("small", "a b", "downloads/small/a.wav", "hap", text="はい"),
         record("small", "b", "downloads/small/b.wav", "poker", spk="Bo"),
-        record("small", "c", "downloads/small/c.wav", "hap"),
+        record("small", "c", "downloads/small/c.wav", "hap", spk=0),
         record("small", "odd", "downloads/small/odd.wav", "xxx"),
     ]
     own = data / "small"
     write(own / "small.jsonl", rows)
+    (own / "small.jsonl").write_text((own / "small.jsonl").read_text(encoding="utf-8") + "\n", encoding="utf-8")
     labels = {"ang": "Angry", "hap": "Happy", "exc": "Happy", "poker": "Poker"}
     (own / "label_map.json").write_text(json.dumps(labels), encoding="utf-8")
     write_stm(own / "data.seg.wrd.stm", {"small-s1": "STEFAN-RÖTTIG", "small-a b": "The Fan"})
@@ -122,7 +123,7 @@ def test_labels_speakers_segments_and_validation(small: tuple[Path, Path]) -> No
     assert {name: (u.emotion, u.speaker) for name, u in found.items()} == {
         "a": ("happy", "The Fan"),
         "b": ("Poker", "Bo"),
-        "c": ("happy", None),
+        "c": ("happy", "0"),
         "long@0-4.46": ("angry", "STEFAN-RÖTTIG"),
         "long@4.46-9.58": ("happy", None),
     }
@@ -169,4 +170,7 @@ def test_what_cannot_be_used_is_refused(small: tuple[Path, Path]) -> None:
         EmoBox(name="small", metadata=data, root=audio).utterances()
     (lists / "small_test_fold_1.jsonl").unlink()
     with pytest.raises(CorpusError, match=r"small_test_fold_1\.jsonl is missing"):
+        EmoBox(name="small", metadata=data, root=audio).utterances()
+    lists.rename(lists.with_name("fold_2"))
+    with pytest.raises(CorpusError, match=r"small_train_fold_1\.jsonl is missing"):
         EmoBox(name="small", metadata=data, root=audio).utterances()

@@ -34,4 +34,4 @@ def test_what_the_numbers_of_a_speaker_say(tmp_path: Path) -> None:
     clips = [corpus.clip("0011", f"{number:06d}") for number in range(1, 1751)]
     assert set(Counter(clip.emotion for clip in clips).values()) == {350}
     assert Counter(clip.attributes["split"] for clip in clips) == {"val": 5 * 20, "test": 5 * 30, "train": 5 * 300}
-    assert corpus.clip("0011", "001751") is None
+    assert corpus.clip("0011", "001751") == "clips whose numbers are not 1 to 1750"

@@ -89,6 +89,9 @@ def test_a_folder_of_parquet_whose_files_have_no_names(datasets: Any, tmp_path: 
         ("000001", "happy", None),
     ]
     assert utterances[0].attributes == {"spk": "1", "gender": "f"}  # one split says nothing
+    numbered = read(tmp_path / "mine", tmp_path, label="spk", speaker=None)
+    [remark] = numbered.remarks(numbered.utterances())
+    assert remark == "emotions are called by numbers (1, 2, 3): 'labels.map={1: angry, ...}' names them"
 
 
 def test_recordings_that_are_files_are_not_copied(datasets: Any, tmp_path: Path) -> None:
@@ -107,10 +110,26 @@ def test_what_cannot_be_read(datasets: Any, tmp_path: Path) -> None:
         read(tmp_path / "mine", tmp_path, label="feeling").utterances()
     with pytest.raises(CorpusError, match=r"corpus\.audio: .*the column turns holds no audio"):
         read(tmp_path / "mine", tmp_path, audio="turns").utterances()
+    with pytest.raises(CorpusError, match=r"corpus\.audio: .*the column spk holds no audio \('1' is no file\)"):
+        read(tmp_path / "mine", tmp_path, audio="spk").utterances()
+    with pytest.raises(CorpusError, match=r"corpus\.speaker: .*the column turns holds no words or numbers"):
+        read(tmp_path / "mine", tmp_path, speaker="turns").utterances()
     with pytest.raises(DownloadError, match=r"corpus\.name: nobody/nothing cannot be loaded \(.*set corpus\.name="):
         read("nobody/nothing", tmp_path).utterances()
     with pytest.raises(ConfigError, match=r"corpus\.name is not set"):
         read("", tmp_path).utterances()
+
+
+def test_the_first_cause_is_told(datasets: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any) -> None:
+        try:
+            raise ModuleNotFoundError("No module named 'torchcodec'")
+        except ModuleNotFoundError as error:
+            raise ValueError("An error occurred while generating the dataset") from error
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(DownloadError, match=r"\(ModuleNotFoundError: No module named 'torchcodec'\).*corpus=folder"):
+        read(tmp_path, tmp_path).utterances()
 
 
 def test_a_missing_extra_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

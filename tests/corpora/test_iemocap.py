@@ -1,9 +1,13 @@
 """IEMOCAP by the names of its turns and the labels of its evaluations."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from ser.corpora.iemocap import Iemocap
+from ser.errors import CorpusNotFound
 from tests.corpora.trees import made, put
 
 EVALUATION = """% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]
@@ -56,6 +60,17 @@ def test_turns_without_a_label_are_left_out_and_said(tmp_path: Path) -> None:
     assert corpus.remarks(corpus.utterances())[1] == (
         "2 turns without an emotion that the raters agree on (xxx, oth) are left out, such as Ses01F_impro01_M000.wav"
     )
+
+
+def test_missing_labels_are_told_from_those_the_raters_do_not_agree_on(tmp_path: Path) -> None:
+    corpus = released(tmp_path, 2)
+    lacking = "5 turns that no Session*/dialog/EmoEvaluation/*.txt labels{}, such as Ses0{}F_impro01_F000.wav"
+    shutil.rmtree(tmp_path / "Session2" / "dialog")
+    assert lacking.format(" are left out", 2) in corpus.remarks(corpus.utterances())
+    shutil.rmtree(tmp_path / "Session1")
+    with pytest.raises(CorpusNotFound) as raised:
+        corpus.utterances()
+    assert f"no clip of IEMOCAP below {tmp_path} that has a label ({lacking.format('', 2)})" in str(raised.value)
 
 
 def test_each_session_is_the_test_of_a_fold(tmp_path: Path) -> None:

@@ -32,6 +32,25 @@ def test_the_longest_common_ending_decides(tmp_path: Path) -> None:
     assert locate(["x/dev/u1.mp4", "x/train/u1.mp4"], tmp_path) == {"x/train/u1.mp4": tmp_path / "train/u1.mp4"}
 
 
+def test_who_is_nearest_goes_first_and_what_is_taken_is_no_other_s(tmp_path: Path) -> None:
+    tree(tmp_path, "Al/sad/1.wav", "Bo/sad/1.wav", "Bo/angry/1.wav")
+    written = [f"x/{who}/{emotion}/1.wav" for who in ("Al", "Bo", "Cy") for emotion in ("sad", "angry")]
+    assert locate(written[:4], tmp_path) == {
+        "x/Al/sad/1.wav": tmp_path / "Al/sad/1.wav",
+        "x/Bo/sad/1.wav": tmp_path / "Bo/sad/1.wav",
+        "x/Bo/angry/1.wav": tmp_path / "Bo/angry/1.wav",
+    }
+    assert locate(written, tmp_path) == locate(written[:4], tmp_path)
+
+
+def test_a_folder_may_stand_in_the_name(tmp_path: Path) -> None:
+    tree(tmp_path, "AudioData/JE/n23.wav", "AudioData/DC/n23.wav", "AudioData/KL/n23.wav")
+    assert locate(["savee/JE_n23.wav", "savee/DC_n23.wav", "savee/JK_n23.wav"], tmp_path) == {
+        "savee/JE_n23.wav": tmp_path / "AudioData/JE/n23.wav",
+        "savee/DC_n23.wav": tmp_path / "AudioData/DC/n23.wav",
+    }
+
+
 def test_a_recording_in_two_formats_is_one(tmp_path: Path) -> None:
     tree(tmp_path, "a/u1.mp4", "a/u1.wav")
     assert locate(["b/a/u1.mp4"], tmp_path) == {"b/a/u1.mp4": tmp_path / "a/u1.wav"}

@@ -54,6 +54,16 @@ def test_shipped_maps_hold_for_the_words_of_any_corpus() -> None:
     assert mapped(said, "labels=arousal2")[0] == {"high": 3, "low": 12}
 
 
+def test_what_a_label_becomes_is_called_as_the_corpus_calls_it() -> None:
+    said = clips(happiness=1, excited=2, sad=3)
+    assert mapped(said, "labels.map={excited: happy}")[0] == {"happiness": 3, "sad": 3}
+    assert mapped(said, "labels.map={excited: happy, happiness: happy}")[0] == {"happy": 3, "sad": 3}
+    assert mapped([*said, *clips(joy=4)], "labels.map={excited: happy}")[0] == {
+        **{"happiness": 1, "happy": 2, "sad": 3, "joy": 4}  # of two words it is neither
+    }
+    assert mapped(clips(**{"0": 1, "1": 2}), "labels.map={0: angry}")[0] == {"angry": 1, "1": 2}
+
+
 def test_letters_of_any_script_stand_in_a_map() -> None:
     own = "labels.map='{うれしい: 喜び, 喜び: 喜び}'"
     assert mapped(clips(うれしい=1, 喜び=1, 怒り=1), own)[0] == {"喜び": 2, "怒り": 1}
@@ -86,7 +96,9 @@ def test_what_fits_to_no_label_is_said_unless_it_is_an_emotion() -> None:
     assert unmatched(clips(sad=2, happy=1), labels) == [said]
 
 
-@pytest.mark.parametrize(("name", "value"), [("map", ["a"]), ("map", {"sad": ["a"]}), ("min_clips", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("map", ["a"]), ("map", "{sad: happy"), ("map", {"sad": ["a"]}), ("min_clips", -1)]
+)
 def test_settings_that_cannot_be_used_are_refused(name: str, value: Any) -> None:
     labels = configured().labels
     setattr(labels, name, value)

@@ -49,6 +49,12 @@ def test_films_without_a_row_and_a_damaged_one_are_left_out_and_said(corpus: Any
     ]
 
 
+def test_a_table_that_is_missing_is_named(corpus: Any) -> None:
+    (corpus.root / "test_sent_emo.csv").unlink()
+    said = "2 films whose table test_sent_emo.csv is missing are left out, such as dia0_utt0.mp4"
+    assert corpus.remarks(corpus.utterances())[1:] == [said]
+
+
 def test_a_table_that_is_none(corpus: Any) -> None:
     (corpus.root / "dev_sent_emo.csv").write_text("Dialogue_ID;Utterance_ID;Speaker;Emotion")
     with pytest.raises(CorpusError, match=r"dev_sent_emo\.csv: has no Dialogue_ID and Emotion and .*; get it again"):

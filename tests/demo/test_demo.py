@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import requests
 import soundfile
 
-pytest.importorskip("gradio")
+if find_spec("gradio") is None:  # to import it takes seconds, also in the processes that run other tests
+    pytest.skip("gradio is not installed", allow_module_level=True)
 
 from ser.demo.drawing import N_COLUMNS, mel_picture, waveform_path
 from ser.demo.page import make_app

@@ -22,11 +22,11 @@ from tests.conftest import FAST, Command, Outcome
 from tests.forked import start
 
 # Everything that draws random numbers is on: masks, warp, mixup, dropout.
-SETTINGS = ["split=random", "epochs=4", "batch_size=4", "training.ema_decay=0.9", "training.monitor=loss", *FAST[:-1]]
+SETTINGS = ["split=random", "epochs=4", "batch_size=8", "training.ema_decay=0.9", "training.monitor=loss", *FAST[:-1]]
 SETTINGS += ["training.calibrate=true"]
 FOLDS = ["split=kfold", "split.fold=all", "batch_size=8", *FAST]
 RUN = [*SETTINGS, "hydra.run.dir=run"]
-STEPS_AN_EPOCH = 11
+STEPS_AN_EPOCH = 6
 N_STEPS = 4 * STEPS_AN_EPOCH
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -62,7 +61,11 @@ class Logged:
 
 
 def leet(folder: Path, *flags: str) -> str:
-    program = [sys.executable, "-m", "wandb", "leet", "inspect", *flags, str(folder)]
+    """What `wandb leet inspect` prints, which calls this program too, but imports all of W&B before."""
+    from wandb.util import get_core_path
+
+    [file] = folder.glob("*.wandb")
+    program = [get_core_path(), "leet", "inspect", "--no-observability", *flags, "--run-file", file, folder.parent]
     return subprocess.run(program, capture_output=True, check=True, text=True).stdout
 
 

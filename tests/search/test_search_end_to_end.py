@@ -64,6 +64,7 @@ def test_a_killed_search_goes_on_prunes_and_survives_a_failure(command: Command,
     assert str(first["macro_f1"]) not in dump and "test" not in dump
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_several_processes_take_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: Path) -> None:
     monkeypatch.chdir(tmp_path)
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_trials=2"]

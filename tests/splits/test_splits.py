@@ -393,7 +393,12 @@ def test_folds_of_the_corpus_itself_are_taken_and_what_they_leave_out_is_left_ou
     with pytest.raises(ConfigError, match=r"split\.fold must be 1 to 2, or all; got 3"):
         taking.folds(utterances, distinct(utterances))
     taking.own_folds = [*given_folds, {"0a": "train", "gone": "test"}]
-    with pytest.raises(SplitError, match=r"split=given: no clip of the test of fold 3 is there; add the recordings"):
+    with pytest.raises(
+        SplitError, match=r"split=given: no clip of the test part of fold 3 is there; add the recordings"
+    ):
+        taking.folds(utterances, distinct(utterances))
+    taking.own_folds = [{"0a": "test", "0b": "test"}]
+    with pytest.raises(SplitError, match=r"split=given: no clip of the train part of fold 1 is there"):
         taking.folds(utterances, distinct(utterances))
 
 
@@ -401,6 +406,11 @@ def test_given_parts_that_cannot_be_used() -> None:
     nothing = [utterance("a", "a", None), utterance("b", "b", None)]
     with pytest.raises(SplitError, match=r"split=given: this corpus does not say.*corpus=table with a column split"):
         protocol("given").folds(nothing, distinct(nothing))
+    several = [*given("rt", "xy"), replace(nothing[0], corpus="other")]
+    with pytest.raises(
+        SplitError, match=r"several corpora must have.*the column split \(not in other\); use split=held_"
+    ):
+        protocol("given").folds(several, distinct(several))
     some = [*given("rt", "xy"), utterance("odd", "a", "x", split="eval"), utterance("bare", "a", "x")]
     with pytest.raises(SplitError, match=r"2 of 6 clips have no part; the first is odd with 'eval'"):
         protocol("given").folds(some, distinct(some))
@@ -408,7 +418,7 @@ def test_given_parts_that_cannot_be_used() -> None:
         with pytest.raises(SplitError, match=f"gives no clip to {missing}$"):
             protocol("given").folds(given(parts, "xy"), distinct(given(parts, "xy")))
     untrained = [*given("rrt", "xyz"), utterance("odd", "c", "z", split="test")]
-    with pytest.raises(SplitError, match="no clip of c is left for training"):
+    with pytest.raises(SplitError, match=r"no clip of c is left for training;.* out: 'labels.map=\{c: null\}'$"):
         protocol("given").folds(untrained, distinct(untrained))
 
 
@@ -500,7 +510,11 @@ def test_each_value_of_an_attribute_is_held_out_in_turn() -> None:
         "split=held_out, fold 1 of 12: 162 clips for training, 36 for validation; test: sentence 0: 18 clips of 6 speak"
     )
     [split] = protocol("held_out", by="gender").folds(utterances, distinct(utterances))
-    assert {u.attributes["gender"] for u in [*split.train, *split.val]} == {"m"}  # of a single value some clips
+    assert {u.attributes["gender"] for u in [*split.train, *split.val]} == {"m"}
+    assert not speakers_of(split.val) & speakers_of(split.train)  # of a single value some speakers
+    one_each = corpus(ACTORS[:2])
+    [split] = protocol("held_out", by="gender").folds(one_each, distinct(one_each))
+    assert speakers_of(split.val) == speakers_of(split.train)  # or clips, where there is one speaker
 
 
 def test_an_attribute_that_cannot_be_held_out_is_refused() -> None:

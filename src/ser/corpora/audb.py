@@ -1,5 +1,8 @@
 """Databases of audEERING's repositories, which the library audb downloads, verifies and keeps in its cache."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +36,13 @@ class Audb(Audformat):
         need("corpus=audb", "audb", extra="audb")
         import audb
 
-        utterances = super().utterances()
-        files = sorted({str(utterance.path.relative_to(self.root)) for utterance in utterances})
-        try:
-            audb.load_media(self.database, files, version=self.version)
-        except Exception as error:
-            raise self._failed(error) from None
+        with _one_message():
+            utterances = super().utterances()
+            files = sorted({str(utterance.path.relative_to(self.root)) for utterance in utterances})
+            try:
+                audb.load_media(self.database, files, version=self.version)
+            except Exception as error:
+                raise self._failed(error) from None
         return utterances
 
     def _database(self) -> "audformat.Database":
@@ -63,3 +67,15 @@ class Audb(Audformat):
 
     def _error(self, problem: str, setting: str = "corpus.name") -> CorpusError:
         return CorpusError(f"{setting}: {self.database}: {problem}")
+
+
+@contextmanager
+def _one_message() -> Iterator[None]:
+    """Keep urllib3 from telling each try in vain before the message about them all."""
+    logger = logging.getLogger("urllib3")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

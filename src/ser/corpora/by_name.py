@@ -35,8 +35,8 @@ class Clip(NamedTuple):
 class ByName(Corpus):
     """A published corpus in the layout of its release, or in another that keeps its names, anywhere below `root`.
 
-    A clip that is there more than once (the archive unpacked twice, or a FLAC beside the WAV) counts once: the copy
-    nearest to `root`, lossless first.
+    A clip that is there more than once (the archive unpacked twice, or an MP3 beside the WAV) counts once: in the best
+    format, lossless first, and of that the copy nearest to `root`.
     """
 
     about: About
@@ -46,20 +46,18 @@ class ByName(Corpus):
     """The end of a clip's path, without its ending: a regular expression. Where it finds the same, it is one clip."""
     defects: Mapping[str, str] = {}
     """Clips of the release that nobody can use, by name, and what is wrong with each."""
-    unlabelled = ""
-    """What clips are that have a name and no label; for messages."""
 
     def __init__(self, *, root: str | Path) -> None:
         if not str(root):
             raise SettingError(f"root is empty; name {self.layout}")
         self.root = local_path(root)
         self._copies: list[Path] = []
-        self._unlabelled: list[Path] = []
+        self._unlabelled: dict[str, list[Path]] = {}  # by what they lack
         self._defective: dict[str, str] = {}  # emotions, by name
 
     @abstractmethod
-    def clip(self, *found: str) -> Clip | None:
-        """What the groups of `pattern` say of a clip; None: it has no label."""
+    def clip(self, *found: str) -> Clip | str:
+        """What the groups of `pattern` say of a clip, or what clips are that have no label like it, for messages."""
 
     def read_labels(self, files: Sequence[Path]) -> None:
         """Read what lies beside the clips, where names alone do not say all."""
@@ -75,7 +73,10 @@ class ByName(Corpus):
         if not utterances:
             packed = unreadable_remarks([path for path in files if path.suffix.lower() in ARCHIVE_ENDINGS])
             found = "".join(f"; {remark}" for remark in packed)
-            raise CorpusNotFound(f"corpus.root: no clip of {self.about.title} below {self.root}; {where}{found}")
+            lacking = f" that has a label ({'; '.join(self._without_label())})" if self._unlabelled else ""
+            raise CorpusNotFound(
+                f"corpus.root: no clip of {self.about.title} below {self.root}{lacking}; {where}{found}"
+            )
         return sorted(utterances, key=lambda utterance: utterance.id)
 
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
@@ -84,20 +85,21 @@ class ByName(Corpus):
             differences.append(f"{len(self._copies)} further copies not counted again, such as {self._copies[0]}")
         told = ["; ".join(differences)] if differences else []
         told += [f"{name} is left out: it {self.defects[name]}" for name in sorted(self._defective)]
-        if self._unlabelled:
-            told.append(f"{len(self._unlabelled)} {self.unlabelled} are left out, such as {self._unlabelled[0].name}")
-        return told
+        return told + self._without_label(" are left out")
 
     def rank(self, path: Path) -> int:
         """Of several files of one clip the one with the lowest rank counts, wherever it lies."""
         return 0
 
+    def _without_label(self, said: str = "") -> list[str]:
+        return [f"{len(some)} {what}{said}, such as {some[0].name}" for what, some in self._unlabelled.items()]
+
     def _first_of_each(self, files: Sequence[Path]) -> dict[tuple[str | None, ...], Utterance]:
         name = re.compile(rf"(?:.*/)?{self.pattern}")
         clips: dict[tuple[str | None, ...], Utterance] = {}
-        self._copies, self._unlabelled, self._defective = [], [], {}
+        self._copies, self._unlabelled, self._defective = [], {}, {}
         heard = (path for path in files if path.suffix.lower() in UNREADABLE_ENDINGS.union(AUDIO_ENDINGS))
-        for path in sorted(heard, key=lambda path: (self.rank(path), len(path.parts), preference(path))):
+        for path in sorted(heard, key=lambda path: (self.rank(path), preference(path)[0], len(path.parts), path)):
             one = utterance_id(str(path.relative_to(self.root)))
             match = name.fullmatch(one)
             if match is None:
@@ -108,8 +110,8 @@ class ByName(Corpus):
                     self._copies.append(path)
                 continue
             clip = self.clip(*groups)
-            if clip is None:
-                self._unlabelled.append(path)
+            if isinstance(clip, str):
+                self._unlabelled.setdefault(clip, []).append(path)
                 continue
             emotion = known_emotion(clip.emotion) or clip.emotion
             if defective := next((defect for defect in self.defects if one.endswith(defect)), None):

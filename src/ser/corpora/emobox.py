@@ -14,6 +14,7 @@ from typing import Any
 
 from ser.corpora.base import WHOLE, Corpus, Segment, Utterance
 from ser.corpora.files import local_path, utterance_id
+from ser.corpora.keys import given
 from ser.corpora.labels import translated
 from ser.corpora.locate import locate
 from ser.errors import ConfigError, CorpusError, CorpusNotFound
@@ -53,7 +54,7 @@ class EmoBox(Corpus):
         unlabelled = Counter(record["emo"] for record in by_key.values() if record["emo"] not in labels)
         records = {name: record for name, record in by_key.items() if record["emo"] in labels}
         speakers = _speakers(folder / "data.seg.wrd.stm")
-        paths = locate([record["wav"] for record in records.values()], self.root)
+        paths = locate([record["wav"] for record in by_key.values()], self.root)  # no file of those without a label
         made: dict[str, Utterance] = {}
         ids: dict[str, str] = {}
         for name, record in records.items():
@@ -94,10 +95,12 @@ class EmoBox(Corpus):
     def _parts(self, folder: Path, by_key: dict[str, Record]) -> list[dict[str, str]]:
         """Of each fold the part of every clip by its key; `by_key` takes in the clips."""
         folds: list[dict[str, str]] = []
-        while (inside := folder / f"fold_{len(folds) + 1}").is_dir():
+        numbers = [int(found[1]) for path in folder.iterdir() if (found := re.fullmatch(r"fold_(\d+)", path.name))]
+        for number in range(1, max(numbers, default=0) + 1):
+            inside = folder / f"fold_{number}"
             fold: dict[str, str] = {}
             for theirs, ours in _PARTS.items():
-                listed = inside / f"{self.name}_{theirs}_fold_{len(folds) + 1}.jsonl"
+                listed = inside / f"{self.name}_{theirs}_fold_{number}.jsonl"
                 if theirs != "valid" and not listed.is_file():
                     raise CorpusError(f"corpus.metadata: {listed} is missing; clone EmoBox again")
                 for record in _records(listed):
@@ -112,7 +115,7 @@ class EmoBox(Corpus):
     ) -> Utterance:
         segment = Segment(record["start_time"], record["end_time"]) if "start_time" in record else WHOLE
         name = utterance_id(str(path.relative_to(self.root))) + (f"@{segment}" if segment != WHOLE else "")
-        speaker = record.get("spk") or speakers.get(record["key"])
+        speaker = given(str(record.get("spk", ""))) or speakers.get(record["key"])  # some are numbers, 0 among them
         attributes = {"text": str(record["text"])} if "text" in record else {}
         return Utterance(name, path, labels[record["emo"]], speaker, self.name, attributes, segment)
 
@@ -122,6 +125,8 @@ def _records(path: Path) -> Iterator[Record]:
     if not path.is_file():
         return
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             record = json.loads(line)
             record["key"], record["wav"], record["emo"]

@@ -34,10 +34,10 @@ class Esd(ByName):
     )
     pattern = r"(00(?:0[1-9]|1\d|20))_(00[01]\d{3})"
 
-    def clip(self, *found: str) -> Clip | None:
+    def clip(self, *found: str) -> Clip | str:
         speaker, number = found[0], int(found[1]) - 1
         if not 0 <= number < len(EMOTIONS) * SENTENCES:
-            return None
+            return "clips whose numbers are not 1 to 1750"
         sentence = number % SENTENCES
         attributes = {
             "gender": "female" if int(speaker) in FEMALE else "male",

@@ -8,7 +8,7 @@ from ser.config.extras import need
 from ser.corpora.base import Corpus, Utterance
 from ser.corpora.files import local_path, utterance_id
 from ser.corpora.keys import given, nfc
-from ser.corpora.labels import translated
+from ser.corpora.labels import label_order, translated
 from ser.errors import ConfigError, CorpusError, DownloadError, StoreError
 from ser.files import digest, one_line, replacing
 
@@ -67,7 +67,11 @@ class HuggingFace(Corpus):
         return sorted(rows, key=lambda utterance: utterance.id)
 
     def remarks(self, utterances: Sequence[Utterance]) -> list[str]:
-        return self._remarks
+        emotions = label_order(utterance.emotion for utterance in utterances)
+        if not "".join(emotions).isdecimal():
+            return self._remarks
+        named = f"'labels.map={{{emotions[0]}: angry, ...}}'"
+        return [*self._remarks, f"emotions are called by numbers ({', '.join(emotions)}): {named} names them"]
 
     def _splits(self) -> dict[str, "datasets.Dataset"]:
         """The data set, by split."""
@@ -82,9 +86,13 @@ class HuggingFace(Corpus):
             else:
                 loaded = datasets.load_dataset(str(folder) if folder.is_dir() else self.source, self.subset)
         except Exception as error:  # of the network, the hub, the parsers of many formats
+            cause: BaseException = error
+            while deeper := cause.__cause__ or cause.__context__:
+                cause = deeper
+            own = "; corpus=folder and corpus=table read a folder of recordings" if folder.is_dir() else ""
             raise DownloadError(
-                f"corpus.name: {self.source} cannot be loaded ({type(error).__name__}: {one_line(str(error))});"
-                f" {_HINT}, and corpus.subset where it has several configurations"
+                f"corpus.name: {self.source} cannot be loaded ({type(cause).__name__}: {one_line(str(cause))});"
+                f" {_HINT}, and corpus.subset where it has several configurations{own}"
             ) from None
         return dict(loaded) if isinstance(loaded, dict) else {"": loaded}
 
@@ -96,6 +104,12 @@ class HuggingFace(Corpus):
             column = getattr(self, key)
             if column is not None and column not in split.features:
                 raise self._error(f"there is no column {column}; there are {', '.join(split.features)}", key)
+            if column is not None and key != "audio" and not _is_plain(split.features[column]):
+                raise self._error(f"the column {column} holds no words or numbers", key)
+        if _is_plain(split.features[self.audio]):
+            first = next(filter(None, _texts(split, self.audio)), "")
+            if not Path(first).is_file():
+                raise self._error(f"the column {self.audio} holds no audio ({first!r} is no file)", "audio")
         try:
             return split.cast_column(self.audio, datasets.Audio(decode=False))
         except Exception as error:  # of Arrow

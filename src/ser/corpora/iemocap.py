@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ser.corpora.base import About
+from ser.corpora.base import About, Utterance
 from ser.corpora.by_name import GENDERS, ByName, Clip
 
 _COUNTS = {"neutral": 1708, "happy": 595 + 1041, "sad": 1084, "angry": 1103, "fearful": 40, "disgust": 2}
@@ -35,24 +35,32 @@ class Iemocap(ByName):
         ),
     )
     pattern = r"(Ses0([1-5])[FM]_(impro|script)\w+_([FM])\d{3})"
-    unlabelled = "turns without an emotion that the raters agree on (xxx, oth)"
+    _sessions: Mapping[str, str] = {}
 
     def read_labels(self, files: Sequence[Path]) -> None:
         tables = [path for path in files if path.match("EmoEvaluation/*.txt")]
         turns = [turn for path in tables for turn in _TURN.findall(path.read_text(encoding="latin-1"))]
         self._turns: Mapping[str, Sequence[str]] = {turn: rated for turn, *rated in turns}
 
+    def utterances(self) -> list[Utterance]:
+        found = super().utterances()
+        self._sessions = {one.id: one.attributes["session"] for one in found}
+        return found
+
     def folds(self) -> list[Mapping[str, str]]:
         """One for each session, which is its test."""
-        sessions = {one.id: one.attributes["session"] for one in self.utterances()}
-        tests = sorted(set(sessions.values()))
-        return [{one: "test" if session == test else "train" for one, session in sessions.items()} for test in tests]
+        return [
+            {one: "test" if session == test else "train" for one, session in self._sessions.items()}
+            for test in sorted(set(self._sessions.values()))
+        ]
 
-    def clip(self, *found: str) -> Clip | None:
+    def clip(self, *found: str) -> Clip | str:
         turn, session, kind, gender = found
-        code, valence, arousal, dominance = self._turns.get(turn, ("xxx", "", "", ""))
+        if turn not in self._turns:
+            return "turns that no Session*/dialog/EmoEvaluation/*.txt labels"
+        code, valence, arousal, dominance = self._turns[turn]
         if code in ("xxx", "oth"):  # the raters did not agree, or on nothing of the list
-            return None
+            return "turns without an emotion that the raters agree on (xxx, oth)"
         acted = "improvised" if kind == "impro" else "scripted"
         attributes = {"gender": GENDERS[gender.lower()], "session": session, "acted": acted}
         attributes |= {"valence": valence, "arousal": arousal, "dominance": dominance}  # 1 to 5, the mean of the raters

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import yaml
 from ser.config.checks import check_range
 from ser.corpora.base import Utterance
 from ser.corpora.keys import emotion_name, key
-from ser.corpora.labels import known_emotion, label_order
+from ser.corpora.labels import known_emotion, label_order, translated
 from ser.corpora.votes import renamed
 from ser.errors import ConfigError
 
@@ -64,7 +65,8 @@ def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[lis
     """The utterances with their labels mapped, without those that are left out; None: nothing was changed.
 
     A label is found in the map by its own word, or else by the English one that it is known to mean: `labels=big4`
-    holds for a corpus that writes anger or 怒り too.
+    holds for a corpus that writes anger or 怒り too. What it becomes is called as the corpus calls it: happiness for
+    happy.
 
     Args:
         utterances: of a corpus, each label in one spelling.
@@ -77,7 +79,7 @@ def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[lis
     only = None if settings.only is None else [emotion_name(word) for word in settings.only]
     counts = Counter(utterance.emotion for utterance in utterances)
     counts.update({word: 0 for utterance in utterances for word in utterance.votes or ()})  # of raters alone
-    became = {label: _meant(label, wanted, only) for label in label_order(counts)}
+    became = _in_own_words({label: _meant(label, wanted, only) for label in label_order(counts)})
     sizes: Counter[str] = Counter()
     for label, meant in became.items():
         sizes[meant or ""] += counts[label]
@@ -118,7 +120,10 @@ def unmatched(utterances: Sequence[Utterance], settings: "Labels") -> list[str]:
 
 def _wanted(settings: Any) -> dict[str, str | None]:
     """The map by keys of labels; as text it is YAML, since Hydra reads no other letters than ASCII in a mapping."""
-    given = yaml.safe_load(settings) if isinstance(settings, str) else settings
+    given = settings
+    if isinstance(settings, str):
+        with suppress(yaml.YAMLError):
+            given = yaml.safe_load(settings)
     if not isinstance(given, Mapping):
         raise ConfigError(
             f"labels.map must be a mapping, such as 'labels.map={{excited: happy, xxx: null}}'; got {given!r}"
@@ -129,6 +134,20 @@ def _wanted(settings: Any) -> dict[str, str | None]:
             raise ConfigError(f"labels.map.{label} must be a label or null; got {meant!r}")
         wanted[key(str(label)) or str(label)] = None if meant is None else emotion_name(str(meant))
     return wanted
+
+
+def _in_own_words(became: Mapping[str, str | None]) -> dict[str, str | None]:
+    """What labels became, by the word of the corpus where it leaves one unchanged that means the same.
+
+    >>> _in_own_words({"happiness": "happiness", "excited": "happy"})
+    {'happiness': 'happiness', 'excited': 'happiness'}
+    """
+    kept = [label for label, meant in became.items() if label == meant]
+    own = {emotion: label for label, emotion in translated(kept).items()}  # not of several words for one
+    return {
+        label: meant if meant is None or meant in kept else own.get(known_emotion(meant) or meant, meant)
+        for label, meant in became.items()
+    }
 
 
 def _meant(label: str, wanted: Mapping[str, str | None], only: Sequence[str] | None) -> str | None:

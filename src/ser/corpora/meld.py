@@ -37,24 +37,29 @@ class Meld(ByName):
     )
     pattern = rf"(?:output_repeated_splits_)?(train|dev|test)\w*/(?:{_CORRECTED})?dia(\d+)_utt(\d+)"
     defects: Mapping[str, str] = {"train_splits/dia125_utt3": "is damaged"}
-    unlabelled = "films without a row in the tables"
 
     def read_labels(self, files: Sequence[Path]) -> None:
         self._rows: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._tables: set[str] = set()
         for path in (path for path in files if path.name.endswith("_sent_emo.csv")):
             with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
                 table = csv.DictReader(file)
                 if lacking := _COLUMNS.difference(table.fieldnames or ()):
                     raise CorpusError(f"corpus.root: {path}: has no {' and '.join(sorted(lacking))}; get it again")
                 part = path.name.partition("_")[0]
+                self._tables.add(part)
                 self._rows |= {(part, row["Dialogue_ID"], row["Utterance_ID"]): row for row in table if row["Emotion"]}
 
     def rank(self, path: Path) -> int:
         return 0 if path.name.startswith(_CORRECTED) else 1
 
-    def clip(self, *found: str) -> Clip | None:
+    def clip(self, *found: str) -> Clip | str:
         part, dialogue, _ = found
         row = self._rows.get(found)
         if row is None:
-            return None
+            return (
+                "films without a row in the tables"
+                if part in self._tables
+                else f"films whose table {part}_sent_emo.csv is missing"
+            )
         return Clip(row["Emotion"], row["Speaker"], {"split": "val" if part == "dev" else part, "dialogue": dialogue})

@@ -106,9 +106,11 @@ class Protocol(ABC):
         train = [utterance for utterance in rest if utterance.id not in validation]
         untrained = {utterance.emotion for utterance in utterances} - {utterance.emotion for utterance in train}
         if untrained:
+            mapped = f"{{{', '.join(f'{emotion}: null' for emotion in sorted(untrained))}}}"
+            left_out = f"'labels.map={mapped}'" if mapped.isascii() else f"\"labels.map='{mapped}'\""
             raise SplitError(
                 f"split={self.name}, fold {fold}: no clip of {', '.join(sorted(untrained))} is left for training;"
-                " add clips of it (by other speakers), or take the emotion out of the corpus"
+                f" add clips of it (by other speakers), or leave it out: {left_out}"
             )
         val = [utterance for utterance in rest if utterance.id in validation]
         return Split(self.name, fold, len(tests), self.by_speaker, train, val, test)
@@ -120,6 +122,15 @@ class Protocol(ABC):
     def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
         """The ids of what is cut out of `rest` for validation."""
         return self._speakers_for_validation(rest) if self.by_speaker else self._clips_for_validation(rest, digests)
+
+    def _validation_by_test(
+        self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]
+    ) -> set[str]:
+        """The ids of some speakers where all are known, none is in test and two are left at least; else of clips."""
+        left, tested = ({utterance.speaker for utterance in side} for side in (rest, test))
+        if None not in left | tested and not left & tested and len(left) > 1:
+            return self._speakers_for_validation(rest)
+        return self._clips_for_validation(rest, digests)
 
     def _speakers_for_validation(self, rest: Sequence[Utterance]) -> set[str]:
         n_speakers = len({utterance.speaker for utterance in rest})

@@ -16,7 +16,7 @@ class HeldOut(Protocol):
     """Each value of an attribute (a sentence, a session, a corpus) is the test in turn: what is new to the model there.
 
     Validation is cut out in the same manner, `val_fraction` of the other values and one at least; where a single value
-    is left, of its clips.
+    is left, some of its speakers if none of them is in test, else of its clips.
 
     Args:
         by: the attribute.
@@ -48,7 +48,7 @@ class HeldOut(Protocol):
     def _validation(self, rest: Sequence[Utterance], test: Sequence[Utterance], digests: Mapping[str, str]) -> set[str]:
         values = sorted({self._value(utterance) or "" for utterance in rest})
         if len(values) < 2:
-            return self._clips_for_validation(rest, digests)
+            return self._validation_by_test(rest, test, digests)
         n_values = min(max(round(self.val_fraction * len(values)), 1), len(values) - 1)
         held_out = random.Random(self.seed).sample(values, n_values)
         return {utterance.id for utterance in rest if self._value(utterance) in held_out}
@@ -72,14 +72,22 @@ class Given(Protocol):
 
     def tests(self, utterances: Sequence[Utterance], digests: Mapping[str, str]) -> list[set[str]]:
         if self.own_folds is not None:
-            tests = [{u.id for u in utterances if parts.get(u.id) == "test"} for parts in self.own_folds]
-            empty = [str(number) for number, test in enumerate(tests, start=1) if not test]
-            if empty:
-                raise SplitError(
-                    f"split={self.name}: no clip of the test of fold {', '.join(empty)} is there; add the recordings,"
-                    " or use split=speaker or random"
-                )
-            return tests
+            there = {utterance.id for utterance in utterances}
+            folds = [{one: part for one, part in parts.items() if one in there} for parts in self.own_folds]
+            for part in ("test", "train"):
+                if empty := [str(number) for number, fold in enumerate(folds, start=1) if part not in fold.values()]:
+                    raise SplitError(
+                        f"split={self.name}: no clip of the {part} part of fold {', '.join(empty)} is there; add the"
+                        " recordings, or use split=speaker or random"
+                    )
+            return [{one for one, part in fold.items() if part == "test"} for fold in folds]
+        corpora = dict.fromkeys(utterance.corpus for utterance in utterances)
+        apart = [name for name in corpora if all(COLUMN not in u.attributes for u in utterances if u.corpus == name)]
+        if apart and len(corpora) > 1:
+            raise SplitError(
+                f"split={self.name}: several corpora must have the same number of folds of their own, or all the column"
+                f" {COLUMN} (not in {', '.join(apart)}); use split=held_out split.by=corpus, or split=speaker"
+            )
         if not any(COLUMN in utterance.attributes for utterance in utterances):
             raise SplitError(
                 f"split={self.name}: this corpus does not say which clips are for training and which for test; use"
@@ -110,10 +118,7 @@ class Given(Protocol):
         named = {utterance.id for utterance in rest if self._parts[utterance.id] == "val"}
         if named:
             return named
-        trained, tested = ({utterance.speaker for utterance in side} for side in (rest, test))
-        if None not in trained | tested and not trained & tested and len(trained) > 1:
-            return self._speakers_for_validation(rest)
-        return self._clips_for_validation(rest, digests)
+        return self._validation_by_test(rest, test, digests)
 
 
 def _part(utterance: Utterance) -> str | None:
