@@ -43,9 +43,9 @@ def main() -> None:
 
 
 def spoken(engine: Espeak, speaker: int, emotion: str, take: int) -> Floats:
-    """A clip of the demo: of four takes two sentences, each weak and strong."""
+    """A clip of the demo: of four takes two sentences, each weak and strong; neutral is said twice."""
     strong = emotion != "neutral" and take % 2
-    name = f"03-01-{RAVDESS[emotion]}-{'02' if strong else '01'}-{1 + take // 2 % 2:02d}-{1 + take // 4:02d}-{speaker}"
+    name = f"03-01-{RAVDESS[emotion]}-{'02' if strong else '01'}-{1 + take // 2:02d}-{1 + take % 2:02d}-{speaker}"
     return np.asarray(make_clip(engine, Speaker.of(str(speaker)), name))
 
 

@@ -207,6 +207,7 @@ def luck_p(
     n_classes: int,
     *,
     n_permutations: int,
+    units: npt.NDArray[Any] | None = None,
 ) -> float:
     """How often the UAR would be as high, were the true classes of each group dealt out anew, and the answers stay.
 
@@ -215,19 +216,26 @@ def luck_p(
     Args:
         truth, answers: classes (clips,).
         groups: of each clip (clips,), such as its speaker.
+        units: of each clip (clips,), what gets one class as a whole, such as a speaker who has no other; None: each
+            clip its own.
     """
     generator = np.random.default_rng(0)
-    right = np.zeros((n_permutations, n_classes))
+    right, support = np.zeros((2, n_permutations, n_classes))
+    units = np.arange(len(truth)) if units is None else units
     for group in np.unique(groups):
         own = groups == group
-        classes = truth[own].astype(np.int16)
+        _, first, unit = np.unique(units[own], return_index=True, return_inverse=True)
+        answered = np.zeros((len(first), n_classes), np.float32)
+        np.add.at(answered, (unit, answers[own]), 1)
+        classes = truth[own][first].astype(np.int16)
         dealt = generator.permuted(np.broadcast_to(classes, (n_permutations, len(classes))), axis=1)
         for label in range(n_classes):
-            right[:, label] += ((dealt == label) & (answers[own] == label)).sum(axis=1)
-    support = np.bincount(truth, minlength=n_classes)
+            is_dealt = (dealt == label).astype(np.float32)
+            right[:, label] += is_dealt @ answered[:, label]
+            support[:, label] += is_dealt @ answered.sum(axis=1)
     reached = np.bincount(truth[truth == answers], minlength=n_classes)
-    luck = mean_ratio(right, np.broadcast_to(support, right.shape).astype(float))
-    seen = mean_ratio(reached.astype(float), support.astype(float))
+    luck = mean_ratio(right, support)
+    seen = mean_ratio(reached.astype(float), np.bincount(truth, minlength=n_classes).astype(float))
     return float(((luck >= seen - _EQUAL).sum() + 1) / (n_permutations + 1))
 
 

@@ -1,5 +1,6 @@
 """`ser evaluate` and `ser cross` on small runs: the run's own answers, leaks, the matrix, and going on."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -67,12 +68,16 @@ def test_a_run_on_other_corpora(
         assert "trained on ravdess (speakers, fold 1 of 1): " in page and "ser evaluate" in page
 
     assert main(["ensemble", "plain", "speaker", "--out", "both"]) == 0
-    assert main(["evaluate", "both", *OTHER, store, "--out", "both-other"]) == 0
+    clips = [f"{clip.relative_to('other')},{clip.parent.name},01\n" for clip in Path("other").rglob("*.wav")]
+    Path("other/mine.csv").write_text(f"path,emotion,speaker\n{''.join(clips)}", encoding="utf-8")
+    mine = ["corpus=table", "corpus.path=other/mine.csv"]  # 01 is somebody of RAVDESS, too
+    assert main(["evaluate", "both", *mine, store, "--out", "both-other"]) == 0
     each = [
         read_predictions(Path(f"{name}-other/predictions.csv")).probabilities for name in ("plain", "speaker", "both")
     ]
     np.testing.assert_allclose((each[0] + each[1]) / 2, each[2], atol=1e-5)
-    assert "the mean of 2 recognisers" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "the mean of 2 recognisers" in said and "speaker_independent: unknown (1 speaker has the same name" in said
 
     assert main(["evaluate", "plain/checkpoints/best.ckpt", "corpus=ravdess", "corpus.root=corpus", store]) == 0
     said = capfd.readouterr()
@@ -84,7 +89,10 @@ def test_a_run_on_other_corpora(
     shutil.copytree("plain", "moved")
     Path("corpus").rename("elsewhere")
     assert main(["evaluate", "moved", *OTHER, store, "--out", "blind"]) == 0
-    assert "24 of the 24 recordings of the training are not where they were" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "speaker_independent: unknown (recordings of the training that are not where they were: 24; " in said
+    assert "identical recordings in training and test: unknown" in said
+    assert "No recording of the test is in training" not in Path("blind/report.html").read_text(encoding="utf-8")
     assert main(["report", "plain-other"]) == 0 and main(["compare", "plain-other", "blind", "plain"]) == 0
     assert "other, split=across" in capfd.readouterr().out
 
@@ -93,6 +101,7 @@ def test_a_run_on_other_corpora(
         ("plain-other", *OTHER): "plain-other: is itself a test of plain",
         ("plain", "corpus=demo", "model.depth=10"): "model.depth=10: a test takes corpus=...",
         ("plain", "labels=big4"): "corpus: name what to test on",
+        (".", *OTHER): ".: is no run, but holds ",
         ("nowhere", *OTHER): "nowhere: no finished run (there is no such folder)",
         ("plain", *OTHER, "labels.only=[angry,joy]", "labels.map={sad: angry}"): "corpus: happy in common",
     }.items():
@@ -127,6 +136,22 @@ def test_the_matrix_goes_on_where_it_was(command: Command, corpora: None, capfd:
     matrix = first.out.partition("UAR with 95 %")[2]
     assert matrix and again.out.endswith(matrix) and "left out" not in again.out
     assert again.err.count("has been tested") == 1
+
+    shutil.copytree("runs", "others", ignore=shutil.ignore_patterns("cross"))
+    assert main(["cross", "runs", "others", "--out", "both"]) == 0  # each corpus twice, in folders of one name
+    capfd.readouterr()
+    both = read_csv(Path("both/cross.csv"))
+    assert len(both) == 8 and len({row["folder"] for row in both}) == 8
+    assert {row["trained_on"] for row in both if row["tested_on"] == "other (runs/other)"} == {
+        *("other (runs/other)", "other (others/other)", "ravdess (runs/ravdess)", "ravdess (others/ravdess)")
+    }
+
+    settings = Path("runs/cross/other-on-ravdess/.hydra/config.yaml")
+    settings.write_text(settings.read_text().replace("root: corpus", "root: another"))  # as of a corpus it was before
+    os.utime("runs/other/metrics.json")  # and the other run was made again
+    os.utime("runs/cross/other-on-ravdess/metrics.json")
+    assert main(["cross", "runs"]) == 0
+    assert capfd.readouterr().err.count("has been tested") == 0
 
     Path("corpus").rename("moved")
     assert main(["cross", "runs", "--again"]) == 1

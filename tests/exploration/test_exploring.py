@@ -3,8 +3,9 @@
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import soundfile
 
 from ser.audio import Waveform, resample
 from ser.commands import main
+from ser.corpora.base import Utterance
 from ser.exploration import telling
+from ser.exploration.measuring import measure
 from tests.browsing import asked, barriers, browsing, seen_in
 
 RATE = 16_000
@@ -86,7 +89,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["corpus=table", f"corpus.path={plant(root)}", "--out", str(root / "out")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(telling, "N_TREES", 20)
-        patch.setattr(telling, "N_PERMUTATIONS", 399)
         assert main(["explore", *words]) == 0
     assert main(["explore", *words]) == 1, "what is there is not overwritten"
     return root / "out"
@@ -207,3 +209,62 @@ def test_few_clips_without_speakers_are_enough(tmp_path: Path, capsys: pytest.Ca
     assert "Krippendorff's alpha 1.000" in printed
     html = (tmp_path / "out" / "explore.html").read_text(encoding="utf-8")
     assert "Not tried" in html and "does not say who speaks" in html
+    assert "Not tried: whether the labels are told" in printed
+
+    words = ["corpus=table", f"corpus.path={tmp_path / 'one.csv'}", "--out", str(tmp_path / "one")]
+    (tmp_path / "one.csv").write_text("path,emotion,speaker\nx.wav,sad,a\n")
+    assert main(["explore", *words]) == 0
+    printed = capsys.readouterr().out
+    assert "one: 1 clip, 1 speaker, " in printed and "all clips are sad: nothing can be told apart" in printed
+
+
+def seen(speaker: str | None, emotion: str, number: int, measures: Iterable[float]) -> Any:
+    """A clip of which only what `telling` asks for is known."""
+    names = ("leading_s", "trailing_s", "noise_db", "duration_s", "level_db")
+    utterance = Utterance(f"{speaker}-{number}", Path(), emotion, speaker, "own")
+    fixed = {"sample_rate": RATE, "channels": 1, "form": "WAV", "clipped": 0}
+    return SimpleNamespace(utterance=utterance, **fixed, **dict(zip(names, measures, strict=True)))
+
+
+def told(n_speakers: int, *, is_known: bool = True) -> telling.Telling:
+    """Of speakers with an emotion and recordings of their own, the one as much by chance as the other."""
+    random = np.random.default_rng(0)
+    clips = []
+    for speaker in range(n_speakers):
+        own = random.normal(9, 1, 5)
+        for number in range(12):
+            measures = own + random.normal(0, 0.3, 5)
+            clips.append(seen(f"s{speaker}" if is_known else None, "abc"[speaker % 3], 12 * speaker + number, measures))
+    return telling.tell(clips, {clip.utterance.id: number for number, clip in enumerate(clips)})
+
+
+def test_who_speaks_is_not_what_is_felt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "N_TREES", 4)
+    known, unknown, few = told(18), told(18, is_known=False), told(5)
+    assert len(known.measures) == 7 and not any(one.is_told for one in known.measures) and not known.beware
+    assert sum(one.is_told for one in unknown.measures) > 4 and "this may be who speaks" in unknown.beware
+    assert few.measures == [] and "a single emotion each" in few.untried
+
+
+def test_what_may_be_soft_speech_is_not_called_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "N_TREES", 1)
+    monkeypatch.setattr(telling, "N_PERMUTATIONS", 9)
+    paused = told(9)
+    assert sum(one.is_recording for one in paused.measures) == 4
+    monkeypatch.setattr(telling, "PAUSE_S", 99.0)
+    tight = told(9)
+    assert not any(one.is_recording for one in tight.measures) and len(tight.measures) == 6
+
+
+def test_a_loud_voice_is_not_heard_earlier(tmp_path: Path) -> None:
+    voice = (
+        10 * spoken(1) * np.linspace(0, 1, len(spoken(1)), dtype=np.float32)
+    )  # comes out of the noise little by little
+    silences = []
+    for name, gain in {"soft": 1, "loud": 4}.items():
+        louder = np.where(np.arange(len(voice)) < 3200, 1, gain).astype(np.float32)  # its beginning is as it was
+        clip = framed(voice * louder, 0.3, 0.3, 1)
+        soundfile.write(tmp_path / f"{name}.wav", clip, RATE, subtype="FLOAT")
+        [found], _ = measure([Utterance(name, tmp_path / f"{name}.wav", "sad", None, "own")])
+        silences.append((found.leading_s, found.level_db))
+    assert silences[0][0] == silences[1][0] and silences[1][1] > silences[0][1] + 6

@@ -85,6 +85,8 @@ def test_metrics_json(tmp_path: Path) -> None:
         "n_unknown": 0,
         "identical": [],
         "n_known": 0,
+        "n_gone": 0,
+        "n_namesakes": 0,
     }
     assert results["validation"] is None and results["git_commit"] is None
     assert not results.keys() & {"tta_views", "tta", "chosen", "untested", "interrupted", "ensemble", "folds"}

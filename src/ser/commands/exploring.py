@@ -63,11 +63,15 @@ def _check(folder: Path) -> None:
             raise ReportError(f"--out: {folder / name} exists and would be lost; name another folder with --out")
 
 
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def _text(explored: Explored) -> str:
     counts = Counter(explored.emotions)
-    speakers = f", {len(explored.voices)} speakers" if explored.voices else ""
+    speakers = f", {_counted(len(explored.voices), 'speaker')}" if explored.voices else ""
     lines = [
-        f"{explored.name}: {len(explored.clips)} clips{speakers}, {60 * explored.hours:.1f} minutes",
+        f"{explored.name}: {_counted(len(explored.clips), 'clip')}{speakers}, {60 * explored.hours:.1f} minutes",
         f"  {', '.join(f'{label} {counts[label]}' for label in explored.labels)}",
         "",
     ]

@@ -33,10 +33,13 @@ def in_common(clips: Clips, labels: Sequence[str]) -> tuple[list[Utterance], Lab
     common = {meant for meant in became.values() if meant is not None}
     if len(common) < 2:
         there = ", ".join(label_order(utterance.emotion for utterance in clips.wanted))
+        strange = [label for label, meant in became.items() if meant is None]
+        map_them = "".join(
+            f": map those that mean one of the model's, as 'labels.map={{{one}: <emotion>}}'" for one in strange[:1]
+        )
         raise EvaluateError(
             f"corpus: {' '.join(common) or 'nothing'} in common: its labels are {there}, and the model knows"
-            f" {', '.join(labels)}; two emotions at least are needed: map them, such as"
-            f" 'labels.map={{{there.split(', ')[0]}: {labels[0]}}}'"
+            f" {', '.join(labels)}; one emotion is no test, two at least are needed{map_them}"
         )
     if all(label == meant for label, meant in became.items()):
         return clips.wanted, None

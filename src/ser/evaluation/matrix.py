@@ -3,22 +3,24 @@
 import logging
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import OmegaConf
 from rich.cells import cell_len
+from yaml import YAMLError
 
 from ser.compare.reading import LeftOut, find_runs, read_run, read_yaml
 from ser.errors import CorpusNotFound, EvaluateError, SerError
 from ser.evaluation.testing import Target, evaluate
 from ser.evaluation.trained import read_trained
-from ser.files import write_csv
+from ser.files import digest, write_csv
 from ser.report.page import write_page
 from ser.runs.folder import is_finished
-from ser.runs.names import CONFIG
+from ser.runs.names import CONFIG, METRICS
 from ser.runs.results import Results, read_results
 
 log = logging.getLogger("ser")
@@ -36,7 +38,7 @@ class Row:
         corpus: settings of the corpus that it was trained on.
         choice: the word by which that was chosen.
         store: the folder of all stores that it used.
-        name: of the corpus; of several runs on one, with the folder's own name.
+        name: of the corpus; of several runs on one, with the folder's own name, or all of it where that is not enough.
     """
 
     folder: Path
@@ -100,11 +102,14 @@ def read_rows(places: Iterable[Path]) -> list[Row]:
             f"{len(rows)} finished runs, and no two corpora that they were trained on; train on each of several: ser"
             " train -m experiment=cross_corpus corpus=ravdess,cremad"
         )
-    names = [row.name for row in rows]
-    return [
-        row if names.count(row.name) == 1 else Row(**{**vars(row), "name": f"{row.name} ({row.folder.name})"})
-        for row in rows
-    ]
+    named = rows
+    for place in ([row.folder.name for row in rows], [str(row.folder) for row in rows]):
+        counts = Counter(row.name for row in named)
+        named = [
+            now if counts[now.name] == 1 else replace(now, name=f"{row.name} ({where})")
+            for row, now, where in zip(rows, named, place, strict=True)
+        ]
+    return named
 
 
 def cross(
@@ -120,14 +125,17 @@ def cross(
     What cannot be tested is said, and costs no other.
     """
     columns = [row for number, row in enumerate(rows) if row.corpus not in [one.corpus for one in rows[:number]]]
+    counts = Counter(_words(row, column) for row in rows for column in columns)
     cells = []
     for row in rows:
         for column in columns:
             if row.corpus == column.corpus:
                 cells.append(Cell(row.name, column.name, True, row.folder, read_results(row.folder)))
                 continue
-            place = folder / re.sub(r"[^\w.+-]+", "_", f"{row.name}-on-{column.name}")
-            results = None if again else _tested_before(place, row)
+            words = _words(row, column)
+            own = "" if counts[words] == 1 else "-" + digest(f"{row.name}\n{column.name}".encode())[:8]
+            place = folder / (words + own)
+            results = None if again else _tested_before(place, row, column)
             if results:
                 say(f"{place}: has been tested; --again tests it once more")
             else:
@@ -136,14 +144,22 @@ def cross(
     return cells
 
 
-def _tested_before(place: Path, row: Row) -> Results | None:
+def _words(row: Row, column: Row) -> str:
+    """What a folder can be called."""
+    return re.sub(r"[^\w.+-]+", "_", f"{row.name}-on-{column.name}")
+
+
+def _tested_before(place: Path, row: Row, column: Row) -> Results | None:
+    """The test of this run on this corpus, unless one of the runs was made after it."""
     if not is_finished(place):
         return None
     try:
-        results = read_results(place)
-    except ValueError:  # damaged
+        results, corpus = read_results(place), read_yaml(place / CONFIG)["corpus"]
+        made, *runs = ((folder / METRICS).stat().st_mtime for folder in (place, row.folder, column.folder))
+    except (OSError, ValueError, KeyError, YAMLError):  # damaged
         return None
-    return results if results.facts.trained and Path(results.facts.trained.run) == row.folder else None
+    is_same = results.facts.trained and Path(results.facts.trained.run) == row.folder and corpus == column.corpus
+    return results if is_same and made >= max(runs) else None
 
 
 def _test(row: Row, column: Row, place: Path, trusted: Sequence[str], say: Callable[[str], None]) -> Results | None:

@@ -16,7 +16,7 @@ from ser.corpora.mapping import LabelMap
 from ser.corpora.reading import read_clips
 from ser.evaluation.classes import in_common
 from ser.evaluation.hearing import Material, answers, material
-from ser.evaluation.trained import TrainedRun, in_corpus
+from ser.evaluation.trained import TrainedRun, in_corpus, namesakes
 from ser.files import replacing
 from ser.inference.answering import way_of
 from ser.metrics import Floats
@@ -132,7 +132,7 @@ def _audited(
     *,
     is_mapped: bool,
 ) -> tuple[Split, Audit, str]:
-    """The test as a split, what it shares with the training, and what a reader must know of that; empty: nothing."""
+    """The test as a split, what it shares with the training, and what there is to say of a leak; empty: none."""
     named = [replace(one, speaker=in_corpus(one.speaker, corpus)) for one in clips]
     learnt = [one for one in run.train + run.val if one.path.is_file()]
     sample_rate, top_db = way_of(run.members[0].recognizer.feature)
@@ -146,21 +146,22 @@ def _audited(
     ids = {test for _, test in leaks.identical}
     speaks = {one.id: one.speaker for one in [*run.train, *run.val, *named]}
     same = {speaks[learnt_from] or speaks[test] for learnt_from, test in leaks.identical}  # whatever they are called
-    leaks = replace(leaks, shared_speakers=sorted({*leaks.shared_speakers, *filter(None, same)}))
+    leaks = replace(
+        leaks,
+        shared_speakers=sorted({*leaks.shared_speakers, *filter(None, same)}),
+        n_gone=len(run.train + run.val) - len(learnt),
+        n_namesakes=len(
+            namesakes(*({one.speaker for one in side if one.speaker} for side in (run.train + run.val, named)))
+        ),
+    )
     notice = ""
     if ids:
         notice = (
             f"LEAK: {len(ids)} of the {len(clips)} test clips were in the training, such as {min(ids)}: this is no"
             " result."
         )
-    elif len(learnt) < len(run.train + run.val):
-        n_gone = len(run.train + run.val) - len(learnt)
-        notice = (
-            f"{n_gone} of the {n_gone + len(learnt)} recordings of the training are not where they were: whether any of"
-            " them is tested was not looked for."
-        )
-    if notice:
-        log.warning("%s", notice)
+    for remark in filter(None, [notice, leaks.about_speakers]):
+        log.warning("%s", remark)
     return replace(split, test=list(clips)), leaks, notice
 
 

@@ -1,14 +1,15 @@
 """A finished run whose recognisers are to be tested on a corpus: what it was, and which clips it has learnt from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ser.compare.reading import LeftOut, read_run, read_yaml
+from ser.compare.reading import LeftOut, find_runs, read_run, read_yaml
+from ser.config.choices import groups
 from ser.config.schema import Labels, Normalize
 from ser.corpora.base import Segment, Utterance
-from ser.errors import EvaluateError
+from ser.errors import CompareError, EvaluateError
 from ser.files import read_csv
 from ser.inference.members import Member, read_members
 from ser.robustness.tested import recording
@@ -76,6 +77,11 @@ def read_trained(place: Path, trusted: Sequence[str] = ()) -> TrainedRun:
     folder = place.resolve().parent.parent if place.is_file() else place
     read = read_run(folder)
     if isinstance(read, LeftOut):
+        if runs := _runs_below(folder):
+            raise EvaluateError(
+                f"{place}: is no run, but {'holds one' if len(runs) == 1 else f'holds {len(runs)}'}; name one, such as"
+                f" {runs[0]}, or test those of several corpora on each other's: ser cross {place}"
+            )
         where = (
             "a checkpoint is tested where its run lies, which says what it was trained on" if place.is_file() else ""
         )
@@ -95,6 +101,14 @@ def read_trained(place: Path, trusted: Sequence[str] = ()) -> TrainedRun:
     return TrainedRun(folder, config, read.choices, results, members, train, val)
 
 
+def _runs_below(folder: Path) -> list[Path]:
+    """Those in a folder that is none itself."""
+    try:
+        return [run for run in find_runs([folder]) if run != folder]
+    except CompareError:  # there are none
+        return []
+
+
 def in_corpus(speaker: str | None, corpus: str) -> str | None:
     """A speaker with the corpus's name before it, as those of several corpora have it already.
 
@@ -105,6 +119,25 @@ def in_corpus(speaker: str | None, corpus: str) -> str | None:
         return None
     parts = corpus.split("+")
     return speaker if len(parts) > 1 and speaker.partition("/")[0] in parts else f"{corpus}/{speaker}"
+
+
+def namesakes(learnt: Iterable[str], tested: Iterable[str]) -> set[str]:
+    """Speakers of the test who have the name of another corpus's, one of the two being no shipped corpus.
+
+    Args:
+        learnt, tested: speakers by `in_corpus`.
+
+    >>> namesakes(["ravdess/01", "ravdess/02", "own/03"], ["emodb/01", "mine/02", "own/03"])
+    {'mine/02'}
+    """
+    shipped = groups()["corpus"]
+    known = [speaker.partition("/") for speaker in learnt]
+    return {
+        f"{corpus}/{name}"
+        for corpus, _, name in (speaker.partition("/") for speaker in tested)
+        for other, _, same in known
+        if name == same and corpus != other and not {corpus, other} <= {*shipped}
+    }
 
 
 def _learnt_from(folder: Path, corpus: str) -> tuple[list[Utterance], list[Utterance]]:

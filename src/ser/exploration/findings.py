@@ -11,7 +11,7 @@ from ser.exploration.copies import NEAR, SAME, Copies
 from ser.exploration.exploring import Explored
 from ser.exploration.measuring import Clip
 from ser.exploration.speakers import MEASURES
-from ser.exploration.telling import ALL, TOGETHER, Told
+from ser.exploration.telling import ALL, QUIET, TOGETHER, Told
 from ser.runs.voting import about_agreement
 
 UNEVEN = 3  # times as many clips of one emotion as of another
@@ -88,6 +88,11 @@ def _names(group: Copies, *, labels: bool = False) -> str:
 
 def _told(explored: Explored) -> Iterator[Finding]:
     telling = explored.telling
+    if len(explored.labels) == 1:
+        yield Finding("One emotion", f"all clips are {explored.labels[0]}: nothing can be told apart, or trained.")
+    elif telling.untried:
+        yield Finding("Not tried", f"whether the labels are told from the recording: {telling.untried}.")
+    beware = f" {telling.beware}" if telling.beware else ""
     told = {one.measure: one for one in telling.measures if one.is_told}
     strong = sorted((one for one in told.values() if one.is_recording), key=lambda one: -one.uar)
     whom = "speakers it has never heard" if telling.unit == "speakers" else "other clips"
@@ -101,17 +106,19 @@ def _told(explored: Explored) -> Iterator[Finding]:
             f" names the emotion of {whom} with a UAR of {best.uar:.3f} {_interval(best)}; guessing gives"
             f" {telling.chance:.3f}{f' ({each})' if each else ''}. A trained model may use the same, and then its score"
             " is partly not about emotion. check=silence measures the same for a whole model: what it makes of the"
-            " parts without speech.",
+            f" parts without speech.{beware}",
         )
     either = [one for one in told.values() if not one.is_recording and one.measure != ALL]
     if either:
         names = _listed([f"{one.measure} {one.uar:.3f}" for one in either])
         more = f"; all measures together {told[ALL].uar:.3f} {_interval(told[ALL])}" if ALL in told else ""
+        is_quiet = any(one.measure in QUIET for one in either)
+        soft = " Most clips have no pause: their quietest parts may be speech." if is_quiet else ""
         yield Finding(
-            "Labels told by length and level",
+            f"Labels told by length{', level and quiet parts' if is_quiet else ' and level'}",
             f"so high a UAR comes of one measure alone: {names}{more}; guessing gives {telling.chance:.3f}. That may"
             " be how emotions are spoken, anger loud and sadness slow, or how they were recorded and cut. A model that"
-            " does no better has heard no more.",
+            f" does no better has heard no more.{soft}{beware}",
         )
 
 

@@ -21,6 +21,8 @@ from ser.metrics import Floats
 
 AT_ONCE = 64  # files
 QUIETEST = 0.1  # of the frames: what they hold is taken for the room
+ABOVE_NOISE_DB = 10.0  # is speech, however loud the rest is: a loud voice is not earlier than a soft one
+UNHEARD_DB = -80.0  # noise is taken to be so loud at least: digital silence would make a faint hiss speech
 FULL_SCALE = 0.999  # samples from here on are at full scale
 IN_A_ROW = 3  # samples at full scale: a wave is cut off there
 BANDS_HZ = (125, 250, 500, 1000, 2000, 4000)  # centres of octaves in which the room is heard
@@ -38,8 +40,8 @@ class Clip:
         noise_db: of the quietest tenth of the frames.
         peak_db: of the highest sample.
         clipped: how many samples are in runs of `IN_A_ROW` at full scale, on any channel.
-        leading_s, trailing_s: before the first and after the last frame that is nearer, in dB, to the speech than to
-            the noise.
+        leading_s, trailing_s: before the first and after the last frame that is `ABOVE_NOISE_DB` above the noise, or
+            nearer, in dB, to the speech.
         pitch_hz: median over the voiced frames; NaN: there are none.
         pitch_range: from the 10th to the 90th percentile of these, in semitones; NaN likewise.
         room_db: of the quietest frames in the octaves round `BANDS_HZ`; NaN above the file's range.
@@ -154,7 +156,8 @@ def _measure_clip(utterance: Utterance, file: _File, number: int, reading: Readi
     by_level = np.argsort(powers, kind="stable")
     quiet = by_level[: max(round(QUIETEST * len(powers)), 1)]
     level, noise = (float(levels.decibels(power)) for power in (levels.active_of(powers), powers[quiet].mean()))
-    loud = np.flatnonzero(levels.decibels(powers) > (level + noise) / 2) if level > noise else np.arange(len(powers))
+    edge = min((level + noise) / 2, max(noise, UNHEARD_DB) + ABOVE_NOISE_DB)
+    loud = np.flatnonzero(levels.decibels(powers) > edge) if level > noise else np.arange(len(powers))
     voiced = pitch.pitches(narrow)
     low, median, high = np.quantile(voiced, [0.1, 0.5, 0.9]) if len(voiced) else [math.nan] * 3
     return Clip(

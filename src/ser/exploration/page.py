@@ -38,7 +38,7 @@ def page(explored: Explored, findings: Sequence[Finding]) -> str:
     """HTML of all that was found."""
     return render(
         _HERE / "explore.html",
-        title=f"{explored.name}: {len(explored.clips)} clips",
+        title=f"{explored.name}: {len(explored.clips)} clip{'s' if len(explored.clips) > 1 else ''}",
         explored=explored,
         findings=findings,
         facts=_facts(explored),

@@ -4,6 +4,7 @@ A small tree on a single measure, or a forest on several, is trained on some spe
 reaches beyond chance any model may use, and a high score of such a model says less about emotion.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,16 +23,19 @@ Integers = npt.NDArray[np.signedinteger[Any]]
 N_FOLDS = 5
 MOST_CLIPS = 20_000  # of more, so many are drawn
 N_PERMUTATIONS = 1999
-LEVEL = 0.05
+LEVEL = 0.01  # the answers stay, though other labels would have taught others: p is somewhat too small
 N_LEAVES, LEAF_PART = 32, 0.005  # of a tree: most leaves, and of all clips the least in one
 N_TREES = 100
 SEED = 0
+PAUSE_S = 0.2  # of silence round the speech: with less the quietest parts of a clip are soft speech
 
 # What belongs to the recording, and what may be how an emotion is spoken too: anger is loud, and sadness slow.
-RECORDING: Mapping[str, Callable[[Clip], Any]] = {
+QUIET: Mapping[str, Callable[[Clip], Any]] = {  # of the recording where it holds silence
     "silence before the speech": lambda clip: clip.leading_s,
     "silence after the speech": lambda clip: clip.trailing_s,
     "noise": lambda clip: clip.noise_db,
+}
+RECORDING: Mapping[str, Callable[[Clip], Any]] = {
     "sample rate": lambda clip: clip.sample_rate,
     "channels": lambda clip: clip.channels,
     "file format": lambda clip: clip.form,
@@ -72,11 +76,13 @@ class Telling:
     """What can be told.
 
     Attributes:
-        measures: those that are not the same for all clips; empty: nothing could be tried.
+        measures: those that are not the same for all clips.
         chance: the UAR of guessing.
         n: clips that were asked about.
         n_units, unit: of what the folds, the intervals and the permutations are: speakers, or clips.
         constant: measures that are the same for all clips, and tell nothing.
+        has_pauses: whether most clips have `PAUSE_S` of silence; else silence and noise may be speech.
+        untried: why nothing could be tried, in words; empty: it was.
     """
 
     measures: list[Told]
@@ -85,13 +91,26 @@ class Telling:
     n_units: int
     unit: str
     constant: list[str]
+    has_pauses: bool
+    untried: str
+
+    @property
+    def beware(self) -> str:
+        """What a reader must know of it, in words; empty: nothing."""
+        if self.unit == "speakers":
+            return ""
+        return (
+            "Fewer than five speakers are known, or not of all clips: this may be who speaks, and p and interval are"
+            " too sure."
+        )
 
 
 def tell(clips: Sequence[Clip], groups: Mapping[str, int]) -> Telling:
     """Try each measure, and all together.
 
     The p-value is that of permutations: were the emotions of a speaker's clips to be dealt out anew, how often were the
-    same answers as good? Where a speaker has a single emotion, or none is known, they are dealt out among all such.
+    same answers as good? Where speakers have a single emotion each, they are dealt out among these speakers, not among
+    their clips, which are alike; and where no speaker is known, among all clips.
 
     Args:
         clips: of the corpus.
@@ -106,31 +125,48 @@ def tell(clips: Sequence[Clip], groups: Mapping[str, int]) -> Telling:
     if unit != "speakers":
         clusters = np.unique([groups[clip.utterance.id] for clip in clips], return_inverse=True)[1]
     n_units = int(clusters.max()) + 1
-    columns = {name: _numbers([of(clip) for clip in clips]) for name, of in {**RECORDING, **EITHER}.items()}
+    has_pauses = bool(np.median([clip.leading_s + clip.trailing_s for clip in clips]) >= PAUSE_S)
+    columns = {name: _numbers([of(clip) for clip in clips]) for name, of in {**QUIET, **RECORDING, **EITHER}.items()}
     varying = {name: column for name, column in columns.items() if len(np.unique(column)) > 1}
     constant = [name for name in columns if name not in varying]
     sets = {name: [name] for name in varying}
-    recording = [name for name in varying if name in RECORDING]
+    recording = [name for name in varying if name in RECORDING or (has_pauses and name in QUIET)]
     if len(recording) > 1:
         sets[TOGETHER] = recording
     if len(varying) > len(recording) and len(varying) > 1:
         sets[ALL] = list(varying)
-    if len(labels) < 2 or min(n_units, np.bincount(truth).max()) < N_FOLDS or not sets:
-        return Telling([], 1 / len(labels), len(clips), n_units, unit, constant)
+    among, dealt, ways = _dealt(
+        truth, np.unique([clip.utterance.speaker or "" for clip in clips], return_inverse=True)[1]
+    )
+    why = {
+        "there is one emotion only": len(labels) < 2,
+        f"there are fewer than {N_FOLDS} {unit}": n_units < N_FOLDS,
+        f"no emotion has {N_FOLDS} clips": np.bincount(truth).max() < N_FOLDS,
+        "no measure differs between clips": not sets,
+        "most speakers have a single emotion each, and are too few to tell it from their voices": (
+            len(sets) > LEVEL * ways
+        ),
+    }
+    untried = next((reason for reason, holds in why.items() if holds), "")
+    told: list[Told] = []
+    telling = Telling(told, 1 / len(labels), len(clips), n_units, unit, constant, has_pauses, untried)
+    if untried:
+        return telling
     folds = _folds(truth, clusters)
     answers = {
         name: _answers(np.stack([varying[one] for one in names], 1), truth, folds) for name, names in sets.items()
     }
-    among = _groups(truth, clusters if unit == "speakers" else np.zeros_like(clusters))
     p_values = holm(
-        [luck_p(truth, answer, among, len(labels), n_permutations=N_PERMUTATIONS) for answer in answers.values()]
+        [
+            luck_p(truth, answer, among, len(labels), n_permutations=N_PERMUTATIONS, units=dealt)
+            for answer in answers.values()
+        ]
     )
-    told = []
     for (name, answer), p in zip(answers.items(), p_values, strict=True):
         counts = confusions_by_cluster(clusters, truth, answer, len(labels))
         interval = percentile_interval(bootstrap(counts)["uar"])
-        told.append(Told(name, name in (*RECORDING, TOGETHER), float(scores(counts.sum(axis=0))["uar"]), *interval, p))
-    return Telling(told, 1 / len(labels), len(clips), n_units, unit, constant)
+        told.append(Told(name, name in (*recording, TOGETHER), float(scores(counts.sum(axis=0))["uar"]), *interval, p))
+    return telling
 
 
 def _numbers(values: Sequence[Any]) -> Floats:
@@ -167,7 +203,17 @@ def _answers(columns: Floats, truth: Integers, folds: Sequence[tuple[Integers, I
     return answers
 
 
-def _groups(truth: Integers, speakers: Integers) -> Integers:
-    """Within which emotions are dealt out anew: speakers; those who have a single emotion are one group."""
+def _dealt(truth: Integers, speakers: Integers) -> tuple[Integers, Integers, float]:
+    """How emotions are dealt out anew: of each clip within which group and with which unit, and in how many ways.
+
+    A speaker's clips are dealt among themselves; speakers who have a single emotion each are units of one group.
+    """
     single = [speaker for speaker in np.unique(speakers) if len(np.unique(truth[speakers == speaker])) == 1]
-    return np.where(np.isin(speakers, single), -1, speakers)
+    is_single = np.isin(speakers, single)
+    groups, units = np.where(is_single, -1, speakers), np.where(is_single, -1 - speakers, np.arange(len(truth)))
+    log_ways = 0.0
+    for group in np.unique(groups):
+        first = np.unique(units[groups == group], return_index=True)[1]
+        counts = np.bincount(truth[groups == group][first])
+        log_ways += math.lgamma(counts.sum() + 1) - sum(math.lgamma(count + 1) for count in counts)
+    return groups, units, math.exp(min(log_ways, 700.0))

@@ -56,7 +56,7 @@ def protocol(facts: Facts, n_test: int) -> list[str]:
         one, other = audit.identical[0]
         several = _count(len(audit.identical), "recording is", "recordings are")
         said.append(f"{several} identical in training and test, such as {one} and {other}.")
-    else:
+    elif not audit.n_gone:
         said.append("No recording of the test is in training too.")
     if facts.label_map:
         said.append(f"{facts.label_map.said}.")

@@ -282,6 +282,7 @@ def verdict(audit: Audit) -> list[str]:
     lines = [f"speaker_independent: {audit.verdict}{beware}"]
     if audit.about_known:
         lines += [f"normalize=speaker: {audit.about_known}"]
-    lines += [f"identical recordings in training and test: {len(audit.identical)}"]
+    found = "unknown" if audit.n_gone and not audit.identical else len(audit.identical)
+    lines += [f"identical recordings in training and test: {found}"]
     lines += [f"  {train} = {test}" for train, test in audit.identical[:5]]
     return lines

@@ -17,6 +17,9 @@ class Audit:
         identical: pairs of utterance ids, one of each side, whose recordings are identical, or overlap.
         n_known: test clips that normalisation by speaker has heard beforehand, without their labels.
         known_emotion: the label by which these were picked; None: they were not.
+        n_gone: recordings of training and validation that are no longer there: the test may have them too.
+        n_namesakes: speakers of the test with the name of another corpus's in training, where one of the two corpora is
+            somebody's own, so that the name does not say whether they are one person.
     """
 
     shared_speakers: list[str]
@@ -24,13 +27,15 @@ class Audit:
     identical: list[tuple[str, str]]
     n_known: int = 0
     known_emotion: str | None = None
+    n_gone: int = 0
+    n_namesakes: int = 0
 
     @property
     def speaker_independent(self) -> bool | None:
-        """None: nobody can say, for speakers are not known."""
+        """None: nobody can say, for speakers are not known, or recordings of the training are not there."""
         if self.shared_speakers:
             return False
-        return None if self.n_unknown else True
+        return None if self.n_unknown or self.n_gone or self.n_namesakes else True
 
     @property
     def verdict(self) -> str:
@@ -46,7 +51,16 @@ class Audit:
             return f"{who} in both training and test: expect less on new speakers"
         if self.n_unknown:
             return f"{self.n_unknown} clips do not say who speaks: they may be of one person in training and test"
-        return ""
+        if self.n_namesakes:
+            who = "1 speaker has" if self.n_namesakes == 1 else f"{self.n_namesakes} speakers have"
+            return f"{who} the same name in training and test, and counted as somebody else: it may be one person"
+        return self.about_gone
+
+    @property
+    def about_gone(self) -> str:
+        """Why identical recordings may be more than those found; empty where none may."""
+        gone = f"recordings of the training that are not where they were: {self.n_gone}"
+        return f"{gone}; whether any of them is tested was not looked for" if self.n_gone else ""
 
     @property
     def about_known(self) -> str:
