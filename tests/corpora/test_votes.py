@@ -79,6 +79,22 @@ def test_a_map_holds_for_votes_too(tmp_path: Path) -> None:
     assert read(tmp_path).label_map is None
 
 
+def test_the_majority_is_that_of_classes(tmp_path: Path) -> None:
+    lines = ["path,happy,excited,sad,calm", "a,1,1,1,", "b,1,1,2,", "c,,,1,2", "d,,,3,", "e,3%,,,"]
+    corpus = table(tmp_path, "\n".join(lines), votes=["happy", "excited", "sad", "calm"])
+    found = {one.id: one.emotion for one in read_clips(corpus, labels()).wanted}
+    assert found == {"b": "sad", "c": "calm", "d": "sad", "e": "happy"}
+    mapped = read_clips(corpus, labels(map={"excited": "happy", "calm": None}))
+    assert {one.id: one.emotion for one in mapped.wanted} == {"a": "happy", "d": "sad", "e": "happy"}
+    assert mapped.label_map and mapped.label_map.dropped == {"calm": 1}
+    assert any("1 of 5 clips are left out, for their votes are tied" in remark for remark in mapped.remarks)
+
+
+def test_where_all_votes_are_tied_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="the votes of all 2 clips are tied; a column emotion would decide"):
+        read(tmp_path, content="path,r1,r2,r3\na,happy,sad,\nb,sad,happy,\n")
+
+
 def test_votes_in_columns(tmp_path: Path) -> None:
     content = "path,happy,n_sad\na.wav,0.7,0.3\nb.wav,,1\nc.wav,0.5,0.5\n"
     clips = read_clips(table(tmp_path, content, votes={"Happy": "happy", "sad": "N_sad"}), labels())
@@ -86,6 +102,8 @@ def test_votes_in_columns(tmp_path: Path) -> None:
     assert clips.agreement is None, "parts of one are no raters"
     counted = read_clips(table(tmp_path, "path,happy,sad\na,3,0\nb,0,3\n", votes=["happy", "sad"]), labels())
     assert counted.agreement == 1
+    rounded = table(tmp_path, "path,happy,sad,calm\na,33,33,33\nb,67,17,17\n", votes=["happy", "sad", "calm"])
+    assert read_clips(rounded, labels()).agreement is None
 
 
 def test_several_corpora_keep_votes_by_common_words(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ser.commands.composing import composed
 from ser.config.build import build
 from ser.corpora.base import Corpus
 from ser.corpora.reading import read_clips
-from ser.errors import ReportError
+from ser.errors import ConfigError, ReportError
 from ser.exploration.exploring import Explored
 from ser.exploration.exploring import explore as explore_clips
 from ser.exploration.findings import findings
@@ -35,6 +35,8 @@ def explore(overrides: Sequence[str], folder: Path | None) -> None:
         SerError: something that the user can mend.
     """
     config = composed(overrides)
+    if config.task.name != "emotions":
+        raise ConfigError(f"ser explore tells clips apart by emotion, not task={config.task.name}; leave task out")
     corpus: Corpus = build("corpus", config.corpus, Corpus)
     if folder is None:
         now = datetime.now()

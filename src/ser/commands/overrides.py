@@ -69,10 +69,13 @@ def readable(word: str) -> str:
     """A word of the command line as Hydra can read it.
 
     A value that Hydra's grammar cannot read (other letters than ASCII, brackets within a path) is taken as text, and
-    quoted. For a group, null means to choose nothing, which Hydra writes []. All else stays as it is.
+    quoted; of a list that holds no other list, each item is. For a group, null means to choose nothing, which Hydra
+    writes []. All else stays as it is.
 
     >>> readable("corpus.root=録音/感情"), readable("corpus.root=my clips (1)"), readable("model.depth=10,18")
     ("corpus.root='録音/感情'", "corpus.root='my clips (1)'", 'model.depth=10,18')
+    >>> readable("task.dimensions=[覚醒度,快 不快]")
+    "task.dimensions=['覚醒度','快 不快']"
     >>> readable("logger=null"), readable("training.patience=null")
     ('logger=[]', 'training.patience=null')
 
@@ -91,8 +94,13 @@ def readable(word: str) -> str:
     try:
         OverridesParser.create().parse_override(f"{name}={value}")
     except HydraException:
-        value = QuotedString(value, Quote.single).with_quotes()
+        is_list = re.fullmatch(r"\[[^\[\]]*\]", value)
+        value = f"[{','.join(_quoted(one.strip()) for one in value[1:-1].split(','))}]" if is_list else _quoted(value)
     return f"{name}={value}"
+
+
+def _quoted(value: str) -> str:
+    return QuotedString(value, Quote.single).with_quotes()
 
 
 def _as_wanted(value: str, hint: Any) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ser.corpora.keys import clean
+from ser.corpora.keys import folded
 from ser.errors import SerError
 
 Refusal = Callable[[str], SerError]  # makes of a problem the error that names the table
@@ -72,7 +72,7 @@ def rows(text: str, required: Sequence[str], layout: str, error: Refusal) -> Ite
             if not any(values):
                 continue
             if not header:
-                header = [clean(value).casefold() for value in values]
+                header = [folded(value) for value in values]
                 _check_header(header, required, error)
             elif len(values) < len(header) or any(values[len(header) :]):
                 raise error(

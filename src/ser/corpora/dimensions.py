@@ -1,19 +1,25 @@
 """Clips by numbers, such as how aroused and how pleasant they sound, in place of emotions."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ser.corpora.base import Utterance
-from ser.corpora.keys import key
+from ser.corpora.keys import folded, key
 from ser.errors import ConfigError, CorpusError
 
 EMOTION = "emotion"  # the attribute that keeps the corpus's label
 STRATA = ("low", "middle", "high")
-_OURS = ("utterance", "path", "speaker", EMOTION, "fold", "part", "split")
+_OURS = (
+    *("utterance", "path", "speaker", EMOTION, "fold", "part", "split", "corpus"),
+    *("start_s", "end_s", "remark", "problem", "mean"),
+)
+_LARGEST = 1e30  # of a number; deviations are squared in 32 bits
+_EXACT = 1e-4  # of the mean, what a deviation must be to be told in six digits
+_FEW = 10  # clips of a stratum, fewer are too few to be cut into parts
 
 
 def check_dimensions(dimensions: Sequence[str]) -> None:
@@ -22,12 +28,12 @@ def check_dimensions(dimensions: Sequence[str]) -> None:
     Raises:
         ConfigError: there are none, one stands twice, or is a column of ours.
     """
-    if not dimensions or len(set(dimensions)) < len(dimensions):
+    if not dimensions or len({*map(folded, dimensions)}) < len(dimensions):
         raise ConfigError(
             f"task.dimensions must name columns of the corpus, none twice, such as [arousal,valence]; got {dimensions}"
         )
     for name in dimensions:
-        if name in _OURS or name.startswith("predicted_"):
+        if folded(name) in _OURS or folded(name).startswith("predicted_"):
             raise ConfigError(f"task.dimensions: {name} is a column of ours; rename that of the corpus")
 
 
@@ -35,11 +41,14 @@ def numbered(utterances: Sequence[Utterance], dimensions: Sequence[str]) -> tupl
     """The clips that have a number for each dimension, and what to say of the others.
 
     In place of an emotion each has the third of the clips that it is in by the first dimension, such as `low arousal`,
-    which protocols stratify by; its emotion, where it has one, becomes an attribute.
+    which protocols stratify by; its emotion, where it has one, becomes an attribute. Attributes that are called as a
+    dimension but for upper and lower case get its name.
 
     Raises:
-        CorpusError: the corpus does not have a dimension, a value is no number, or all are the same.
+        CorpusError: the corpus does not have a dimension, a value is no number, or all are the same, or nearly so.
     """
+    names = {folded(name): name for name in dimensions}
+    utterances = [replace(one, attributes=_called(one.attributes, names)) for one in utterances]
     kept, lacking = [], dict.fromkeys(dimensions, 0)
     for utterance in utterances:
         absent = [name for name in dimensions if key(utterance.attributes.get(name, "")) is None]
@@ -57,6 +66,11 @@ def numbered(utterances: Sequence[Utterance], dimensions: Sequence[str]) -> tupl
         if np.ptp(column) == 0:
             raise CorpusError(
                 f"task.dimensions: {name} is {column[0]:g} in all {len(kept)} clips: nothing can be learnt"
+            )
+        if column.std() < _EXACT * abs(column.mean()):
+            raise CorpusError(
+                f"task.dimensions: {name} varies by {column.std():.1g} about {column.mean():.6g}, too little for six"
+                " digits; subtract a constant, such as the mean, from all its numbers in the corpus"
             )
     strata = _strata(values[:, 0])
     named = [
@@ -85,31 +99,41 @@ def _number(utterance: Utterance, name: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise CorpusError(f"task.dimensions: {name} of {utterance.id} must be a number, such as 3.5; got {written!r}")
+    if abs(value) > _LARGEST:
+        raise CorpusError(f"task.dimensions: {name} of {utterance.id} is {written}: {_LARGEST:g} is the largest number")
     return value
 
 
+def _called(attributes: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """Attributes by the names of dimensions (which stand by how they are compared), where there is none so called."""
+    there = {*attributes}.intersection(names.values())
+    own = {name: names.get(folded(name), name) for name in attributes}
+    return {name if own[name] in there else own[name]: value for name, value in attributes.items()}
+
+
 def _there_are(utterances: Iterable[Utterance]) -> str:
-    """Which attributes are numbers throughout."""
+    """Which attributes are numbers throughout, and have more than two: others number takes, or say yes and no."""
     utterances = list(utterances)
     found = []
     for name in dict.fromkeys(name for utterance in utterances for name in utterance.attributes):
         try:
             known = [one for one in utterances if key(one.attributes.get(name, "")) is not None]
-            if known and all(math.isfinite(_number(one, name)) for one in known):
+            if len({_number(one, name) for one in known}) > 2:
                 found.append(name)
         except CorpusError:
             continue
     if not found:
-        return "the corpus has no numbers; dimensions need columns with some, as corpus=table has them"
+        return "this corpus has no such numbers; dimensions need columns with some, as corpus=table has them"
     return f"columns of numbers are {', '.join(found)}: set task.dimensions=[{','.join(found)}], or some of them"
 
 
 def _strata(values: npt.NDArray[np.float64]) -> list[str]:
-    """Of each clip the third that it is in; equal values are in one."""
+    """Of each clip the third that it is in, or the half where a third has few; equal values are in one."""
     low, high = np.quantile(values, [1 / 3, 2 / 3])
     places = np.where(values <= low, 0, np.where(values <= high, 1, 2))
-    if len(set(places.tolist())) < 2:  # most are equal
-        places = np.where(values <= values.min(), 0, 2)
+    if min(np.bincount(places, minlength=3)) < _FEW:
+        most_even = min(np.unique(values)[:-1], key=lambda cut: abs(np.mean(values <= cut) - 0.5))
+        places = np.where(values <= most_even, 0, 2)
     return [STRATA[place] for place in places]
 
 

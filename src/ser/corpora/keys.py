@@ -41,13 +41,18 @@ def clean(text: str) -> str:
     return " ".join(nfc(text).split())
 
 
+def folded(text: str) -> str:
+    """The name of a column as it is compared: clean, and in lower case."""
+    return clean(text).casefold()
+
+
 def emotion_name(text: str) -> str:
     """An emotion as `ser.corpora.labels` spells it: clean, in lower case, and in letters of usual width.
 
     >>> emotion_name(" Happy "), emotion_name("喜び")
     ('happy', '喜び')
     """
-    return clean(unicodedata.normalize("NFKC", clean(text).casefold()))
+    return clean(unicodedata.normalize("NFKC", folded(text)))
 
 
 def key(value: str) -> str | None:
@@ -85,14 +90,19 @@ def part(value: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def one_spelling(utterances: Sequence[Utterance]) -> tuple[list[Utterance], list[str]]:
+def one_spelling(
+    utterances: Sequence[Utterance], *, dimensions: Sequence[str] = ()
+) -> tuple[list[Utterance], list[str]]:
     """The utterances, each emotion and speaker in one spelling, the most frequent; and what was taken as one.
+
+    Args:
+        dimensions: of the corpus; where there are some, no clip needs an emotion.
 
     Raises:
         CorpusError: the emotion of an utterance is not given.
     """
     nameless = [utterance for utterance in utterances if key(utterance.emotion) is None and not utterance.votes]
-    if nameless:
+    if nameless and not dimensions:
         raise CorpusError(
             f"corpus: the emotion of {len(nameless)} clips is not given: that of {nameless[0].id} is"
             f" {nameless[0].emotion!r}; name it, or take the clips out"

@@ -1,7 +1,7 @@
 """Labels mapped: several emotions made one, others and rare ones left out."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from ser.config.checks import check_range
 from ser.corpora.base import Utterance
 from ser.corpora.keys import emotion_name, key
 from ser.corpora.labels import known_emotion, label_order, translated
-from ser.corpora.votes import renamed
+from ser.corpora.votes import Votes, majority, renamed
 from ser.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,11 +75,9 @@ def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[lis
         ConfigError: a setting cannot be used, or fewer than two classes are left.
     """
     check_range("labels.min_clips", settings.min_clips, 0, 1_000_000)
-    wanted = _wanted(settings.map)
-    only = None if settings.only is None else [emotion_name(word) for word in settings.only]
     counts = Counter(utterance.emotion for utterance in utterances)
     counts.update({word: 0 for utterance in utterances for word in utterance.votes or ()})  # of raters alone
-    became = _in_own_words({label: _meant(label, wanted, only) for label in label_order(counts)})
+    became = _classes(counts, settings)
     sizes: Counter[str] = Counter()
     for label, meant in became.items():
         sizes[meant or ""] += counts[label]
@@ -102,6 +100,20 @@ def map_labels(utterances: Sequence[Utterance], settings: "Labels") -> tuple[lis
     ], told
 
 
+def judged(utterances: Sequence[Utterance], settings: "Labels") -> list[Utterance]:
+    """The utterances, those without an emotion with the one that most of their raters named; "" where votes are tied.
+
+    What becomes one class counts together: by `labels=big4`, a clip with the votes happy, excited and sad is happy.
+    """
+    became = _classes((word for utterance in utterances for word in utterance.votes or ()), settings)
+
+    def most(votes: Votes) -> str:
+        own = majority(renamed(votes, lambda word: became[word] or word) or {})
+        return max((word for word in votes if own == (became[word] or word)), key=votes.__getitem__, default="")
+
+    return [one if one.emotion else replace(one, emotion=most(one.votes or {})) for one in utterances]
+
+
 def unmatched(utterances: Sequence[Utterance], settings: "Labels") -> list[str]:
     """Words of the settings that fit no label and are no emotions known here, as remarks: they may be mistyped."""
     labels = label_order(word for one in utterances for word in (one.emotion, *(one.votes or ())))
@@ -116,6 +128,13 @@ def unmatched(utterances: Sequence[Utterance], settings: "Labels") -> list[str]:
                 f"labels.{setting}: no clip is labelled {' or '.join(absent)}; the labels are {', '.join(labels)}"
             )
     return remarks
+
+
+def _classes(labels: Iterable[str], settings: "Labels") -> dict[str, str | None]:
+    """What becomes of each label, however many clips it has."""
+    wanted = _wanted(settings.map)
+    only = None if settings.only is None else [emotion_name(word) for word in settings.only]
+    return _in_own_words({label: _meant(label, wanted, only) for label in label_order(labels)})
 
 
 def _wanted(settings: Any) -> dict[str, str | None]:

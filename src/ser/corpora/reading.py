@@ -6,9 +6,10 @@ from ser.corpora.base import Corpus, Utterance
 from ser.corpora.dimensions import numbered
 from ser.corpora.files import check_unicode
 from ser.corpora.keys import one_spelling
-from ser.corpora.mapping import LabelMap, map_labels, unmatched
+from ser.corpora.mapping import LabelMap, judged, map_labels, unmatched
 from ser.corpora.several import uneven
 from ser.corpora.votes import agreement, uncounted
+from ser.errors import CorpusError
 
 if TYPE_CHECKING:
     from ser.config.schema import Labels
@@ -36,19 +37,18 @@ def read_clips(corpus: Corpus, labels: "Labels") -> Clips:
     """All clips of a corpus and those that are asked for; where it has `dimensions`, those with a number for each.
 
     Raises:
-        CorpusError: see `Corpus.utterances`, or a path cannot be written in a list.
+        CorpusError: see `Corpus.utterances`, a path cannot be written in a list, or the votes of all clips are tied.
         ConfigError: see `map_labels`.
     """
-    if corpus.dimensions:
-        found, remarks = numbered(corpus.utterances(), corpus.dimensions)
-        whole, spellings = one_spelling(found)
-        for utterance in whole:
-            check_unicode(utterance.path)
-        return Clips(whole, whole, None, [*remarks, *spellings], None)
-    read, remarks = one_spelling(corpus.utterances())
+    read, remarks = one_spelling(corpus.utterances(), dimensions=corpus.dimensions)
     for utterance in read:
         check_unicode(utterance.path)
-    whole = [utterance for utterance in read if utterance.emotion]
+    if corpus.dimensions:
+        whole, lacking = numbered(read, corpus.dimensions)
+        return Clips(whole, whole, None, [*lacking, *remarks], None)
+    whole = [utterance for utterance in judged(read, labels) if utterance.emotion]
+    if not whole:
+        raise CorpusError(f"corpus: the votes of all {len(read)} clips are tied; a column emotion would decide")
     if n_tied := len(read) - len(whole):
         remarks.append(
             f"{n_tied} of {len(read)} clips are left out, for their votes are tied; a column emotion would decide"

@@ -43,6 +43,8 @@ class Several(Corpus):
 
     def utterances(self) -> list[Utterance]:
         self._own, self._remarks = {}, []
+        for part in self.parts.values():
+            part.dimensions = self.dimensions
         together = [one for name, part in self.parts.items() for one in self._of(name, part)]
         return sorted(together, key=lambda utterance: utterance.id)
 
@@ -70,7 +72,8 @@ class Several(Corpus):
             named = [word for utterance in own for word in (utterance.emotion, *(utterance.votes or ()))]
             words = {word: known_emotion(word) or word for word in named}
             same, spellings = one_spelling(
-                [replace(one, emotion=words[one.emotion], votes=renamed(one.votes, words.get)) for one in own]
+                [replace(one, emotion=words[one.emotion], votes=renamed(one.votes, words.get)) for one in own],
+                dimensions=self.dimensions,
             )
         except SerError as error:
             raise type(error)(self._placed(name, str(error))) from None

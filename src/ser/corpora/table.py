@@ -10,8 +10,7 @@ from typing import Any
 from ser.corpora.base import WHOLE, Corpus, Segment, Utterance
 from ser.corpora.delimited import MEANT, decoded, rows
 from ser.corpora.files import find, local_path, utterance_id
-from ser.corpora.keys import clean, emotion_name, key, nfc
-from ser.corpora.votes import majority
+from ser.corpora.keys import emotion_name, folded, key, nfc
 from ser.errors import ConfigError, CorpusError, CorpusNotFound, SettingError
 
 REQUIRED = ("path", "emotion")
@@ -27,7 +26,7 @@ class Table(Corpus):
     recording. Further columns become attributes; split=given reads the one called split. UTF-8, UTF-16 and Shift_JIS;
     separated by commas, semicolons, tabs or bars.
 
-    Several raters give votes, and where emotion is empty, or there is no such column, what most of them say is it.
+    Several raters give votes, which decide where emotion is empty, or there is no such column.
 
     Args:
         path: of the table.
@@ -68,11 +67,9 @@ class Table(Corpus):
                 header = list(row)
                 self._check_rated(header)
             votes = self._said(number, row)
-            if self._rated and not self.dimensions and key(row.get("emotion", "")) is None:
-                if votes is None:
-                    n_unjudged += 1
-                    continue
-                row["emotion"] = majority(votes)
+            if self._rated and not (self.dimensions or votes) and key(row.get("emotion", "")) is None:
+                n_unjudged += 1
+                continue
             for column in ("path",) if votes or self.dimensions else REQUIRED:
                 written = row.get(column, "")
                 if not written or (column != "path" and key(written) is None):
@@ -123,7 +120,7 @@ class Table(Corpus):
 
     def _number(self, number: int, column: str, written: str) -> float:
         try:
-            votes = float(written) if key(written) is not None else 0.0
+            votes = float(written.removesuffix("%")) if key(written) is not None else 0.0
         except ValueError:
             votes = math.nan
         if not 0 <= votes < math.inf:
@@ -151,7 +148,7 @@ class Table(Corpus):
 
     def _about_columns(self, header: Collection[str]) -> list[str]:
         """Which columns are used for nothing, and how they would be."""
-        unused = [name for name in header if name not in (*USED, *self._rated, *self.dimensions)]
+        unused = [name for name in header if name not in (*USED, *self._rated, *map(folded, self.dimensions))]
         if not unused:
             return []
         lacking = {meant: names for meant, names in MEANT.items() if meant not in header}
@@ -185,7 +182,7 @@ class Table(Corpus):
 
 def _columns(setting: str, names: Sequence[Any]) -> list[str]:
     """Columns as the header has them; none twice, and none that means something else."""
-    columns = [clean(str(name)).casefold() for name in names]
+    columns = [folded(str(name)) for name in names]
     for column in columns:
         if column in USED or columns.count(column) > 1:
             why = "named twice" if column not in USED else "what a column of another meaning is called"

@@ -47,14 +47,14 @@ def distribution(votes: Votes | None, labels: Sequence[str], emotion: str) -> li
 def agreement(utterances: Iterable[Utterance]) -> float | None:
     """Krippendorff's alpha of the raters, see `krippendorff_alpha`.
 
-    None too where votes are no counts: they have fractions, or are per cent (100 of each clip).
+    None too where votes are no counts: they have fractions, or are per cent (100 of each clip, or nearly so: rounded).
     """
     from ser.raters import krippendorff_alpha  # with NumPy, which those who read results do without
 
     votes = [utterance.votes for utterance in utterances if utterance.votes]
     words = label_order(word for one in votes for word in one)
     counts = [[one.get(word, 0) for word in words] for one in votes]
-    if any(n % 1 for own in counts for n in own) or all(sum(own) == 100 for own in counts):
+    if any(n % 1 for own in counts for n in own) or all(abs(sum(own) - 100) <= 2 for own in counts):
         return None
     return krippendorff_alpha(counts)
 

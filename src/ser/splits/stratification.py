@@ -29,7 +29,8 @@ def check_class_sizes(name: str, distinct: Sequence[Utterance], least: int) -> N
         raise SplitError(
             f"split={name} needs at least {least} distinct clips of every emotion (identical ones, and segments that"
             f" overlap, count as one); {', '.join(small)};"
-            " add clips, ask for fewer folds, or take the emotion out of the corpus"
+            " add clips, ask for fewer folds, or take the emotion out of the corpus; of task=dimensions, where low and"
+            " high are meant, name another one first"
         )
 
 
