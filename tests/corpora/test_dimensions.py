@@ -37,7 +37,7 @@ def test_protocols_stratify_by_thirds_of_the_first_dimension() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "low"), [([*range(12)], 6), ([1] * 14 + [2] * 14 + [3] * 2, 14), ([1] * 3 + [2] * 30, 3)]
+    ("numbers", "low"), [([*range(12)], 6), ([1] * 14 + [2] * 14 + [3] * 2, 14), ([1] * 6 + [2] * 30, 6)]
 )
 def test_where_a_third_has_few_clips_protocols_stratify_by_halves(numbers: list[int], low: int) -> None:
     kept, _ = numbered(clips(*map(str, numbers)), ["arousal"])

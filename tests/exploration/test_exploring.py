@@ -189,6 +189,8 @@ def test_it_is_said_when_there_is_nothing_to_look_at(
     monkeypatch.chdir(tmp_path)
     assert main(["explore", "corpus=table", "corpus.path=no.csv"]) == 1
     assert "no.csv" in capsys.readouterr().err
+    assert main(["explore", "task=dimensions"]) == 1
+    assert "by emotion, not task=dimensions; leave task out" in capsys.readouterr().err
     (tmp_path / "a.csv").write_text("path,emotion\nx.wav,sad\ny.wav,angry\n")
     for name in "xy":
         (tmp_path / f"{name}.wav").write_text("no sound")
