@@ -73,7 +73,7 @@ def test_a_run_leaves_what_the_contract_says(command: Command, folder: Path) -> 
     assert metrics["uar"] == pytest.approx(balanced_accuracy_score(truth, predicted))
     assert metrics["weighted_f1"] == pytest.approx(f1_score(truth, predicted, average="weighted"))
     assert metrics["split"]["name"] == "speaker" and metrics["split"]["speaker_independent"] is True
-    nothing = {name: 0 for name in ("n_unknown", "n_known", "n_gone", "n_namesakes")}
+    nothing = dict.fromkeys(("n_unknown", "n_known", "n_gone", "n_namesakes"), 0)
     assert metrics["audit"] == {"shared_speakers": [], "identical": [], **nothing}
     validated = rows(run / "validation.csv")
     assert list(validated[0]) == columns
