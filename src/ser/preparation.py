@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ser import sanity
 from ser.config.build import build
 from ser.config.schema import Config
 from ser.corpora.base import Corpus, Utterance
+from ser.corpora.dimensions import numbers_of
 from ser.corpora.labels import EMOTIONS, label_order
 from ser.corpora.mapping import LabelMap
 from ser.corpora.reading import read_clips
-from ser.errors import ConfigError, CorpusNotFound
+from ser.errors import ConfigError, CorpusNotFound, SplitError
 from ser.features.base import FrozenFeature
 from ser.files import digest
 from ser.models.base import SolvedModel
@@ -81,6 +84,7 @@ def prepare(config: Config, folder: Path) -> Prepared:
     names = {utterance.id: utterance.id for utterance in utterances}
     folds = protocol.folds(utterances, names)
     check_sense(folds, names)  # refused before audio is read
+    _check_varied(folds, corpus.dimensions)
     for line in account(folds, protocol.by):
         log.info("%s", line)
     store = Path(config.paths.store).expanduser()
@@ -106,13 +110,14 @@ def prepare(config: Config, folder: Path) -> Prepared:
     usable = sanity.labelled(config, usable, recordings.digests)
     labels = list(config.task.dimensions) if tells_numbers(config) else _labels(usable)
     names_of_speakers = sorted({utterance.speaker for utterance in usable if utterance.speaker})
-    counted = f"{len(labels)} {config.task.name}"
+    counted = f"{len(labels)} {config.task.name.removesuffix('s' if len(labels) == 1 else '')}"
     log.info("%s: %d clips, %s, %d speakers", corpus.name, len(usable), counted, len(names_of_speakers))
     speakers = names_of_speakers if by_speaker else []
     inputs = summaries(draft, views) if draft.is_solved else views[0]
     described = describe_corpus(corpus, usable, recordings, label_map, clips.agreement)
     here = Provenance.here()
     folds, content, remarks = _cut(usable, protocol, recordings)
+    _check_varied(folds, corpus.dimensions)  # clips may have been broken
     for remark in [] if tells_numbers(config) else remarks:  # of emotions
         log.warning("%s", remark)
     folds = sanity.reduced(config, [replace(split, is_mapped=bool(label_map)) for split in folds], recordings.digests)
@@ -157,6 +162,12 @@ def draft_recognizer(config: Config) -> EmotionRecognizer:
         raise ConfigError("tta: views at other speeds cannot be heard where the feature is computed once; set tta=0")
     if config.normalize.by == "speaker" and draft.feature.is_waveform:
         raise ConfigError("normalize=speaker: the waveform itself is not normalised; set normalize=training")
+    is_of_batches = tells_numbers(config) and config.loss.name == "ccc" and not draft.is_solved
+    if is_of_batches and config.batch_size < 2 * processes.n_processes(config.trainer):
+        raise ConfigError(
+            f"batch_size={config.batch_size}: the loss ccc is of two clips at least in each process; set 16 or more, or"
+            " loss.name=mse"
+        )
     return draft
 
 
@@ -186,6 +197,22 @@ def _cut(
     return folds, content, check_sense(folds, recordings.digests)
 
 
+def _check_varied(folds: Sequence[Split], dimensions: Sequence[str]) -> None:
+    """Refuse a fold in whose training part a dimension is always the same.
+
+    Raises:
+        SplitError: there is one.
+    """
+    for split in folds:
+        numbers = np.array([numbers_of(utterance, dimensions) for utterance in split.train])
+        for name, column in zip(dimensions, numbers.T, strict=True):
+            if np.ptp(column) == 0:
+                raise SplitError(
+                    f"split={split.name}, fold {split.fold}: {name} is {column[0]:g} in every clip for training:"
+                    " nothing can be learnt; choose another split, or leave it out of task.dimensions"
+                )
+
+
 def _labels(utterances: Sequence[Utterance]) -> list[str]:
     """The emotions in class order; two at least."""
     labels = label_order(utterance.emotion for utterance in utterances)
@@ -202,7 +229,9 @@ def describe_corpus(
     agreement: float | None,
 ) -> CorpusFacts:
     """What the report says of a corpus, of which some clips are used."""
-    content = "\n".join(sorted(f"{utterance.id}\t{recordings.keys[utterance.id]}" for utterance in usable))
+    content = "\n".join(
+        sorted("\t".join([one.id, recordings.keys[one.id], *_beside_emotion(one, corpus.dimensions)]) for one in usable)
+    )
     return CorpusFacts(
         name=corpus.name,
         notice=corpus.notice,
@@ -212,3 +241,9 @@ def describe_corpus(
         listeners=None if label_map else corpus.listeners,  # who were asked for the emotions as they are
         agreement=agreement,
     )
+
+
+def _beside_emotion(utterance: Utterance, dimensions: Sequence[str]) -> list[str]:
+    """What training aims at that the split does not show: numbers, and votes."""
+    votes = sorted((utterance.votes or {}).items())
+    return [*map(str, numbers_of(utterance, dimensions)), *(f"{word}={share}" for word, share in votes)]

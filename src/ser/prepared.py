@@ -79,8 +79,7 @@ class Prepared:
         if not self.tells_numbers:
             return []
         numbers = np.array(self._targets(split.train))
-        deviations = [float(one) or 1.0 for one in numbers.std(axis=0)]
-        return list(zip(numbers.mean(axis=0).tolist(), deviations, strict=True))
+        return list(zip(numbers.mean(axis=0).tolist(), numbers.std(axis=0).tolist(), strict=True))
 
     def class_weights(self, split: Split) -> list[float] | None:
         """By which every class of a fold's training part counts alike; None: they count as they are."""

@@ -132,6 +132,8 @@ def test_silence_is_nothing(timeline: tuple[Segment, ...]) -> None:
     assert read_textgrid(formats.textgrid(silent)) == (2.5, {"emotion": [(0, 2.5, "")]})
     assert read_elan(formats.elan(silent)) == []
     assert formats.as_json("a.wav", silent)["timeline"][0]["emotion"] == SILENCE
+    of_numbers = formats.as_json("a.wav", silent, numbers=True)
+    assert of_numbers["numbers"] == of_numbers["timeline"][0]["numbers"] == {} and "emotion" not in of_numbers
 
 
 @pytest.mark.parametrize(

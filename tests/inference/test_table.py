@@ -9,7 +9,7 @@ import pytest
 from ser.errors import AudioError, PredictError
 from ser.files import one_line, read_csv
 from ser.inference.job import Job
-from ser.inference.prediction import SILENCE, Prediction, Segment
+from ser.inference.prediction import SILENCE, Numbers, Prediction, Segment
 from ser.inference.table import Table, join
 
 FILES = [Path(os.fsdecode(f'clips/{number}, "喜び"\n\r'.encode() + b"\xff.wav")) for number in range(7)]
@@ -57,6 +57,19 @@ def test_rows(tmp_path: Path, whole: str) -> None:
     assert broken["problem"] == "1: cannot be read" and broken["emotion"] == broken["p_sad"] == ""
     assert (silent["emotion"], silent["p_sad"], silent["end_s"]) == (SILENCE, "", "2.000")
     assert (spoken["speaker"], spoken["start_s"], spoken["emotion"]) == ("Anna", "2.000", "sad")
+
+
+def test_silence_has_no_numbers(tmp_path: Path) -> None:
+    told = [Segment(0, 2, SILENCE), Segment(2, 5, "arousal 3.25", Numbers(arousal=3.25))]
+    table = Table(tmp_path / "out.csv", replace(JOB, labels=["arousal"], numbers=True), FILES, resume=False)
+    table.add(FILES[0], Prediction(SILENCE, {}, 1.5, remarks=["breaks off"]))
+    table.add(FILES[1], Prediction.of(told, 5.0))
+    rows = read_csv(table.finish())
+    assert [(row["arousal"], row["remark"]) for row in rows] == [
+        ("", "silence; breaks off"),
+        ("", SILENCE),
+        ("3.25", ""),
+    ]
 
 
 @pytest.mark.parametrize("n_bytes_lost", [0, 1, 15, 70, 130])

@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,14 @@ def test_a_changed_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ResumeError) as moved:
         check_unchanged(tmp_path, split(train=2, val=1), "abc", "abc")
     assert str(moved.value) == f"{begun} (2 clips, such as b); restore it, or begin a new run"
+    named = split()
+    named.train[0] = replace(named.train[0], emotion="fearful")
+    with pytest.raises(ResumeError, match=r"\(1 clip, such as b\)"):
+        check_unchanged(tmp_path, named, "abc", "abc")
     with pytest.raises(ResumeError) as replaced:
         check_unchanged(tmp_path, split(), "abc", "def")
-    assert str(replaced.value) == f"{begun} (another recording under an old name); restore it, or begin a new run"
+    why = "another recording under an old name, or other numbers or votes of a clip"
+    assert str(replaced.value) == f"{begun} ({why}); restore it, or begin a new run"
 
 
 def test_history(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def predict(predictor: Predictor, files: Sequence[Path], how: How, outputs: Outp
                 n_odd += bool(said.remarks)
                 _write_timelines(file, said, outputs, files, predictor.labels)
             if outputs.as_json:
-                documents.append(_document(file, said))
+                documents.append(_document(file, said, predictor.tells_numbers))
             progress.advance()
     if table:
         told_of = [f"{n_broken} of them cannot be used"] if n_broken else []
@@ -150,10 +150,10 @@ def _answers(
         yield from predictor.predict_each([file], replace(how, turns=turns[file]), progress=progress.hear)
 
 
-def _document(file: Path, said: Prediction | AudioError) -> dict[str, object]:
+def _document(file: Path, said: Prediction | AudioError, numbers: bool) -> dict[str, object]:
     if isinstance(said, AudioError):
         return {"path": printable(str(file)), "problem": printable(str(said))}
-    return formats.as_json(file, said)
+    return formats.as_json(file, said, numbers=numbers)
 
 
 def _line(file: Path, said: Prediction | AudioError) -> str:

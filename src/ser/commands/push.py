@@ -26,11 +26,14 @@ def command(run: Path, name: str, fold: int | None, private: bool, trust: tuple[
 
     RUN is the folder of a finished run, or one that ser export has written.
     """
-    from ser.errors import ModelError
+    from ser.errors import ModelError, TaskError
     from ser.export.folder import CARD, export, files_of, is_exported  # it imports torch, which takes seconds
     from ser.export.origin import licence_of
     from ser.export.sharing import check_login, push
+    from ser.runs.dimensions.results import tells_numbers
 
+    if tells_numbers(run):
+        raise TaskError(f"{run}: a run of task=dimensions, and ser push is of emotions alone; docs/dimensions.md")
     check_login(name)  # before an export of minutes
     with tempfile.TemporaryDirectory() as place:
         folder = run

@@ -65,7 +65,7 @@ def numbered(utterances: Sequence[Utterance], dimensions: Sequence[str]) -> tupl
     for name, column in zip(dimensions, values.T, strict=True):
         if np.ptp(column) == 0:
             raise CorpusError(
-                f"task.dimensions: {name} is {column[0]:g} in all {len(kept)} clips: nothing can be learnt"
+                f"task.dimensions: {name} is {column[0]:g} in every clip: nothing can be learnt"
             )
         if column.std() < _EXACT * abs(column.mean()):
             raise CorpusError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ser.files import printable
-from ser.inference.prediction import SILENCE, Numbers, Prediction, Segment
+from ser.inference.prediction import SILENCE, Prediction, Segment
 
 TIER = "emotion"  # where it is not known who speaks
 
@@ -77,31 +77,32 @@ def elan(prediction: Prediction) -> str:
     return "\n".join(["tier\tbegin\tend\tannotation", *lines]) + "\n"
 
 
-def as_json(path: str | Path, prediction: Prediction) -> dict[str, Any]:
-    """What `json.dumps` takes: path, emotion, probabilities (or numbers), duration_s, timeline and remarks.
+def as_json(path: str | Path, prediction: Prediction, *, numbers: bool = False) -> dict[str, Any]:
+    """What `json.dumps` takes: path, emotion, probabilities, duration_s, timeline and remarks.
 
-    A part of the timeline has start_s, end_s, emotion, probabilities and, where it is known, speaker.
+    A part of the timeline has start_s, end_s, emotion, probabilities and, where it is known, speaker. Where dimensions
+    are told, `numbers` stand in place of emotion and probabilities; of silence there are none.
     """
     return {
         "path": printable(str(path)),
-        **_said(prediction),
+        **_said(prediction, numbers),
         "duration_s": round(prediction.duration_s, 6),
-        "timeline": [_segment(one) for one in segments_of(prediction)],
+        "timeline": [_segment(one, numbers) for one in segments_of(prediction)],
         "remarks": list(prediction.remarks),
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment(segment: Segment, numbers: bool) -> dict[str, Any]:
     return {
         "start_s": round(segment.start_s, 6),
         "end_s": round(segment.end_s, 6),
-        **_said(segment),
+        **_said(segment, numbers),
         **({} if segment.speaker is None else {"speaker": segment.speaker}),
     }
 
 
-def _said(one: Prediction | Segment) -> dict[str, Any]:
-    if isinstance(one.probabilities, Numbers):
+def _said(one: Prediction | Segment, numbers: bool) -> dict[str, Any]:
+    if numbers:
         return {"numbers": dict(one.probabilities)}
     return {"emotion": one.emotion, "probabilities": dict(one.probabilities)}
 

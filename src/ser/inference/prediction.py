@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ser.metrics import Floats
+from ser.runs.dimensions.names import number
 
 TOUCHING_S = 1e-3  # less lies between segments by rounding alone
 SILENCE = "silence"  # said in place of an emotion where nobody speaks
@@ -21,7 +22,7 @@ class Numbers(dict[str, float]):
         >>> Numbers(arousal=3.25, valence=1).caption
         'arousal 3.25, valence 1.00'
         """
-        return ", ".join(f"{name} {value:.2f}" for name, value in self.items())
+        return ", ".join(f"{name} {number(value, 2)}" for name, value in self.items())
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,14 @@ def joined(segments: Iterable[Segment]) -> list[Segment]:
 
     >>> [one.end_s for one in joined([Segment(0, 1, "sad"), Segment(1, 3, "sad"), Segment(4, 5, "sad")])]
     [3, 5]
+    >>> told = [Numbers(arousal=0.5001), Numbers(arousal=0.5002)]
+    >>> len(joined(Segment(place, place + 1, one.caption, one) for place, one in enumerate(told)))
+    2
     """
     groups: list[list[Segment]] = []
     for segment in segments:
         last = groups[-1][-1] if groups else None
-        agree = last and (last.emotion, last.speaker) == (segment.emotion, segment.speaker)
+        agree = last and _told(last) == _told(segment)
         if last and agree and segment.start_s - last.end_s < TOUCHING_S:
             groups[-1].append(segment)
         else:
@@ -106,6 +110,12 @@ def joined(segments: Iterable[Segment]) -> list[Segment]:
         replace(some[0], end_s=some[-1].end_s, probabilities=_likeliest(some)[1] if some[0].probabilities else {})
         for some in groups
     ]
+
+
+def _told(segment: Segment) -> tuple[object, ...]:
+    """By which neighbours agree; numbers to the last digit, for a caption rounds them."""
+    numbers = segment.probabilities if isinstance(segment.probabilities, Numbers) else None
+    return segment.emotion, segment.speaker, numbers
 
 
 def _likeliest(segments: Sequence[Segment]) -> tuple[str, dict[str, float]]:

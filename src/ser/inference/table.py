@@ -12,7 +12,7 @@ from typing import TextIO
 from ser.errors import PredictError
 from ser.files import one_line, replacing
 from ser.inference.job import END, REMARK, START, Job
-from ser.inference.prediction import Numbers, Prediction, Segment
+from ser.inference.prediction import SILENCE, Prediction, Segment
 from ser.runs.names import EMOTION, PATH, PROBLEM, SPEAKER, probability_column
 
 UNFINISHED = ".part"  # behind the name of a table that is being written
@@ -62,7 +62,7 @@ class Table:
         """Write the rows of a recording."""
         said = io.StringIO()
         writer = csv.DictWriter(said, self.job.columns, restval="", lineterminator="\n")
-        for row in rows(path, prediction):
+        for row in rows(path, prediction, numbers=self.job.numbers):
             writer.writerow(row)
         try:
             self._file.write(said.getvalue())
@@ -137,8 +137,8 @@ def _name(path: Path) -> str:
     return one_line(str(path))
 
 
-def rows(path: Path, prediction: Prediction | Exception) -> Iterator[dict[str, str]]:
-    """Rows of the table for one recording."""
+def rows(path: Path, prediction: Prediction | Exception, *, numbers: bool) -> Iterator[dict[str, str]]:
+    """Rows of the table for one recording; `numbers`: it has columns of dimensions, and none for the emotion."""
     if isinstance(prediction, Exception):
         yield {PATH: _name(path), PROBLEM: one_line(str(prediction))}
         return
@@ -149,14 +149,16 @@ def rows(path: Path, prediction: Prediction | Exception) -> Iterator[dict[str, s
             START: f"{segment.start_s:.3f}",
             END: f"{segment.end_s:.3f}",
             SPEAKER: segment.speaker or "",
-            **_said(segment),
-            REMARK: "; ".join(prediction.remarks),
+            **(_numbers(segment) if numbers else _emotion(segment)),
+            REMARK: "; ".join([*([SILENCE] if numbers and not segment.probabilities else []), *prediction.remarks]),
         }
 
 
-def _said(segment: Segment) -> dict[str, str]:
-    if isinstance(segment.probabilities, Numbers):
-        return {name: f"{value:.6g}" for name, value in segment.probabilities.items()}
+def _numbers(segment: Segment) -> dict[str, str]:
+    return {name: f"{value:.6g}" for name, value in segment.probabilities.items()}
+
+
+def _emotion(segment: Segment) -> dict[str, str]:
     each = {probability_column(name): f"{value:.6f}" for name, value in segment.probabilities.items()}
     return {EMOTION: segment.emotion, **each}
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from ser.report.examples import Shown, shown_examples
 from ser.report.reading import Run
-from ser.runs.dimensions.names import SCATTER, SCORES
-from ser.runs.dimensions.report import DimensionEvaluation, dimension_headline, few_units
+from ser.runs.dimensions.names import SCATTER, SCORES, interval_text, number, score_text
+from ser.runs.dimensions.report import DimensionEvaluation, dimension_headline, few_units, untold
 from ser.runs.dimensions.results import Agreement
 from ser.runs.names import EXAMPLES
 
@@ -37,6 +37,8 @@ def shown(run: Run, evaluation: DimensionEvaluation) -> dict[str, Any]:
         "rows": [_row(name, scores) for name, scores in {**results.per_dimension, **many}.items()],
         "results": results,
         "hint": few_units(results),
+        "untold": untold(results),
+        "in_digits": number,
         "picture": run.parts.read(SCATTER, lambda folder: _data((folder / SCATTER).read_bytes()), ""),
         "breakdown": results.breakdown,
         "wrong": examples,
@@ -46,7 +48,11 @@ def shown(run: Run, evaluation: DimensionEvaluation) -> dict[str, Any]:
 
 def _row(name: str, scores: Agreement) -> dict[str, Any]:
     intervals = scores.intervals or {}
-    return {"name": name, "scores": [(value, intervals.get(score)) for score, value in scores.by_name.items()]}
+    told = [
+        (score_text(score, value), interval_text(score, intervals.get(score), "{} to {}"))
+        for score, value in scores.by_name.items()
+    ]
+    return {"name": name, "scores": told}
 
 
 def _data(content: bytes) -> str:

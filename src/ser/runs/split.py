@@ -33,16 +33,17 @@ def check_unchanged(folder: Path, split: Split, fingerprint: str, before: str | 
         before: of the corpus as the run saw it; None where it did not get so far as to note it.
 
     Raises:
-        ResumeError: clips were added, removed, or moved to another part; or recordings were replaced.
+        ResumeError: clips were added, removed, moved to another part or named otherwise; or recordings, numbers or
+            votes were replaced.
     """
     path = folder / SPLIT
-    assigned = {row[UTTERANCE]: row[PART] for row in read_csv(path)} if path.exists() else {}
-    now = {utterance.id: part for utterance, part in split.rows()}
+    assigned = {row[UTTERANCE]: (row[PART], row[EMOTION]) for row in read_csv(path)} if path.exists() else {}
+    now = {utterance.id: (part, utterance.emotion) for utterance, part in split.rows()}
     changed = sorted(name for name in assigned.keys() | now.keys() if assigned.get(name) != now.get(name))
     if assigned and changed:
-        what = f"{len(changed)} clips, such as {changed[0]}"
+        what = f"{len(changed)} clip{'s' * (len(changed) > 1)}, such as {changed[0]}"
     elif before not in (None, fingerprint):
-        what = "another recording under an old name"
+        what = "another recording under an old name, or other numbers or votes of a clip"
     else:
         return
     raise ResumeError(

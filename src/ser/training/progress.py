@@ -52,7 +52,7 @@ class History(pl.Callback):
             {
                 EPOCH: trainer.current_epoch + 1,
                 TRAIN_LOSS: f"{scores['train/loss']:.5f}",
-                **{validation_column(name): f"{scores[f'val/{name}']:.5f}" for name in validation_of(trainer)},
+                **{validation_column(name): f"{scores[f'val/{name}']:.6g}" for name in validation_of(trainer)},
                 LEARNING_RATE: f"{trainer.optimizers[0].param_groups[0]['lr']:.3g}",
             }
         )

@@ -61,7 +61,12 @@ def _agreement(values: dict[str, Floats], drawn: dict[str, Floats]) -> Agreement
 
 
 def _interval(values: Floats) -> Interval:
-    return [round(value, 5) for value in statistics.percentile_interval(values)]
+    return [significant(value) for value in statistics.percentile_interval(values)]
+
+
+def significant(value: float) -> float:
+    """Rounded to six digits, whatever the scale."""
+    return float(f"{value:.6g}")
 
 
 def _group(

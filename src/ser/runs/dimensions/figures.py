@@ -1,5 +1,6 @@
 """Figures of a run of task=dimensions."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,22 +11,25 @@ from ser.colors import BLUE
 from ser.metrics import Floats
 from ser.runs.figures import save, shortened
 
+MOST_COLUMNS = 3
+
 
 def scatter(
     path: Path, truth: Floats, predicted: Floats, dimensions: Sequence[str], said: Sequence[str], *, title: str
 ) -> None:
-    """Draw what was told against the truth, a panel a dimension, on equal axes with the line where they agree.
+    """Draw what was told against the truth, a panel a dimension, three in a row, on equal axes with the line where they
+    agree.
 
     Args:
         truth, predicted: (n_clips, n_dimensions).
         said: what stands in each panel's legend.
     """
-    n = len(dimensions)
-    figure = Figure(figsize=(4.2 * n + 0.4, 4.6), layout="constrained")
+    n_columns = min(len(dimensions), MOST_COLUMNS)
+    n_rows = math.ceil(len(dimensions) / n_columns)
+    figure = Figure(figsize=(4.2 * n_columns + 0.4, 4.2 * n_rows + 0.4), layout="constrained")
     alpha = float(np.clip(20 / np.sqrt(len(truth)), 0.08, 0.7))
-    for axes, name, own, x, y in zip(
-        figure.subplots(1, n, squeeze=False)[0], dimensions, said, truth.T, predicted.T, strict=True
-    ):
+    for place, (name, own, x, y) in enumerate(zip(dimensions, said, truth.T, predicted.T, strict=True), start=1):
+        axes = figure.add_subplot(n_rows, n_columns, place)
         low, high = min(x.min(), y.min()), max(x.max(), y.max())
         room = 0.04 * (high - low)
         ends = [low - room, high + room]

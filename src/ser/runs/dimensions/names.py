@@ -1,5 +1,7 @@
 """The names that stand in the folder of a run of task=dimensions, beside those of `ser.runs.names`."""
 
+from collections.abc import Sequence
+
 from ser.runs.names import FOLD, PATH, SPEAKER, UTTERANCE
 
 DIMENSIONS = "dimensions"  # the task, in metrics.json
@@ -24,6 +26,26 @@ def predicted_column(dimension: str) -> str:
 def dimension_of(column: str) -> str | None:
     """The dimension of such a column; None for any other."""
     return column.removeprefix(_PREDICTED) if column.startswith(_PREDICTED) else None
+
+
+def number(value: float, decimals: int = 3) -> str:
+    """A number of any scale: with so many decimals, or as many as show three digits.
+
+    >>> number(3.25), number(1, 2), number(0.00123456), number(0)
+    ('3.250', '1.00', '0.00123', '0.000')
+    """
+    return f"{value:.{decimals}f}" if value == 0 or abs(value) >= 0.1 else f"{value:.3g}"
+
+
+def score_text(score: str, value: float) -> str:
+    """A score in digits; that in the corpus's scale in as many as it takes."""
+    return number(value) if score == "rmse" else f"{value:.3f}"
+
+
+def interval_text(score: str, interval: Sequence[float] | None, form: str) -> str:
+    """The ends of a score's interval, in a form such as `{} to {}`; a dash where there is none."""
+    low, high = interval or (0, 0)
+    return "–" if low == high else form.format(score_text(score, low), score_text(score, high))
 
 
 def is_reserved(column: str) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ser.files import replacing
 from ser.runs import names
-from ser.runs.dimensions.assessing import assess
-from ser.runs.dimensions.names import SCATTER, SCORES, VALIDATION
+from ser.runs.dimensions.assessing import assess, significant
+from ser.runs.dimensions.names import SCATTER, SCORES, VALIDATION, interval_text, number, score_text
 from ser.runs.dimensions.results import Agreement, DimensionResults, Validated, read_dimension_results
 from ser.runs.dimensions.table import Numbers, pooled, read_numbers
 from ser.runs.facts import Facts
@@ -97,7 +97,7 @@ def pool_dimensions(
     views = {fold: one.views for fold, one in folds.items() if one.views is not None}
     each = [one.results.validation for one in folds.values()]
     known = [one for one in each if one is not None]
-    means = {name: round(float(np.mean([getattr(one, name) for one in known])), 5) for name in VALIDATION if known}
+    means = {name: significant(np.mean([getattr(one, name) for one in known])) for name in VALIDATION if known}
     return write_dimension_report(
         folder,
         facts_together([one.results.facts for one in folds.values()], audio_s, n_folds),
@@ -133,6 +133,7 @@ def _results(
         breakdown,
         tta=assess(views).whole.by_name if views else None,
         folds=dict(folds) if folds else None,
+        constant=table.constant or None,
     )
 
 
@@ -171,11 +172,11 @@ def render_dimensions(results: DimensionResults) -> str:
     rows += [_row(name, scores) for name, scores in results.per_dimension.items()]
     rows += [_row("mean", results.whole)] if len(results.per_dimension) > 1 else []
     lines += [*grid(rows), f"{results.n_test} clips; intervals by bootstrap over {results.n_units} {results.unit}"]
-    lines += [hint] if (hint := few_units(results)) else []
+    lines += [hint for hint in (few_units(results), untold(results)) if hint]
     if results.folds:
         lines += [f"mean ± deviation over the folds: {_spreads(results.folds)}"]
     if results.tta:
-        told = "   ".join(f"{SCORES[name]} {value:.3f}" for name, value in results.tta.items())
+        told = "   ".join(f"{SCORES[name]} {score_text(name, value)}" for name, value in results.tta.items())
         lines += [f"test-time augmentation, mean of {facts.tta_views} views, apart from the above: {told}"]
     if facts.chosen:
         told = ", ".join(f"{name} {value:g}" for name, value in facts.chosen.items() if not isinstance(value, list))
@@ -186,12 +187,16 @@ def render_dimensions(results: DimensionResults) -> str:
 
 
 def _spreads(folds: Mapping[str, Spread]) -> str:
-    return "   ".join(f"{SCORES[name]} {spread.mean:.3f} ± {spread.std:.3f}" for name, spread in folds.items())
+    return "   ".join(
+        f"{SCORES[name]} {score_text(name, spread.mean)} ± {score_text(name, spread.std)}"
+        for name, spread in folds.items()
+    )
 
 
 def _row(name: str, scores: Agreement) -> list[str]:
     values = scores.by_name
-    cells = [(f"{values[score]:.3f}", between((scores.intervals or {}).get(score))) for score in SCORES]
+    intervals = scores.intervals or {}
+    cells = [(score_text(one, values[one]), interval_text(one, intervals.get(one), "[{}, {}]")) for one in SCORES]
     return [name, *(cell for pair in cells for cell in pair)]
 
 
@@ -201,11 +206,17 @@ def broken_down(results: DimensionResults) -> Sequence[str]:
     for attribute, groups in results.breakdown.items():
         for group in groups:
             each = [f"{group.ccc[name]:.3f}" for name in results.dimensions]
-            told = [f"{group.mean:.3f}", between(group.interval), *each, f"{group.rmse:.3f}", str(group.n)]
+            told = [f"{group.mean:.3f}", between(group.interval), *each, number(group.rmse), str(group.n)]
             rows.append([attribute if group is groups[0] else "", group.value, *told])
     return (
         [*grid(rows, left=2), "within a group the truth varies less, and so its CCC is lower"] if len(rows) > 1 else []
     )
+
+
+def untold(results: DimensionResults) -> str:
+    """What a reader must know of dimensions that say nothing; empty where nothing."""
+    never = ", ".join(results.constant or [])
+    return f"{never}: always the same in the test, so CCC and Pearson are 0 whatever is told" if never else ""
 
 
 def few_units(results: DimensionResults) -> str:

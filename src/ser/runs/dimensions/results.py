@@ -78,6 +78,7 @@ class DimensionResults:
         breakdown: groups by attribute; `speaker` first, where speakers are known.
         tta: mean scores of the mean of their views, with test-time augmentation.
         folds: each mean score's spread over the folds, where they are pooled.
+        constant: dimensions whose truth is the same in all test clips; None: there are none.
     """
 
     whole: Agreement
@@ -90,6 +91,7 @@ class DimensionResults:
     breakdown: dict[str, list[Group]]
     tta: dict[str, float] | None = None
     folds: dict[str, Spread] | None = None
+    constant: list[str] | None = None
 
     @property
     def dimensions(self) -> list[str]:
@@ -159,4 +161,5 @@ def _of(content: Mapping[str, Any]) -> DimensionResults:
         breakdown={name: [Group(**group) for group in groups] for name, groups in content["breakdown"].items()},
         tta=content.get("tta"),
         folds=folds and {name: Spread(**spread) for name, spread in folds.items()},
+        constant=content.get("constant"),
     )

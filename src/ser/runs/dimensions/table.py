@@ -12,7 +12,7 @@ from ser.corpora.base import Utterance
 from ser.corpora.dimensions import numbers_of
 from ser.files import read_csv, write_csv
 from ser.metrics import Floats
-from ser.runs.dimensions.names import dimension_of, is_reserved, predicted_column
+from ser.runs.dimensions.names import dimension_of, is_reserved, number, predicted_column
 from ser.runs.names import FOLD, PATH, SPEAKER, UTTERANCE
 
 
@@ -44,6 +44,11 @@ class Numbers:
         return [name for name in self.rows[0] if name not in told and not is_reserved(name)]
 
     @property
+    def constant(self) -> list[str]:
+        """The dimensions whose truth is the same in all clips."""
+        return [name for name, column in zip(self.dimensions, self.truth.T, strict=True) if np.ptp(column) == 0]
+
+    @property
     def farthest(self) -> list[int]:
         """The places of all clips, those first that were told farthest from the truth, in deviations of that."""
         truth = self.truth
@@ -54,7 +59,7 @@ class Numbers:
         """The true numbers of a clip, and those that were told, in words."""
         rows = (self.truth[place], self.predicted[place])
         true, told = (
-            ", ".join(f"{n} {value:.2f}" for n, value in zip(self.dimensions, row, strict=True)) for row in rows
+            ", ".join(f"{n} {number(value, 2)}" for n, value in zip(self.dimensions, row, strict=True)) for row in rows
         )
         return true, told
 
