@@ -64,9 +64,7 @@ def numbered(utterances: Sequence[Utterance], dimensions: Sequence[str]) -> tupl
     values = np.array([numbers_of(utterance, dimensions) for utterance in kept])
     for name, column in zip(dimensions, values.T, strict=True):
         if np.ptp(column) == 0:
-            raise CorpusError(
-                f"task.dimensions: {name} is {column[0]:g} in every clip: nothing can be learnt"
-            )
+            raise CorpusError(f"task.dimensions: {name} is {column[0]:g} in every clip: nothing can be learnt")
         if column.std() < _EXACT * abs(column.mean()):
             raise CorpusError(
                 f"task.dimensions: {name} varies by {column.std():.1g} about {column.mean():.6g}, too little for six"
