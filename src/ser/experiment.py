@@ -2,17 +2,17 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
 
 from ser.config.schema import Config
 from ser.errors import Aborted
 from ser.illustration import illustrate
+from ser.launch.fold_folder import fold_begun
 from ser.loggers.base import FOLD, POOLED, TRAIN
 from ser.loggers.epochs import LogEpochs
 from ser.loggers.guard import Loggers, build_loggers
@@ -26,7 +26,7 @@ from ser.runs.dimensions.table import numbers_table
 from ser.runs.environment import write_environment
 from ser.runs.facts import Facts, Interruption, Seconds, SplitFacts
 from ser.runs.history import validation_of
-from ser.runs.names import BEST, CONFIG, LAST, LOG, fold_folder
+from ser.runs.names import BEST, LAST, fold_folder
 from ser.runs.predictions import predictions_of
 from ser.runs.report import write_report
 from ser.runs.split import check_unchanged, write_split
@@ -140,7 +140,7 @@ def _run_folds(folder: Path, prepared: Prepared, loggers: Loggers) -> Outcome:
     outcome = Outcome("")
     for split in prepared.folds:
         own = fold_folder(folder, split.fold)
-        with _fold_folder(own, prepared.config, split.fold) if prepared.is_main else nullcontext():
+        with fold_begun(own, prepared.config, split.fold) if prepared.is_main else nullcontext():
             outcome = _run_fold(own, split, prepared, loggers, _pruning(folder, prepared, scores))
             log.info("\n%s\n", outcome.report)
         if outcome.pruned:
@@ -179,7 +179,7 @@ def _run_fold(
         leaks.verdict,
     )
     kind = FOLD if config.split["fold"] == ALL_FOLDS else TRAIN
-    protocol = _describe_split(split, leaks, config.split["seed"])
+    protocol = SplitFacts.of(split, leaks, config.split["seed"])
     with loggers.running(describe(config, folder, kind, protocol, prepared.corpus)):
         try:
             return _train_and_test(folder, split, protocol, leaks, prepared, loggers, pruning)
@@ -303,33 +303,3 @@ def _train_and_test(
     if interrupted is None:
         last.unlink(missing_ok=True)  # there is nothing to go on with any more
     return Outcome.of(evaluation)
-
-
-def _describe_split(split: Split, leaks: Audit, seed: int) -> SplitFacts:
-    return SplitFacts(
-        name=split.name,
-        fold=split.fold,
-        n_folds=split.n_folds,
-        seed=seed,
-        hash=split.hash,
-        speaker_independent=leaks.speaker_independent,
-        n_train=len(split.train),
-        n_val=len(split.val),
-    )
-
-
-@contextmanager
-def _fold_folder(folder: Path, config: Config, fold: int) -> Iterator[None]:
-    """Make a fold's folder with its configuration, and write what is logged meanwhile to a train.log there too."""
-    (folder / CONFIG).parent.mkdir(parents=True, exist_ok=True)
-    own = replace(config, split={**config.split, "fold": fold})
-    OmegaConf.save(OmegaConf.create(asdict(own)), folder / CONFIG)
-    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        handler.close()

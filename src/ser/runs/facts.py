@@ -7,7 +7,7 @@ from typing import Any
 from ser.corpora.base import Listeners
 from ser.corpora.mapping import LabelMap
 from ser.splits.audit import Audit
-from ser.splits.base import ALL_FOLDS
+from ser.splits.base import ALL_FOLDS, Split
 
 # Below, what is None by default is left out of metrics.json where it is None; other things are null there.
 
@@ -44,6 +44,13 @@ class SplitFacts:
     speaker_independent: bool | None
     n_train: int
     n_val: int
+
+    @classmethod
+    def of(cls, split: Split, leaks: Audit, seed: int) -> "SplitFacts":
+        """Of a split, whose audit found `leaks`."""
+        parts = {"n_train": len(split.train), "n_val": len(split.val)}
+        independent = leaks.speaker_independent
+        return cls(split.name, split.fold, split.n_folds, seed, split.hash, independent, **parts)
 
     @property
     def is_pooled(self) -> bool:
