@@ -60,7 +60,7 @@ def test_a_dimension_is_found_in_upper_and_lower_case() -> None:
         ("arousal", ["1", "1e31"], r"arousal of 1 is 1e31: 1e\+30 is the largest number"),
         ("arousal", ["100000001", "100000003"], r"arousal varies by 1 about 1e\+08, .*; subtract a constant"),
         ("arousal", ["1", "much"], "arousal of 1 must be a number, such as 3.5; got 'much'"),
-        ("arousal", ["2", "2"], "arousal is 2 in all 2 clips"),
+        ("arousal", ["2", "2"], "arousal is 2 in every clip"),
     ],
 )
 def test_what_cannot_be_learnt_is_refused(dimension: str, arousals: list[str], said: str) -> None:
