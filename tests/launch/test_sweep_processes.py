@@ -42,11 +42,11 @@ def assert_all_end(session: int) -> None:
     raise AssertionError(f"still alive: {members(session)}")
 
 
-def members(session: int) -> list[int]:
-    """The processes, still alive, of a session."""
-    listed = subprocess.run(["ps", "-eo", "pid,sid,stat"], capture_output=True, text=True, check=True).stdout
-    fields = [line.split() for line in listed.splitlines()[1:]]
-    return [int(pid) for pid, sid, stat in fields if int(sid) == session and not stat.startswith("Z")]
+def members(session: int) -> list[str]:
+    """The processes, still alive, of a session: number, state, and in what of the kernel each waits."""
+    listed = subprocess.run(["ps", "-eo", "sid,stat,pid,wchan"], capture_output=True, text=True, check=True).stdout
+    fields = [line.split(maxsplit=2) for line in listed.splitlines()[1:]]
+    return [f"{one} ({stat})" for sid, stat, one in fields if int(sid) == session and not stat.startswith("Z")]
 
 
 def test_killed_with_its_workers_and_gone_on_with(begin: Start, command: Command, few: Path, tmp_path: Path) -> None:
